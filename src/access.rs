@@ -1,0 +1,390 @@
+//! Who is calling, and what they may do: the table of roles and permissions, and the proof that one is held.
+
+use std::{
+    future::{Ready, ready},
+    marker::PhantomData,
+    net::IpAddr,
+    sync::Arc,
+};
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    ids::{AccountId, ClientId, OrganisationId, SessionId},
+    problem::{Kind, Problem},
+    token::{Claims, Verifier},
+};
+
+/// What an account or a client is to the index. No role can do everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    /// Works with children; trained and vetted.
+    Practitioner,
+    /// A practitioner who may, with a reference and a fresh sign-in, look past a shield.
+    PractitionerWithOverride,
+    /// The authority's data-quality officer: keeps records accurate.
+    Steward,
+    /// Decides on shields.
+    ShieldApprover,
+    /// Makes, suspends and closes the accounts of the own organisation.
+    AccountAdministrator,
+    /// Runs the index nationally; reads no child.
+    Operator,
+    /// Watches over how the index is used, by the own organisation or nationally.
+    Auditor,
+    /// Opens archived records for a review of a child's protection or death.
+    ArchiveReviewer,
+    /// A child, or a carer acting for one; the own record only.
+    Subject,
+    /// A system that sends what it holds.
+    Feed,
+    /// A system that acts with a signed-in practitioner.
+    CaseSystem,
+}
+
+impl Role {
+    /// Every role there is.
+    pub const ALL: [Self; 11] = [
+        Self::Practitioner,
+        Self::PractitionerWithOverride,
+        Self::Steward,
+        Self::ShieldApprover,
+        Self::AccountAdministrator,
+        Self::Operator,
+        Self::Auditor,
+        Self::ArchiveReviewer,
+        Self::Subject,
+        Self::Feed,
+        Self::CaseSystem,
+    ];
+
+    /// Its name in tokens, in the database and in the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Practitioner => "practitioner",
+            Self::PractitionerWithOverride => "practitionerWithOverride",
+            Self::Steward => "steward",
+            Self::ShieldApprover => "shieldApprover",
+            Self::AccountAdministrator => "accountAdministrator",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+            Self::ArchiveReviewer => "archiveReviewer",
+            Self::Subject => "subject",
+            Self::Feed => "feed",
+            Self::CaseSystem => "caseSystem",
+        }
+    }
+
+    /// The role of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Whether it belongs to a system (a client), not to a person (an account).
+    #[must_use]
+    pub fn is_system(self) -> bool {
+        matches!(self, Self::Feed | Self::CaseSystem)
+    }
+}
+
+/// One thing that can be done, and the roles that may do it.
+pub trait Permission: 'static {
+    /// Its name in tokens and in the API description.
+    const SCOPE: &'static str;
+    /// The roles that hold it.
+    const HELD_BY: &'static [Role];
+    /// Whether it is about a child, so that a reason must be stated.
+    const ABOUT_A_CHILD: bool;
+}
+
+/// A line of the table of permissions.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The permission's name in tokens.
+    pub scope: &'static str,
+    /// What it permits.
+    pub permits: &'static str,
+    /// The roles that hold it.
+    pub held_by: &'static [Role],
+    /// Whether a reason must be stated.
+    pub about_a_child: bool,
+    /// Which records it reaches.
+    pub limit: &'static str,
+}
+
+macro_rules! permissions {
+    ($(#[doc = $doc:literal] $name:ident $scope:literal $about:literal [$($role:ident)+] $limit:literal;)*) => {
+        $(
+            #[doc = $doc]
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl Permission for $name {
+                const SCOPE: &'static str = $scope;
+                const HELD_BY: &'static [Role] = &[$(Role::$role),+];
+                const ABOUT_A_CHILD: bool = $about;
+            }
+        )*
+
+        /// The whole policy: every permission, with the roles that hold it.
+        pub const POLICIES: &[Policy] = &[$(Policy {
+            scope: $name::SCOPE,
+            permits: $doc,
+            held_by: $name::HELD_BY,
+            about_a_child: $about,
+            limit: $limit,
+        }),*];
+    };
+}
+
+permissions! {
+    /// Find children.
+    SearchChildren "child:search" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
+    /// Open a child's record, its carers, involvements and flags.
+    ReadChild "child:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
+    /// Add a child after a search found none.
+    AddChild "child:add" true [Practitioner PractitionerWithOverride Steward] "any child";
+    /// Correct the facts of a record and its carers.
+    CorrectChild "child:correct" true [Steward] "records for which the own authority is responsible";
+    /// Read what a record said before.
+    ReadHistory "child:history" true [Steward] "records for which the own authority is responsible";
+    /// Open one involvement.
+    ReadInvolvement "involvement:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover Feed] "any involvement that others may see; a feed: the own organisation's";
+    /// Add, confirm, change and end involvements.
+    WriteInvolvement "involvement:write" true [Practitioner PractitionerWithOverride Steward Feed] "the own organisation's; a steward: those of organisations in the own authority";
+    /// Set and clear flags.
+    WriteFlag "flag:write" true [Practitioner PractitionerWithOverride Steward Feed] "involvements of the own organisation";
+    /// Find organisations and how to reach them.
+    ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
+    /// Add, change and close organisations.
+    WriteOrganisation "organisation:write" false [Operator] "every organisation";
+    /// Read how the index has been used.
+    ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Read the table of who may do what, and the code lists.
+    ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
+}
+
+/// The scopes of a role, separated by spaces as in a token (RFC 9068, section 2.2.3).
+#[must_use]
+pub fn scopes(role: Role) -> String {
+    let held = POLICIES.iter().filter(|policy| policy.held_by.contains(&role));
+    held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
+}
+
+/// Why somebody looks: stated on every call about a child and kept in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// To provide a service to the child.
+    DirectService,
+    /// An enquiry into the child's safety (Children Act 1989, section 47).
+    SafeguardingEnquiry,
+    /// An assessment of the child's needs.
+    Assessment,
+    /// The child may be missing education.
+    MissingEducation,
+    /// The child is moving between services or areas.
+    Transfer,
+    /// To keep the index accurate.
+    DataQuality,
+    /// The child, or a carer for the child, has asked.
+    SubjectRequest,
+    /// To examine how the index is used.
+    Audit,
+}
+
+impl Reason {
+    /// Every reason, with its code and meaning.
+    pub const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::DirectService, "direct-service", "To provide a service to the child"),
+        (Self::SafeguardingEnquiry, "safeguarding-enquiry", "An enquiry into the child's safety"),
+        (Self::Assessment, "assessment", "An assessment of the child's needs"),
+        (Self::MissingEducation, "missing-education", "The child may be missing education"),
+        (Self::Transfer, "transfer", "The child is moving between services or areas"),
+        (Self::DataQuality, "data-quality", "To keep the index accurate"),
+        (Self::SubjectRequest, "subject-request", "The child, or a carer for the child, has asked"),
+        (Self::Audit, "audit", "To examine how the index is used"),
+    ];
+
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(reason, ..)| *reason == self).map_or("", |(_, code, _)| code)
+    }
+}
+
+/// Whether a person or a system calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A person with an account.
+    Account(AccountId),
+    /// A system registered as a client.
+    Client(ClientId),
+}
+
+impl Subject {
+    /// The number behind it.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::Account(id) => id.0,
+            Self::Client(id) => id.0,
+        }
+    }
+}
+
+/// Whoever makes a request, as the verified token says.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who they are.
+    pub subject: Subject,
+    /// Whom they act for.
+    pub organisation: OrganisationId,
+    /// The local authority in whose area that organisation works.
+    pub authority: Option<OrganisationId>,
+    /// What they are to the index.
+    pub role: Role,
+    /// The sign-in that the token came from.
+    pub session: SessionId,
+    /// The token itself.
+    pub token: Uuid,
+    /// When they signed in.
+    pub authenticated_at: DateTime<Utc>,
+}
+
+/// What a request says of itself, beside who makes it; made once, at the edge.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    /// The request's number, mirrored in `X-Request-Id`.
+    pub request: Uuid,
+    /// Which operation it asks for.
+    pub operation: &'static str,
+    /// The caller's network address.
+    pub address: Option<IpAddr>,
+    /// The caller's program.
+    pub user_agent: Option<String>,
+    /// Why, where stated.
+    pub reason: Option<Reason>,
+    /// The caller's own reference, where stated.
+    pub reference: Option<String>,
+}
+
+/// Proof that the caller is known, holds permission `P` and has stated a reason where one is needed.
+#[derive(Debug)]
+pub struct Access<P> {
+    /// Who was let in.
+    pub caller: Caller,
+    /// What for.
+    pub errand: Errand,
+    permission: PhantomData<P>,
+}
+
+impl<P: Permission> FromRequest for Access<P> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(admit::<P>(request))
+    }
+}
+
+fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
+    let (caller, scope) = authenticate(request)?;
+    request.extensions_mut().insert(caller.clone());
+    let in_scope = scope.split(' ').any(|held| held == P::SCOPE);
+    if !in_scope || !P::HELD_BY.contains(&caller.role) {
+        return Err(Problem::new(
+            Kind::Forbidden,
+            format!("Your role does not hold {}; `GET /v1/policies` says which roles do.", P::SCOPE),
+        ));
+    }
+    let mut errand = errand(request)?;
+    errand.reason = reason(request)?;
+    errand.reference = reference(request)?;
+    request.extensions_mut().insert(errand.clone());
+    if P::ABOUT_A_CHILD && errand.reason.is_none() {
+        return Err(Kind::ReasonRequired.into());
+    }
+    Ok(Access { caller, errand, permission: PhantomData })
+}
+
+/// The errand that the edge made for this request.
+pub fn errand(request: &HttpRequest) -> Result<Errand, Problem> {
+    let errand = request.extensions().get::<Errand>().cloned();
+    errand.ok_or_else(|| Problem::internal(anyhow::anyhow!("a route stands outside the edge")))
+}
+
+fn authenticate(request: &HttpRequest) -> Result<(Caller, String), Problem> {
+    let refused = || Problem::from(Kind::Unauthenticated);
+    let verifier = request.app_data::<Data<Verifier>>().ok_or_else(refused)?;
+    let clock = request.app_data::<Data<Clock>>().ok_or_else(refused)?;
+    let claims = verifier.verify(bearer(request).ok_or_else(refused)?, clock.now()).map_err(|_| refused())?;
+    let caller = caller(&claims).ok_or_else(refused)?;
+    Ok((caller, claims.scope.clone()))
+}
+
+/// The token of exactly one `Authorization: Bearer` header (RFC 6750, section 2.1).
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let (Some(header), None) = (headers.next(), headers.next()) else { return None };
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+fn caller(claims: &Arc<Claims>) -> Option<Caller> {
+    let role = Role::named(&claims.role)?;
+    let subject = if role.is_system() {
+        Subject::Client(ClientId(claims.sub))
+    } else {
+        Subject::Account(AccountId(claims.sub))
+    };
+    Some(Caller {
+        subject,
+        organisation: OrganisationId(claims.org),
+        authority: claims.la.map(OrganisationId),
+        role,
+        session: SessionId(claims.sid),
+        token: claims.jti,
+        authenticated_at: DateTime::from_timestamp(claims.auth_time, 0)?,
+    })
+}
+
+fn reason(request: &HttpRequest) -> Result<Option<Reason>, Problem> {
+    let Some(code) = header(request, "Access-Reason")? else { return Ok(None) };
+    let known = Reason::ALL.iter().find(|(_, known, _)| *known == code);
+    known.map(|(reason, ..)| Some(*reason)).ok_or_else(|| {
+        Problem::new(Kind::InvalidHeader, "Access-Reason must be a code of `GET /v1/code-lists`.")
+    })
+}
+
+fn reference(request: &HttpRequest) -> Result<Option<String>, Problem> {
+    let Some(reference) = header(request, "Access-Reference")? else { return Ok(None) };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'/' || byte == b'-';
+    if (1..=40).contains(&reference.len()) && reference.bytes().all(allowed) {
+        Ok(Some(reference.to_owned()))
+    } else {
+        let form = "Access-Reference must be 1 to 40 letters, digits, slashes and hyphens.";
+        Err(Problem::new(Kind::InvalidHeader, form))
+    }
+}
+
+/// The value of a header that may stand once.
+pub fn header<'r>(request: &'r HttpRequest, name: &'static str) -> Result<Option<&'r str>, Problem> {
+    let mut values = request.headers().get_all(name);
+    let wrong = |form| Problem::new(Kind::InvalidHeader, format!("{name} {form}"));
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| wrong("must be ASCII.")),
+        (Some(_), Some(_)) => Err(wrong("must stand once.")),
+    }
+}

@@ -1,0 +1,424 @@
+//! How requests are read: JSON in one way only, preconditions, idempotency keys.
+
+use std::{
+    fmt,
+    future::{Future, Ready, ready},
+    pin::Pin,
+    time::Duration,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Bytes};
+use aws_lc_rs::digest;
+use futures_util::StreamExt;
+use serde::{
+    Deserialize,
+    de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use crate::{
+    access::header as one,
+    problem::{Fault, Kind, Problem},
+};
+
+/// The largest body that is read (security rule H-1), in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+/// The deepest nesting that is read (security rule H-1).
+pub const MAX_DEPTH: usize = 32;
+/// How long a body may take to arrive (security rule H-2).
+const BODY_TIME: Duration = Duration::from_secs(15);
+
+/// A JSON body that has been read and checked.
+#[derive(Debug)]
+pub struct Json<T> {
+    /// What it says.
+    pub value: T,
+    /// SHA-256 of its bytes, by which a repeated request is known.
+    pub digest: [u8; 32],
+}
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let typed = is_json(request);
+        let payload = payload.take();
+        let declared = declared_length(request);
+        Box::pin(async move {
+            if !typed {
+                return Err(Kind::UnsupportedMediaType.into());
+            }
+            let bytes = body(payload, declared).await?;
+            let value = parse(&bytes)?;
+            Ok(Self { value, digest: sha256(&bytes) })
+        })
+    }
+}
+
+/// A form body (`application/x-www-form-urlencoded`), each parameter at most once.
+#[derive(Debug)]
+pub struct Form(pub Vec<(String, String)>);
+
+impl Form {
+    /// The value of a parameter.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequest for Form {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let typed = media_type(request).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+        let payload = payload.take();
+        let declared = declared_length(request);
+        Box::pin(async move {
+            if !typed {
+                return Err(Kind::UnsupportedMediaType.into());
+            }
+            let bytes = body(payload, declared).await?;
+            let pairs: Vec<(String, String)> =
+                serde_urlencoded::from_bytes(&bytes).map_err(|_| Problem::from(Kind::InvalidRequest))?;
+            let twice = |n: usize| pairs[..n].iter().any(|(key, _)| *key == pairs[n].0);
+            if (0..pairs.len()).any(twice) {
+                return Err(Problem::new(Kind::InvalidRequest, "A parameter is repeated."));
+            }
+            Ok(Self(pairs))
+        })
+    }
+}
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    out
+}
+
+fn declared_length(request: &HttpRequest) -> usize {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    length.and_then(|v| v.parse().ok()).unwrap_or(0)
+}
+
+async fn body(mut payload: Payload, declared: usize) -> Result<Bytes, Problem> {
+    if declared > MAX_BODY {
+        return Err(Kind::BodyTooLarge.into());
+    }
+    let read = async {
+        let mut bytes = Vec::with_capacity(declared);
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::from(Kind::MalformedJson))?;
+            if bytes.len() + chunk.len() > MAX_BODY {
+                return Err(Kind::BodyTooLarge.into());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Bytes::from(bytes))
+    };
+    tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Kind::RequestTimeout.into()))
+}
+
+fn media_type(request: &HttpRequest) -> Option<String> {
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        return None;
+    }
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let mut parts = value.split(';').map(str::trim);
+    let kind = parts.next()?.to_ascii_lowercase();
+    let utf8 = parts.all(|part| {
+        let part = part.to_ascii_lowercase();
+        !part.starts_with("charset=") || part == "charset=utf-8" || part == "charset=\"utf-8\""
+    });
+    utf8.then_some(kind)
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    media_type(request).is_some_and(|kind| kind == "application/json")
+}
+
+/// Reads JSON that can be read in one way only into `T`, and checks its bounds.
+pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    strict(bytes)?;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(&error))?;
+    value.validate().map_err(|errors| {
+        let mut faults = faults("", &errors);
+        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        Problem::faults(Kind::InvalidValue, faults)
+    })?;
+    Ok(value)
+}
+
+fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let (mut at, said) = (pointer(error.path()), plain(error.inner()));
+    let kind = if let Some(name) = between(&said, "unknown field `", "`") {
+        if !at.ends_with(&format!("/{name}")) {
+            at = format!("{at}/{}", escape(name));
+        }
+        Kind::UnknownProperty
+    } else {
+        if let Some(name) = between(&said, "missing field `", "`") {
+            at = format!("{at}/{}", escape(name));
+        }
+        Kind::InvalidValue
+    };
+    Problem::faults(kind, vec![Fault { pointer: at, detail: without_values(&said) }])
+}
+
+/// What serde says, without "at line 1 column 2".
+fn plain(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.rsplit_once(" at line ").map_or(said.clone(), |(said, _)| said.to_owned())
+}
+
+/// serde quotes the value that it refuses; a personal value must not come back in an error text.
+fn without_values(said: &str) -> String {
+    match said.split_once("expected ") {
+        Some((before, expected)) if before.starts_with("invalid ") => format!("must be {expected}"),
+        Some((before, expected)) if before.starts_with("unknown variant") => {
+            format!("must be {expected}")
+        }
+        Some((before, _)) if before.starts_with("unknown field") => "is not known here".to_owned(),
+        _ if said.starts_with("unknown field") => "is not known here".to_owned(),
+        _ if said.starts_with("missing field") => "is required".to_owned(),
+        _ => said.to_owned(),
+    }
+}
+
+fn between<'s>(said: &'s str, before: &str, after: &str) -> Option<&'s str> {
+    said.strip_prefix(before)?.split_once(after).map(|(name, _)| name)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let steps = path.iter().filter_map(|segment| match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", escape(key))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    steps.collect()
+}
+
+/// A member's name as a step of a JSON pointer (RFC 6901, section 3).
+fn escape(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+fn faults(at: &str, errors: &ValidationErrors) -> Vec<Fault> {
+    let under = |field: &dyn fmt::Display| format!("{at}/{}", camel(&field.to_string()));
+    let each = errors.errors().iter().flat_map(|(field, kind)| match kind {
+        ValidationErrorsKind::Field(errors) => {
+            let fault = |error: &validator::ValidationError| Fault {
+                pointer: under(field),
+                detail: error.message.clone().unwrap_or_else(|| bounds(error).into()).into_owned(),
+            };
+            errors.iter().map(fault).collect()
+        }
+        ValidationErrorsKind::Struct(inner) => faults(&under(field), inner),
+        ValidationErrorsKind::List(items) => items
+            .iter()
+            .flat_map(|(n, inner)| faults(&format!("{}/{n}", under(field)), inner))
+            .collect::<Vec<_>>(),
+    });
+    each.collect()
+}
+
+fn bounds(error: &validator::ValidationError) -> String {
+    let bound = |name| error.params.get(name).map(ToString::to_string);
+    match (error.code.as_ref(), bound("min"), bound("max")) {
+        ("length" | "range", Some(min), Some(max)) => format!("must have {min} to {max}"),
+        ("length" | "range", Some(min), None) => format!("must have at least {min}"),
+        ("length" | "range", None, Some(max)) => format!("must have at most {max}"),
+        (code, ..) => format!("is not allowed ({code})"),
+    }
+}
+
+/// Rust's `date_of_birth` is `dateOfBirth` in JSON.
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.extend(letters);
+        name
+    })
+}
+
+/// Refuses JSON with a member given twice or nested too deep, which parsers read in different ways (RFC 8259, section 4).
+fn strict(bytes: &[u8]) -> Result<(), Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut trail = Trail { steps: Vec::new() };
+    let read = Strict(&mut trail).deserialize(&mut json).and_then(|()| json.end());
+    read.map_err(|error| {
+        let fault = Fault { pointer: trail.steps.concat(), detail: plain(&error) };
+        Problem::faults(Kind::MalformedJson, vec![fault])
+    })
+}
+
+/// Where in the body the reader stands.
+struct Trail {
+    steps: Vec<String>,
+}
+
+struct Strict<'t>(&'t mut Trail);
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        if self.0.steps.len() > MAX_DEPTH {
+            return Err(de::Error::custom("is nested over 32 levels deep"));
+        }
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        if text.contains('\0') { Err(E::custom("contains a NUL character")) } else { Ok(()) }
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut n = 0;
+        self.0.steps.push(String::new());
+        loop {
+            if let Some(step) = self.0.steps.last_mut() {
+                *step = format!("/{n}");
+            }
+            if items.next_element_seed(Strict(self.0))?.is_none() {
+                self.0.steps.pop();
+                return Ok(());
+            }
+            n += 1;
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut seen = std::collections::HashSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            self.0.steps.push(format!("/{}", escape(&name)));
+            if name.contains('\0') {
+                return Err(de::Error::custom("contains a NUL character"));
+            }
+            if !seen.insert(name) {
+                return Err(de::Error::custom("is given twice"));
+            }
+            members.next_value_seed(Strict(self.0))?;
+            self.0.steps.pop();
+        }
+        Ok(())
+    }
+}
+
+/// The version that a change is based on, from `If-Match` (RFC 9110, section 13.1.1): one strong entity tag.
+#[derive(Debug, Clone, Copy)]
+pub struct IfMatch(pub i64);
+
+impl IfMatch {
+    /// Refuses a change that is based on another version than the present one.
+    pub fn check(self, version: i64) -> Result<(), Problem> {
+        if self.0 == version { Ok(()) } else { Err(Kind::PreconditionFailed.into()) }
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(one(request, "If-Match").and_then(|value| {
+            let tag = value.ok_or(Kind::PreconditionRequired)?;
+            let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+            match quoted.map(str::parse) {
+                Some(Ok(version)) => Ok(Self(version)),
+                Some(Err(_)) => Err(Kind::PreconditionFailed.into()),
+                None => Err(Problem::new(
+                    Kind::InvalidHeader,
+                    "If-Match must be the one entity tag that the record was read with, in quotes.",
+                )),
+            }
+        }))
+    }
+}
+
+/// The caller's own key for a creating request, by which it can be repeated safely.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey(pub String);
+
+impl FromRequest for IdempotencyKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(one(request, "Idempotency-Key").and_then(|value| {
+            let key = value.ok_or(Kind::IdempotencyKeyRequired)?;
+            if (8..=64).contains(&key.len()) && key.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+                Ok(Self(key.to_owned()))
+            } else {
+                let form = "Idempotency-Key must be 8 to 64 printable ASCII characters.";
+                Err(Problem::new(Kind::InvalidHeader, form))
+            }
+        }))
+    }
+}
+
+/// Query parameters, read strictly: an unknown one is refused.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: for<'de> Deserialize<'de> + Validate> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let invalid = |said: String| Problem::new(Kind::InvalidQuery, said);
+        ready(if request.query_string().contains("%00") {
+            Err(invalid("A parameter contains a NUL character.".to_owned()))
+        } else {
+            serde_urlencoded::from_str::<T>(request.query_string())
+                .map_err(|error| invalid(format!("The query {}.", without_values(&error.to_string()))))
+                .and_then(|value| match value.validate() {
+                    Ok(()) => Ok(Self(value)),
+                    Err(errors) => Err(invalid(
+                        faults("", &errors)
+                            .iter()
+                            .map(|fault| format!("{} {}", &fault.pointer[1..], fault.detail))
+                            .collect::<Vec<_>>()
+                            .join("; "),
+                    )),
+                })
+        })
+    }
+}

@@ -1,0 +1,334 @@
+//! Why a request could not be done, and how the caller is told (RFC 9457).
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+macro_rules! kinds {
+    ($($(#[doc = $meaning:literal])+ $name:ident $status:literal $slug:literal $title:literal;)*) => {
+        /// Every type of problem that the service tells of.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind { $($(#[doc = $meaning])+ $name),* }
+
+        impl Kind {
+            /// All of them, in the order of the catalogue.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The last part of its `type`, stable for ever.
+            #[must_use]
+            pub fn slug(self) -> &'static str {
+                match self { $(Self::$name => $slug),* }
+            }
+
+            /// The status that it is told with.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+
+            /// The same words whenever it happens.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),* }
+            }
+
+            /// What it means and what to do about it, for an integrator.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii()),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body is not JSON that can be read in one way only: a syntax error, a member given twice, nesting over
+    /// 32 levels, or bytes that are not UTF-8. `errors` points to the place.
+    MalformedJson 400 "malformed-json" "The body cannot be read";
+    /// A header is missing its proper form; `detail` names it.
+    InvalidHeader 400 "invalid-header" "A header has the wrong form";
+    /// Every call about a child states why in `Access-Reason`, one of the codes of `GET /v1/code-lists`.
+    ReasonRequired 400 "reason-required" "State a reason";
+    /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
+    /// it can be repeated safely.
+    IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
+    /// A query parameter has the wrong form; `detail` names it.
+    InvalidQuery 400 "invalid-query" "A query parameter has the wrong form";
+    /// There is no valid access token: none was sent, it ended, or what it stands on has been withdrawn. Sign in again.
+    Unauthenticated 401 "unauthenticated" "Not signed in";
+    /// User name, password, PIN and one-time code are judged together, and which of them was wrong is never told.
+    SignInFailed 401 "sign-in-failed" "Sign-in failed";
+    /// Your role, or your organisation's relation to the record, does not permit this. `GET /v1/policies` says which roles may.
+    Forbidden 403 "forbidden" "Not permitted";
+    /// There is nothing here that you may see.
+    NotFound 404 "not-found" "Not found";
+    /// The resource exists, but not with this method; `Allow` lists those it has.
+    MethodNotAllowed 405 "method-not-allowed" "Method not allowed";
+    /// The request was not received whole within its time.
+    RequestTimeout 408 "request-timeout" "The request took too long to arrive";
+    /// A search would have found children like this one. Look at them first; if none is this child, name them all
+    /// in `distinctFrom`.
+    PossibleDuplicate 409 "possible-duplicate" "This child may be here already";
+    /// Another child holds this identifier.
+    IdentifierHeld 409 "identifier-held" "The identifier belongs to another child";
+    /// The organisation already works with this child in this service.
+    InvolvementExists 409 "involvement-exists" "The involvement is recorded already";
+    /// An involvement that has ended takes no flags and no changes.
+    InvolvementEnded 409 "involvement-ended" "The involvement has ended";
+    /// A child has one lead professional; the other must step down first.
+    LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
+    /// Another organisation holds this code.
+    CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// The first request with this idempotency key is still being worked on. Repeat it in a second.
+    RequestInProgress 409 "request-in-progress" "The same request is in progress";
+    /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
+    PreconditionFailed 412 "precondition-failed" "The record has changed";
+    /// The body is over 64 KiB.
+    BodyTooLarge 413 "body-too-large" "The body is too large";
+    /// The address of the request is over 2 KiB.
+    UriTooLong 414 "uri-too-long" "The address is too long";
+    /// Bodies are `application/json` in UTF-8, without a content encoding (the token endpoints:
+    /// `application/x-www-form-urlencoded`).
+    UnsupportedMediaType 415 "unsupported-media-type" "The body has an unsupported type";
+    /// A member that a record does not hold. Nothing was stored.
+    UnknownProperty 422 "unknown-property" "Unknown property";
+    /// A value that can be read but may not be so; `errors` points to each. Nothing was stored.
+    InvalidValue 422 "invalid-value" "A value is not allowed";
+    /// Search by index number, by an identifier of your own function, by names with date of birth, by names with
+    /// postcode and gender, or by family name with date of birth and postcode.
+    TooLittleToSearchBy 422 "too-little-to-search-by" "Too little to search by";
+    /// More children match than may be shown, so none is. Add a criterion.
+    TooManyMatches 422 "too-many-matches" "Too many children match";
+    /// A sensitive service is recorded only with the consent of the child or carer.
+    ConsentRequired 422 "consent-required" "Consent is required";
+    /// The idempotency key was used before for another request.
+    IdempotencyKeyReused 422 "idempotency-key-reused" "The idempotency key was used before";
+    /// A change names the version that it is based on: send the record's `ETag` in `If-Match`.
+    PreconditionRequired 428 "precondition-required" "Say which version you change";
+    /// Wait as `Retry-After` says.
+    TooManyRequests 429 "too-many-requests" "Too many requests";
+    /// The header is over 16 KiB or has over 100 fields.
+    HeaderTooLarge 431 "header-too-large" "The header is too large";
+    /// Our own failure; it is logged with the request id, and nothing was stored.
+    Internal 500 "internal" "Something went wrong on our side";
+    /// The service cannot answer now; nothing is lost by repeating the request as `Retry-After` says.
+    Unavailable 503 "unavailable" "Not available at this moment";
+    /// The form of the token request is wrong (RFC 6749, section 5.2).
+    InvalidRequest 400 "invalid_request" "Invalid request";
+    /// The grant is unknown, used, ended or not yours (RFC 6749, section 5.2).
+    InvalidGrant 400 "invalid_grant" "Invalid grant";
+    /// This server issues no token for this grant (RFC 6749, section 5.2).
+    UnsupportedGrantType 400 "unsupported_grant_type" "Unsupported grant type";
+    /// The client is unknown or did not authenticate (RFC 6749, section 5.2).
+    InvalidClient 401 "invalid_client" "Invalid client";
+}
+
+impl Kind {
+    /// The `type` of the problem: a path of this service, where it is explained.
+    #[must_use]
+    pub fn uri(self) -> String {
+        format!("/problems/{}", self.slug())
+    }
+
+    /// Whether it is told in the form of RFC 6749, section 5.2, as the token endpoints do.
+    #[must_use]
+    pub fn is_oauth(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidRequest
+                | Self::InvalidGrant
+                | Self::UnsupportedGrantType
+                | Self::InvalidClient
+        )
+    }
+}
+
+/// One thing wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// A JSON pointer (RFC 6901) to the value at fault; empty for the whole body.
+    #[schema(example = "/dateOfBirth")]
+    pub pointer: String,
+    /// What is wrong with it.
+    #[schema(example = "must not be in the future")]
+    pub detail: String,
+}
+
+/// Why a request could not be done.
+#[derive(Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: Option<Cow<'static, str>>,
+    errors: Vec<Fault>,
+    retry_after: Option<u32>,
+    allow: Option<String>,
+    source: Option<anyhow::Error>,
+}
+
+impl Problem {
+    /// A problem with what it says about this occurrence.
+    pub fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { detail: Some(detail.into()), ..Self::from(kind) }
+    }
+
+    /// One value is at fault.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::faults(
+            Kind::InvalidValue,
+            vec![Fault { pointer: pointer.into(), detail: detail.into() }],
+        )
+    }
+
+    /// Several values are at fault.
+    #[must_use]
+    pub fn faults(kind: Kind, errors: Vec<Fault>) -> Self {
+        Self { errors, ..Self::from(kind) }
+    }
+
+    /// Our own failure, logged where it is answered and never shown.
+    pub fn internal(source: impl Into<anyhow::Error>) -> Self {
+        Self { source: Some(source.into()), ..Self::from(Kind::Internal) }
+    }
+
+    /// Something that this service needs does not answer.
+    pub fn unavailable(source: impl Into<anyhow::Error>) -> Self {
+        Self { source: Some(source.into()), ..Self::from(Kind::Unavailable) }
+    }
+
+    /// The same, with the seconds to wait.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The same, with the methods that the resource has.
+    #[must_use]
+    pub fn allow(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The values at fault.
+    #[must_use]
+    pub fn errors(&self) -> &[Fault] {
+        &self.errors
+    }
+
+    /// What it says about this occurrence.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or_else(|| self.kind.meaning())
+    }
+
+    /// Our own failure behind it, for the log.
+    #[must_use]
+    pub fn source(&self) -> Option<&anyhow::Error> {
+        self.source.as_ref()
+    }
+}
+
+impl From<Kind> for Problem {
+    fn from(kind: Kind) -> Self {
+        let retry_after = (kind.status() == 503).then_some(1);
+        Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, source: None }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.slug())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+        match (&error, code.as_str()) {
+            (E::PoolTimedOut | E::PoolClosed | E::Io(_) | E::Tls(_) | E::WorkerCrashed, _)
+            | (_, "57014" | "57P01" | "57P02" | "57P03" | "53300" | "55P03" | "40001" | "40P01")
+            | (_, "25006" | "25P03") => Self::unavailable(error),
+            (_, "22021" | "22P05") => {
+                Self::invalid("", "contains a character that cannot be stored")
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(methods) = &self.allow {
+            response.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if self.kind == Kind::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.kind == Kind::InvalidClient {
+            response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"contactpoint\""));
+        }
+        if self.kind.is_oauth() {
+            return response
+                .json(OAuthError { error: self.kind.slug(), error_description: self.detail() });
+        }
+        response.content_type("application/problem+json").json(ProblemBody {
+            problem_type: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status(),
+            detail: self.detail(),
+            errors: &self.errors,
+        })
+    }
+}
+
+/// The body of every answer that is not a success (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// Which problem it is: a path under `/problems` that explains it.
+    #[serde(rename = "type")]
+    #[schema(format = UriReference, example = "/problems/invalid-value")]
+    problem_type: String,
+    /// The same words whenever it happens.
+    #[schema(example = "A value is not allowed")]
+    title: &'a str,
+    /// The status of the answer.
+    #[schema(example = 422)]
+    status: u16,
+    /// What it says about this occurrence; never a personal value.
+    #[schema(example = "A value that can be read but may not be so; `errors` points to each. Nothing was stored.")]
+    detail: &'a str,
+    /// Each value at fault.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [Fault],
+}
+
+/// The body of a refusal by the token endpoints (RFC 6749, section 5.2).
+#[derive(Serialize, ToSchema)]
+pub struct OAuthError<'a> {
+    /// One of the codes of RFC 6749, section 5.2.
+    #[schema(example = "invalid_client")]
+    error: &'a str,
+    /// What it means.
+    error_description: &'a str,
+}
