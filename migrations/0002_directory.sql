@@ -81,6 +81,27 @@ create table sign_in_failure (
 create index sign_in_failure_by_name on sign_in_failure (user_name_hash, at);
 create index sign_in_failure_by_network on sign_in_failure (network, at);
 
+create view organisation_told as
+    select o.organisation_id, o.name, o.kind, a.authority_code as authority,
+           json_build_object(
+               'id', o.organisation_id,
+               'kind', o.kind,
+               'name', o.name,
+               'codes', json_strip_nulls(json_build_object('authority', o.authority_code, 'gss', o.gss_code, 'urn', o.urn,
+                   'laestab', o.laestab, 'ods', o.ods, 'reference', o.reference)),
+               'authority', a.authority_code,
+               'officeHours', o.office_hours,
+               'duty', o.duty,
+               'email', o.email,
+               'status', o.status,
+               'openedOn', o.opened_on,
+               'closedOn', o.closed_on,
+               'version', o.version
+           ) as told
+    from organisation o
+    left join organisation a on a.organisation_id = o.authority_id;
+
+grant select on organisation_told to contactpoint_app;
 grant select, insert on organisation, account, client, session, refresh_token, sign_in_failure to contactpoint_app;
 grant update on organisation to contactpoint_app;
 grant update (last_step, status, vetted_until, trained_until) on account to contactpoint_app;
@@ -88,5 +109,26 @@ grant update (status) on client to contactpoint_app;
 grant update (ended_at) on session to contactpoint_app;
 grant update (used_at, replaced_by) on refresh_token to contactpoint_app;
 grant delete on refresh_token, sign_in_failure to contactpoint_app;
+
+-- Whether whoever signed in by this session may act now: every condition of an account or a client, in one place.
+create function caller_may_act(session uuid, at timestamptz, today date) returns boolean
+    language plpgsql stable set search_path = public, pg_temp as $$
+begin
+    return (
+        select s.ended_at is null and s.expires_at > at
+               and o.status = 'accredited'
+               and (a.account_id is null
+                    or (a.status = 'active' and a.vetted_until >= today and a.trained_until >= today
+                        and a.agreement_signed_on <= today))
+               and (c.client_id is null or c.status = 'active')
+        from session s
+        left join account a on a.account_id = s.account_id
+        left join client c on c.client_id = s.client_id
+        join organisation o on o.organisation_id = coalesce(a.organisation_id, c.organisation_id)
+        where s.session_id = session
+    );
+end $$;
+revoke execute on function caller_may_act(uuid, timestamptz, date) from public;
+grant execute on function caller_may_act(uuid, timestamptz, date) to contactpoint_app;
 
 reset role;

@@ -157,6 +157,65 @@ create trigger carer_history after update on carer
 create trigger involvement_history after update on involvement
     for each row when (old is distinct from new) execute function keep_history('involvement');
 
+-- Facts as the API tells them, written once for every statement that reads them.
+create view involvement_told as
+    select i.involvement_id, i.child_id, i.organisation_id, i.sensitive, i.started_on, i.ended_on, o.authority_id,
+           json_build_object(
+               'id', i.involvement_id,
+               'organisation', json_build_object('id', o.organisation_id, 'name', o.name, 'kind', o.kind,
+                   'officeHours', o.office_hours, 'duty', o.duty),
+               'serviceType', i.service_type,
+               'contact', i.contact,
+               'startedOn', i.started_on,
+               'endedOn', i.ended_on,
+               'confirmedOn', i.confirmed_on,
+               'source', json_build_object('organisationId', i.source_organisation_id, 'receivedAt', i.received_at, 'asAt', i.as_at),
+               'flags', coalesce((
+                   select json_agg(json_build_object('flag', f.flag, 'setOn', f.set_on, 'expiresOn', f.expires_on) order by f.flag)
+                   from flag f
+                   where f.involvement_id = i.involvement_id and f.cleared_at is null
+               ), '[]'),
+               'version', i.version
+           ) as told
+    from involvement i
+    join organisation o on o.organisation_id = i.organisation_id;
+
+create view carer_told as
+    select carer_id, child_id, superseded_at, received_at,
+           json_build_object(
+               'id', carer_id,
+               'name', json_build_object('given', given, 'family', family),
+               'relationship', relationship,
+               'parentalResponsibility', parental_responsibility,
+               'phones', phones,
+               'emails', emails,
+               'address', address,
+               'source', json_build_object('organisationId', source_organisation_id, 'receivedAt', received_at, 'asAt', as_at),
+               'version', version
+           ) as told
+    from carer;
+
+create view whereabouts_told as
+    select child_id, superseded_at, received_at,
+           json_strip_nulls(json_build_object(
+               'kind', kind,
+               'address', case when lines is not null then
+                   json_build_object('lines', lines, 'town', town, 'postcode', postcode, 'uprn', uprn) end,
+               'leftOn', left_on,
+               'return', return_expected,
+               'source', json_build_object('organisationId', source_organisation_id, 'receivedAt', received_at, 'asAt', as_at)
+           )) as told
+    from whereabouts;
+
+create view name_told as
+    select child_id, kind, superseded_at, received_at,
+           json_build_object(
+               'kind', kind, 'given', given, 'family', family,
+               'source', json_build_object('organisationId', source_organisation_id, 'receivedAt', received_at, 'asAt', as_at)
+           ) as told
+    from child_name;
+
+grant select on involvement_told, carer_told, whereabouts_told, name_told to contactpoint_app;
 grant select, insert on child, child_name, whereabouts, child_identifier, carer, involvement, flag to contactpoint_app;
 grant select on history to contactpoint_app;
 grant update on child, carer, involvement to contactpoint_app;

@@ -239,7 +239,7 @@ fn bounds(error: &validator::ValidationError) -> String {
 }
 
 /// Rust's `date_of_birth` is `dateOfBirth` in JSON.
-fn camel(name: &str) -> String {
+pub(crate) fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     words.fold(first, |mut name, word| {

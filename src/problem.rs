@@ -229,10 +229,20 @@ impl Problem {
         self.detail.as_deref().unwrap_or_else(|| self.kind.meaning())
     }
 
-    /// Our own failure behind it, for the log.
+    /// Our own failure behind it, in words fit for the log: of the database only its code, since its texts may quote values.
     #[must_use]
-    pub fn source(&self) -> Option<&anyhow::Error> {
-        self.source.as_ref()
+    pub fn cause(&self) -> Option<String> {
+        let source = self.source.as_ref()?;
+        let causes = source.chain().map(|cause| match cause.downcast_ref::<sqlx::Error>() {
+            Some(sqlx::Error::Database(error)) => format!(
+                "database error {} {}",
+                error.code().unwrap_or_default(),
+                error.constraint().unwrap_or_default(),
+            ),
+            _ if cause.downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() => String::new(),
+            _ => cause.to_string(),
+        });
+        Some(causes.filter(|cause| !cause.is_empty()).collect::<Vec<_>>().join(": "))
     }
 }
 

@@ -1,0 +1,144 @@
+//! What is written down of every request: who, for whom, why, about which children, with what outcome.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    access::{Caller, Errand, Subject},
+    ids::{ChildId, EventId},
+    problem::{Kind, Problem},
+};
+
+pub mod routes;
+mod store;
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It was done.
+    Answered,
+    /// It was refused.
+    Refused,
+    /// We failed.
+    Failed,
+}
+
+impl Outcome {
+    /// Its name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What a handler adds to the event of its request: the children concerned and the details.
+#[derive(Debug, Clone, Default)]
+pub struct Trail {
+    /// The children concerned; of a search, those found.
+    pub children: Vec<ChildId>,
+    /// Criteria, ids and values set, as the operation has them.
+    pub details: Option<Value>,
+}
+
+impl Trail {
+    /// About one child.
+    #[must_use]
+    pub fn of(child: ChildId) -> Self {
+        Self { children: vec![child], details: None }
+    }
+
+    /// About several children, or none.
+    #[must_use]
+    pub fn about(children: Vec<ChildId>) -> Self {
+        Self { children, details: None }
+    }
+
+    /// The same, with details.
+    #[must_use]
+    pub fn with(self, details: Value) -> Self {
+        Self { details: Some(details), ..self }
+    }
+}
+
+/// One line of the audit.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Its number.
+    pub id: EventId,
+    /// When the request began.
+    pub at: DateTime<Utc>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status answered.
+    pub status: u16,
+    /// The type of problem, where it was not done.
+    pub problem: Option<&'static str>,
+    /// Who called, where known.
+    pub caller: Option<Caller>,
+    /// What for.
+    pub errand: Errand,
+    /// The children concerned, and the details.
+    pub trail: Trail,
+}
+
+impl Event {
+    /// A request that is done.
+    #[must_use]
+    pub fn answered(at: DateTime<Utc>, caller: Caller, errand: Errand, status: u16, trail: Trail) -> Self {
+        let (id, caller) = (EventId::new(), Some(caller));
+        Self { id, at, outcome: Outcome::Answered, status, problem: None, caller, errand, trail }
+    }
+
+    /// A request that is not done.
+    #[must_use]
+    pub fn refused(at: DateTime<Utc>, caller: Option<Caller>, errand: Errand, problem: &Problem, trail: Trail) -> Self {
+        let status = problem.kind().status();
+        let outcome = if status >= 500 { Outcome::Failed } else { Outcome::Refused };
+        let problem = Some(problem.kind().slug());
+        Self { id: EventId::new(), at, outcome, status, problem, caller, errand, trail }
+    }
+
+    /// The account that called.
+    #[must_use]
+    pub fn account(&self) -> Option<Uuid> {
+        match self.caller.as_ref()?.subject {
+            Subject::Account(id) => Some(id.0),
+            Subject::Client(_) => None,
+        }
+    }
+
+    /// The client that called.
+    #[must_use]
+    pub fn client(&self) -> Option<Uuid> {
+        match self.caller.as_ref()?.subject {
+            Subject::Client(id) => Some(id.0),
+            Subject::Account(_) => None,
+        }
+    }
+}
+
+/// The values that a refusal pointed to; never what they were.
+#[must_use]
+pub fn refusal_details(problem: &Problem, path: &[(String, String)]) -> Option<Value> {
+    let pointers: Vec<_> = problem.errors().iter().map(|fault| fault.pointer.as_str()).collect();
+    if pointers.is_empty() && path.is_empty() {
+        return None;
+    }
+    let path: serde_json::Map<_, _> =
+        path.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    Some(json!({ "path": path, "errors": pointers }))
+}
+
+/// The refusal that stands in for an answer when its event could not be made durable: no audit, no answer.
+#[must_use]
+pub fn unaudited(cause: impl Into<anyhow::Error>) -> Problem {
+    metrics::counter!("contactpoint_audit_failures_total").increment(1);
+    Problem::unavailable(cause.into().context("the audit cannot be written")).retry_after(2)
+}

@@ -1,0 +1,163 @@
+//! Parents, and others with parental responsibility or care of a child.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::{
+    child::{address::Address, name::PersonName, provenance::Provenance},
+    contact::{Email, Phone},
+    ids::CarerId,
+};
+
+pub mod routes;
+pub(crate) mod store;
+
+/// What a carer is to the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Relationship {
+    /// Mother.
+    Mother,
+    /// Father.
+    Father,
+    /// Step-parent.
+    StepParent,
+    /// Grandparent.
+    Grandparent,
+    /// Foster carer.
+    FosterCarer,
+    /// Legal or special guardian.
+    Guardian,
+    /// Another relative.
+    OtherRelative,
+    /// Somebody else.
+    Other,
+}
+
+impl Relationship {
+    /// All of them, with code and meaning.
+    pub const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::Mother, "mother", "Mother"),
+        (Self::Father, "father", "Father"),
+        (Self::StepParent, "stepParent", "Step-parent"),
+        (Self::Grandparent, "grandparent", "Grandparent"),
+        (Self::FosterCarer, "fosterCarer", "Foster carer"),
+        (Self::Guardian, "guardian", "Legal or special guardian"),
+        (Self::OtherRelative, "otherRelative", "Another relative"),
+        (Self::Other, "other", "Somebody else"),
+    ];
+
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(known, ..)| *known == self).map_or("other", |(_, code, _)| code)
+    }
+}
+
+/// A carer of a child.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Carer {
+    /// Its number.
+    pub id: CarerId,
+    /// The carer's name.
+    pub name: PersonName,
+    /// What the carer is to the child.
+    pub relationship: Relationship,
+    /// Whether the carer has parental responsibility (Children Act 1989, section 3).
+    pub parental_responsibility: bool,
+    /// Where the carer is reached.
+    pub phones: Vec<Phone>,
+    /// Where the carer is written to.
+    pub emails: Vec<Email>,
+    /// Where the carer lives, where that is not with the child.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub address: Option<Address>,
+    /// Where this comes from.
+    pub source: Provenance,
+    /// Its version, which is its `ETag`.
+    #[schema(example = 1)]
+    pub version: i64,
+}
+
+/// The carers of a child.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Carers {
+    /// The carers.
+    pub items: Vec<Carer>,
+}
+
+/// What is said of a new carer.
+#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CarerIn {
+    /// The carer's name.
+    pub name: PersonName,
+    /// What the carer is to the child.
+    pub relationship: Relationship,
+    /// Whether the carer has parental responsibility (Children Act 1989, section 3).
+    pub parental_responsibility: bool,
+    /// Where the carer is reached: at most 5.
+    #[serde(default)]
+    #[validate(length(max = 5))]
+    #[schema(max_items = 5)]
+    pub phones: Vec<Phone>,
+    /// Where the carer is written to: at most 5.
+    #[serde(default)]
+    #[validate(length(max = 5))]
+    #[schema(max_items = 5)]
+    pub emails: Vec<Email>,
+    /// Where the carer lives, where that is not with the child.
+    #[serde(default)]
+    #[validate(nested)]
+    #[schema(nullable = false)]
+    pub address: Option<Address>,
+}
+
+/// What changes about a carer; a member that is absent stays as it is.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CarerChange {
+    /// The carer's name.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub name: Option<PersonName>,
+    /// What the carer is to the child.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub relationship: Option<Relationship>,
+    /// Whether the carer has parental responsibility.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub parental_responsibility: Option<bool>,
+    /// Where the carer is reached: at most 5; replaces all.
+    #[serde(default)]
+    #[validate(length(max = 5))]
+    #[schema(nullable = false, max_items = 5)]
+    pub phones: Option<Vec<Phone>>,
+    /// Where the carer is written to: at most 5; replaces all.
+    #[serde(default)]
+    #[validate(length(max = 5))]
+    #[schema(nullable = false, max_items = 5)]
+    pub emails: Option<Vec<Email>>,
+    /// Where the carer lives, where that is not with the child.
+    #[serde(default)]
+    #[validate(nested)]
+    #[schema(nullable = false)]
+    pub address: Option<Address>,
+}
+
+impl Carer {
+    /// Changes it.
+    pub fn change(&mut self, change: CarerChange) {
+        let CarerChange { name, relationship, parental_responsibility, phones, emails, address } = change;
+        self.name = name.unwrap_or_else(|| self.name.clone());
+        self.relationship = relationship.unwrap_or(self.relationship);
+        self.parental_responsibility = parental_responsibility.unwrap_or(self.parental_responsibility);
+        self.phones = phones.unwrap_or_else(|| std::mem::take(&mut self.phones));
+        self.emails = emails.unwrap_or_else(|| std::mem::take(&mut self.emails));
+        self.address = address.or_else(|| self.address.take());
+    }
+}

@@ -1,0 +1,128 @@
+//! Children over HTTP: adding, correcting, and what a record said before.
+
+use actix_web::{
+    get, patch, post,
+    web::{Data, Path},
+};
+use serde_json::json;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{ChildChange, ChildIn, History, store};
+use crate::{
+    access::{Access, AddChild, CorrectChild, Permission, ReadHistory},
+    audit::Trail,
+    carer,
+    http::{IdempotencyKey, IfMatch, Json},
+    ids::{IndexNumber, OrganisationId},
+    matching,
+    organisation,
+    problem::{Kind, Problem},
+    record::{self, Record},
+    work::{Begun, Db, Reply, Work},
+};
+
+/// Adds this room's routes.
+pub(crate) fn mount(api: &mut ServiceConfig) {
+    api.service(add_child);
+    api.service(correct_child);
+    api.service(read_history);
+}
+
+/// Add a child
+///
+/// Search first: if a search by these names and this date of birth would have found a child whom you have not named in
+/// `distinctFrom`, the request is refused with `possible-duplicate`.
+#[utoipa::path(
+    tag = "children",
+    security(("bearer" = [AddChild::SCOPE])),
+    request_body = ChildIn,
+    responses(
+        (status = 201, description = "The record of the new child.", body = Record, headers(
+            ("ETag" = String, description = "The version of the record, for `If-Match`."),
+            ("Location" = String, description = "Where the record is."),
+        )),
+        (status = 409, description = "`possible-duplicate`, `identifier-held` or `request-in-progress`."),
+    ),
+)]
+#[post("/children")]
+async fn add_child(access: Access<AddChild>, key: IdempotencyKey, body: Json<ChildIn>, db: Data<Db>) -> Reply<Record> {
+    let mut work = match access.begin_once(&db, key, body.digest, "").await? {
+        Begun::First(work) => work,
+        Begun::Repeat(answer) => return Ok(answer),
+    };
+    let child = body.value;
+    child.check(work.today())?;
+    let authority = answering(&mut work, &child).await?;
+    matching::store::hold(&mut work, &child.names, child.date_of_birth).await?;
+    let alike = matching::store::alike(&mut work, &child.names, child.birth()).await?;
+    if alike.iter().any(|number| !child.distinct_from.contains(number)) {
+        return Err(Kind::PossibleDuplicate.into());
+    }
+
+    let number = IndexNumber::random();
+    let id = store::insert(&mut work, &number, &child, authority).await?;
+    for carer in &child.carers {
+        carer::store::insert(&mut work, id, carer).await?;
+    }
+    let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
+    let (location, version) = (format!("/v1/children/{number}"), record.version);
+    work.record_created(Trail::of(id), record, location, version).await
+}
+
+async fn answering(work: &mut Work, child: &ChildIn) -> Result<OrganisationId, Problem> {
+    let authority = match &child.responsible_authority {
+        Some(code) => organisation::store::authority(work, code).await?,
+        None => work.caller.authority,
+    };
+    let detail = "must be the 3-digit code of a local authority";
+    authority.ok_or_else(|| Problem::invalid("/responsibleAuthority", detail))
+}
+
+/// Correct the facts of a record
+///
+/// By a steward of the authority that is responsible for it. What was said before is superseded and kept; former names
+/// are still found by search.
+#[utoipa::path(
+    tag = "children",
+    security(("bearer" = [CorrectChild::SCOPE])),
+    params(("indexNumber" = IndexNumber, Path, description = "The child's index number.", example = "48271930566")),
+    request_body = ChildChange,
+    responses(
+        (status = 200, description = "The record as it now stands.", body = Record, headers(
+            ("ETag" = String, description = "The version of the record, for `If-Match`."),
+        )),
+        (status = 409, description = "`identifier-held`."),
+    ),
+)]
+#[patch("/children/{indexNumber}")]
+async fn correct_child(access: Access<CorrectChild>, number: Path<IndexNumber>, base: IfMatch, body: Json<ChildChange>, db: Data<Db>) -> Reply<Record> {
+    let mut work = access.begin(&db).await?;
+    let (id, mut core) = store::lock(&mut work, &number).await?;
+    core.may_be_corrected_by(&work.caller)?;
+    base.check(core.version)?;
+    core.change(&body.value, work.today())?;
+    store::save(&mut work, id, &core, &body.value).await?;
+    let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
+    let version = record.version;
+    let answer = work.record(Trail::of(id).with(json!({ "version": version })), record).await?;
+    Ok(answer.version(version))
+}
+
+/// Read what a record said before
+///
+/// By a steward of the authority that is responsible for it: every name, address, identifier, carer, involvement and flag
+/// that no longer holds, with its provenance and when it was superseded; the latest first, 1,000 at most.
+#[utoipa::path(
+    tag = "children",
+    security(("bearer" = [ReadHistory::SCOPE])),
+    params(("indexNumber" = IndexNumber, Path, description = "The child's index number.", example = "48271930566")),
+    responses((status = 200, description = "The superseded facts.", body = History)),
+)]
+#[get("/children/{indexNumber}/history")]
+async fn read_history(access: Access<ReadHistory>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<History> {
+    let look = access.look(&db);
+    let (id, authority) = store::find(&look, &number).await?;
+    super::history_may_be_read_by(&look.caller, authority)?;
+    let items = store::history(&look, id).await?;
+    look.record(Trail::of(id), History { items, next: None }).await
+}

@@ -1,0 +1,339 @@
+//! Children in the database.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::types::Json;
+
+use super::{
+    ChildChange, ChildIn, Core, FactKind, Superseded,
+    birth::{DateOfBirth, Gender, Precision},
+    identifier::Identifier,
+    name::Name,
+    whereabouts::Whereabouts,
+};
+use crate::{
+    ids::{ChildId, IndexNumber, OrganisationId},
+    involvement::ServiceType,
+    problem::{Kind, Problem},
+    work::{Look, Work},
+};
+
+/// Adds a child with the facts that stand in a record of its own.
+pub(super) async fn insert(work: &mut Work, number: &IndexNumber, child: &ChildIn, authority: OrganisationId) -> Result<ChildId, Problem> {
+    let id = ChildId::new();
+    let (source, now, today, by) = provenance(work);
+    sqlx::query!(
+        "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
+             without_service, responsible_authority_id, source_organisation_id, recorded_by, received_at, as_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        id.0,
+        number.as_str(),
+        child.date_of_birth,
+        child.date_of_birth_precision.code(),
+        child.date_of_birth_estimated,
+        child.gender.code(),
+        &codes(&child.without_service),
+        authority.0,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    for name in &child.names {
+        insert_name(work, id, child.date_of_birth, name).await?;
+    }
+    insert_whereabouts(work, id, &child.whereabouts).await?;
+    for (n, identifier) in child.identifiers.iter().enumerate() {
+        insert_identifier(work, id, n, identifier).await?;
+    }
+    Ok(id)
+}
+
+async fn insert_name(work: &mut Work, child: ChildId, born: NaiveDate, name: &Name) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    let given: Vec<_> = name.given.iter().map(|part| part.as_str().to_owned()).collect();
+    sqlx::query!(
+        "insert into child_name (child_id, kind, given, family, given_keys, family_key, date_of_birth,
+             source_organisation_id, recorded_by, received_at, as_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        child.0,
+        name.kind.code(),
+        &given,
+        name.family.as_str(),
+        &name.given_keys(),
+        name.family_key(),
+        born,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+async fn insert_whereabouts(work: &mut Work, child: ChildId, whereabouts: &Whereabouts) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    let address = whereabouts.address();
+    let lines = address.map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
+    let left = whereabouts.left_england();
+    sqlx::query!(
+        "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
+             source_organisation_id, recorded_by, received_at, as_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        child.0,
+        whereabouts.code(),
+        lines.as_deref(),
+        address.map(|a| a.town.as_str()),
+        address.map(|a| a.postcode.as_str()),
+        address.and_then(|a| a.uprn.as_ref()).map(|uprn| uprn.as_str()),
+        left.map(|(day, _)| day),
+        left.map(|(_, expected)| expected.code()),
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+async fn insert_identifier(work: &mut Work, child: ChildId, n: usize, identifier: &Identifier) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    sqlx::query!(
+        "insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        child.0,
+        identifier.kind.code(),
+        identifier.value.as_str(),
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await
+    .map_err(|error| match error.as_database_error().and_then(|e| e.constraint()) {
+        Some("child_identifier_one_child") => {
+            let fault = crate::problem::Fault {
+                pointer: format!("/identifiers/{n}/value"),
+                detail: "belongs to another child".to_owned(),
+            };
+            Problem::faults(Kind::IdentifierHeld, vec![fault])
+        }
+        _ => error.into(),
+    })?;
+    Ok(())
+}
+
+/// Finds a child whom the caller may see, and holds the record until the work is done.
+pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(ChildId, Core), Problem> {
+    let row = sqlx::query!(
+        r#"
+        select child_id as "child: ChildId", date_of_birth, date_of_birth_precision as "precision: Precision",
+               date_of_birth_estimated, gender as "gender: Gender", without_service,
+               responsible_authority_id as "authority: OrganisationId", version
+        from child
+        where index_number = $1 and status = 'active'
+        for update
+        "#,
+        number.as_str(),
+    )
+    .fetch_optional(work.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
+    let core = Core {
+        index_number: number.clone(),
+        birth: DateOfBirth {
+            date: row.date_of_birth,
+            precision: row.precision,
+            estimated: row.date_of_birth_estimated,
+        },
+        gender: row.gender,
+        without_service: row.without_service.iter().filter_map(|code| ServiceType::coded(code)).collect(),
+        authority: row.authority,
+        version: row.version,
+    };
+    Ok((row.child, core))
+}
+
+/// Finds the authority that answers for a child whom the caller may see.
+pub(super) async fn find(look: &Look, number: &IndexNumber) -> Result<(ChildId, OrganisationId), Problem> {
+    let row = sqlx::query!(
+        r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId"
+           from child where index_number = $1 and status = 'active'"#,
+        number.as_str(),
+    )
+    .fetch_optional(look.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
+    Ok((row.child, row.authority))
+}
+
+/// Writes what has changed; what was is superseded and kept.
+pub(super) async fn save(work: &mut Work, id: ChildId, core: &Core, change: &ChildChange) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    sqlx::query!(
+        "update child set date_of_birth = $2, date_of_birth_precision = $3, date_of_birth_estimated = $4, gender = $5,
+             without_service = $6, version = $7, source_organisation_id = $8, recorded_by = $9, received_at = $10, as_at = $11
+         where child_id = $1",
+        id.0,
+        core.birth.date,
+        core.birth.precision.code(),
+        core.birth.estimated,
+        core.gender.code(),
+        &codes(&core.without_service),
+        core.version,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    if let Some(names) = &change.names {
+        replace_names(work, id, core.birth.date, names).await?;
+    }
+    if let Some(whereabouts) = &change.whereabouts {
+        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
+            .execute(work.db())
+            .await?;
+        insert_whereabouts(work, id, whereabouts).await?;
+    }
+    if let Some(identifiers) = &change.identifiers {
+        replace_identifiers(work, id, identifiers).await?;
+    }
+    Ok(())
+}
+
+async fn replace_names(work: &mut Work, id: ChildId, born: NaiveDate, names: &[Name]) -> Result<(), Problem> {
+    let now = work.now;
+    let held: Vec<Json<Name>> = sqlx::query_scalar!(
+        r#"select json_build_object('kind', kind, 'given', given, 'family', family) as "name!: Json<Name>"
+           from child_name where child_id = $1 and superseded_at is null"#,
+        id.0,
+    )
+    .fetch_all(work.db())
+    .await?;
+    for Json(old) in held.iter().filter(|old| !names.contains(&old.0)) {
+        let given: Vec<_> = old.given.iter().map(|part| part.as_str().to_owned()).collect();
+        sqlx::query!(
+            "update child_name set superseded_at = $5
+             where child_id = $1 and kind = $2 and given = $3 and family = $4 and superseded_at is null",
+            id.0,
+            old.kind.code(),
+            &given,
+            old.family.as_str(),
+            now,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    for name in names.iter().filter(|new| !held.iter().any(|old| old.0 == **new)) {
+        insert_name(work, id, born, name).await?;
+    }
+    Ok(())
+}
+
+async fn replace_identifiers(work: &mut Work, id: ChildId, identifiers: &[Identifier]) -> Result<(), Problem> {
+    let now = work.now;
+    let held: Vec<Json<Identifier>> = sqlx::query_scalar!(
+        r#"select json_build_object('kind', kind, 'value', value) as "identifier!: Json<Identifier>"
+           from child_identifier where child_id = $1 and superseded_at is null"#,
+        id.0,
+    )
+    .fetch_all(work.db())
+    .await?;
+    for Json(old) in held.iter().filter(|old| !identifiers.contains(&old.0)) {
+        sqlx::query!(
+            "update child_identifier set superseded_at = $4 where child_id = $1 and kind = $2 and value = $3 and superseded_at is null",
+            id.0,
+            old.kind.code(),
+            old.value.as_str(),
+            now,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    for (n, new) in identifiers.iter().enumerate() {
+        if !held.iter().any(|old| old.0 == *new) {
+            insert_identifier(work, id, n, new).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A service has begun of which the child was known to have none.
+pub(crate) async fn has_service(work: &mut Work, id: ChildId, service: ServiceType) -> Result<(), Problem> {
+    let (_, now, ..) = provenance(work);
+    sqlx::query!(
+        "update child set without_service = array_remove(without_service, $2), version = version + 1, received_at = $3
+         where child_id = $1 and $2 = any(without_service)",
+        id.0,
+        service.code(),
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Everything that the record said before, the latest first.
+pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>, Problem> {
+    let rows = sqlx::query!(
+        r#"
+        select fact as "fact!", was as "was!: Value", superseded_at as "superseded_at!: DateTime<Utc>" from (
+            select 'name' as fact, told::jsonb as was, superseded_at from name_told where child_id = $1 and superseded_at is not null
+            union all
+            select 'whereabouts', told::jsonb, superseded_at from whereabouts_told where child_id = $1 and superseded_at is not null
+            union all
+            select 'carer', told::jsonb, superseded_at from carer_told where child_id = $1 and superseded_at is not null
+            union all
+            select 'identifier', to_jsonb(i), superseded_at from child_identifier i where child_id = $1 and superseded_at is not null
+            union all
+            select 'flag', to_jsonb(f), cleared_at from flag f where child_id = $1 and cleared_at is not null
+            union all
+            select fact, was, superseded_at from history where child_id = $1
+        ) as superseded
+        order by superseded_at desc
+        limit 1000
+        "#,
+        id.0,
+    )
+    .fetch_all(look.db())
+    .await?;
+    let told = rows.into_iter().map(|row| {
+        let fact = FactKind::deserialize_code(&row.fact)?;
+        Ok(Superseded { fact, was: as_told(row.was), superseded_at: row.superseded_at })
+    });
+    told.collect()
+}
+
+impl FactKind {
+    fn deserialize_code(code: &str) -> Result<Self, Problem> {
+        serde_json::from_value(Value::from(code)).map_err(Problem::internal)
+    }
+}
+
+/// A row's columns under the names that the API has for them, without what only the database needs.
+fn as_told(was: Value) -> Value {
+    let Value::Object(columns) = was else { return was };
+    let inner = ["child_id", "name_id", "identifier_id", "whereabouts_id", "flag_id", "recorded_by", "superseded_at", "cleared_at"];
+    let told = columns
+        .into_iter()
+        .filter(|(name, value)| !value.is_null() && !inner.contains(&name.as_str()))
+        .map(|(name, value)| (crate::http::camel(&name), value));
+    Value::Object(told.collect())
+}
+
+fn provenance(work: &Work) -> (OrganisationId, DateTime<Utc>, NaiveDate, uuid::Uuid) {
+    (work.caller.organisation, work.now, work.today(), work.caller.subject.uuid())
+}
+
+fn codes(services: &[ServiceType]) -> Vec<String> {
+    services.iter().map(|service| service.code().to_owned()).collect()
+}

@@ -1,0 +1,202 @@
+//! The edge of every request: its number, its deadline, the headers of its answer, and the writing down of refusals.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest, HttpResponse, ResponseError,
+    body::{BoxBody, MessageBody},
+    dev::{ResourceDef, ServiceRequest, ServiceResponse},
+    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    middleware::Next,
+    rt,
+    web::Data,
+};
+use utoipa::openapi::OpenApi;
+use uuid::Uuid;
+
+use crate::{
+    access::{Caller, Errand},
+    audit::{Trail, refusal_details},
+    problem::{Kind, Problem},
+    work::Db,
+};
+
+/// The longest address that is read (security rule H-1), in bytes.
+const MAX_URI: usize = 2048;
+/// How long a request may take from its header to its answer: 15 s for its body, 5 s for the work.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The operations by method and path template, as the API description has them.
+#[derive(Debug)]
+pub struct Operations {
+    by_route: HashMap<String, String>,
+    paths: Vec<(ResourceDef, String)>,
+}
+
+impl Operations {
+    /// Those that `api` describes.
+    #[must_use]
+    pub fn of(api: &OpenApi) -> Self {
+        let mut by_route = HashMap::new();
+        let mut paths = Vec::new();
+        for (path, item) in &api.paths.paths {
+            let methods = [
+                ("GET", &item.get),
+                ("POST", &item.post),
+                ("PUT", &item.put),
+                ("PATCH", &item.patch),
+                ("DELETE", &item.delete),
+            ];
+            let described: Vec<_> = methods.iter().filter_map(|(m, o)| Some((*m, o.as_ref()?))).collect();
+            for (method, operation) in &described {
+                let id = operation.operation_id.clone().unwrap_or_default();
+                by_route.insert(format!("{method} {path}"), id);
+            }
+            let allowed = described.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ");
+            paths.push((ResourceDef::new(path.as_str()), allowed));
+        }
+        Self { by_route, paths }
+    }
+
+    fn named(&'static self, request: &ServiceRequest) -> &'static str {
+        let pattern = request.match_pattern().unwrap_or_default();
+        let route = format!("{} {pattern}", request.method());
+        self.by_route.get(&route).map_or("unmatched", String::as_str)
+    }
+
+    /// The answer to a path or a method that no route serves.
+    #[must_use]
+    pub fn no_route(&self, request: &HttpRequest) -> Problem {
+        match self.paths.iter().find(|(path, _)| path.is_match(request.path())) {
+            Some((_, allowed)) => Problem::from(Kind::MethodNotAllowed).allow(allowed.clone()),
+            None => Kind::NotFound.into(),
+        }
+    }
+}
+
+/// Wraps every request. The work behind it runs to its end even if the client goes away.
+pub async fn edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let operation = request.app_data::<Data<&'static Operations>>().map_or("unmatched", |o| o.named(&request));
+    let id = request_id(request.headers());
+    let errand = errand(&request, id, operation);
+    request.extensions_mut().insert(errand);
+    let docs = request.path().starts_with("/docs");
+
+    let mut response = if request.uri().to_string().len() > MAX_URI {
+        request.into_response(Problem::from(Kind::UriTooLong).error_response())
+    } else {
+        let work = rt::spawn(next.call(request));
+        match tokio::time::timeout(DEADLINE, work).await {
+            Ok(Ok(Ok(response))) => refusal(response.map_into_boxed_body()).await,
+            Ok(Ok(Err(error))) => return Err(error),
+            Ok(Err(panic)) => return Err(panicked(operation, &panic)),
+            Err(_) => return Err(Problem::from(Kind::Unavailable).into()),
+        }
+    };
+    let status = response.status().as_u16();
+    harden(response.headers_mut(), docs);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    measure(operation, status, started.elapsed());
+    Ok(response)
+}
+
+fn request_id(headers: &HeaderMap) -> Uuid {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    given.and_then(|value| value.parse().ok()).unwrap_or_else(Uuid::new_v4)
+}
+
+fn errand(request: &ServiceRequest, id: Uuid, operation: &'static str) -> Errand {
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Errand {
+        request: id,
+        operation,
+        address: request.peer_addr().map(|address| address.ip()),
+        user_agent: agent.map(|agent| agent.chars().take(200).collect()),
+        reason: None,
+        reference: None,
+    }
+}
+
+/// Writes a refusal down before it is answered.
+async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
+        return response;
+    };
+    tell(problem, response.request());
+    let Some((db, caller, errand)) = audited(response.request()) else { return response };
+    let path: Vec<_> = response.request().match_info().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    let details = refusal_details(problem, &path);
+    let trail = Trail { children: Vec::new(), details };
+    match db.record_refusal(caller, errand, problem, trail).await {
+        Ok(()) => response,
+        Err(instead) => {
+            tell(&instead, response.request());
+            response.into_response(instead.error_response())
+        }
+    }
+}
+
+/// Refusals of operations are written down; an address that is none, or a health check, is not an operation on the index.
+fn audited(request: &HttpRequest) -> Option<(Data<Db>, Option<Caller>, Errand)> {
+    let errand = request.extensions().get::<Errand>().cloned()?;
+    let pattern = request.match_pattern()?;
+    if errand.operation == "unmatched" || !(pattern.starts_with("/v1/") || pattern.starts_with("/oauth/")) {
+        return None;
+    }
+    let caller = request.extensions().get::<Caller>().cloned();
+    Some((request.app_data::<Data<Db>>()?.clone(), caller, errand))
+}
+
+/// Our own failures are logged once, here, and told as nothing.
+fn tell(problem: &Problem, request: &HttpRequest) {
+    if let Some(cause) = problem.cause() {
+        let id = request.extensions().get::<Errand>().map(|errand| errand.request.to_string());
+        tracing::error!(request_id = id, problem = problem.kind().slug(), cause, "a request failed");
+    }
+}
+
+fn panicked(operation: &'static str, panic: &rt::task::JoinError) -> Error {
+    metrics::counter!("contactpoint_panics_total").increment(1);
+    tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
+    Problem::from(Kind::Internal).into()
+}
+
+/// The headers of every answer (security rule H-4).
+pub fn harden(headers: &mut HeaderMap, docs: bool) {
+    const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                        connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy = if docs { PAGE } else { "default-src 'none'; frame-ancestors 'none'" };
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+fn measure(operation: &'static str, status: u16, took: Duration) {
+    let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
+    metrics::histogram!("http_server_request_duration_seconds", &labels).record(took.as_secs_f64());
+}
+
+/// The answer where no route serves.
+pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    match request.app_data::<Data<&'static Operations>>() {
+        Some(operations) => Err(operations.no_route(&request)),
+        None => Err(Kind::NotFound.into()),
+    }
+}

@@ -1,0 +1,117 @@
+//! The whole record of a child, as the caller may see it.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    access::Role,
+    carer::Carer,
+    child::{
+        Status,
+        birth::{Gender, Precision},
+        identifier::Identifier,
+        name::{NameKind, NamePart},
+        provenance::Provenance,
+        whereabouts::Whereabouts,
+    },
+    ids::{IndexNumber, OrganisationId},
+    involvement::{Involvement, ServiceType},
+    organisation::OrganisationKind,
+};
+
+pub mod routes;
+pub(crate) mod store;
+
+/// A child, and who is working with that child.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The child's number here.
+    pub index_number: IndexNumber,
+    /// The names that hold: one current, and former and known-as names.
+    pub names: Vec<KnownName>,
+    /// The date of birth.
+    #[schema(example = "2015-03-14")]
+    pub date_of_birth: NaiveDate,
+    /// How much of it is known.
+    pub date_of_birth_precision: Precision,
+    /// Whether it is an estimate.
+    pub date_of_birth_estimated: bool,
+    /// The gender.
+    pub gender: Gender,
+    /// Where the child is.
+    pub whereabouts: KnownWhereabouts,
+    /// Numbers that other bodies gave the child; only those of the kind of body that you work for.
+    pub identifiers: Vec<Identifier>,
+    /// Parents, and others with parental responsibility or care.
+    pub carers: Vec<Carer>,
+    /// Who is working with the child, and who did within the last year; the latest first.
+    pub involvements: Vec<Involvement>,
+    /// Universal services that the child is known to have none of.
+    pub without_service: Vec<ServiceType>,
+    /// The local authority that answers for the record.
+    pub responsible_authority: Authority,
+    /// What to do about services that are told to nobody: the same on every record.
+    #[serde(default = "brokering")]
+    #[schema(example = "Contact with further services, where there are any, can be brokered by the responsible authority's steward.")]
+    pub brokering: String,
+    /// Whether the record is in use.
+    pub status: Status,
+    /// Where the facts that stand once come from.
+    pub source: Provenance,
+    /// The version of the child's own facts, which is the record's `ETag`.
+    #[schema(example = 1)]
+    pub version: i64,
+}
+
+fn brokering() -> String {
+    "Contact with further services, where there are any, can be brokered by the responsible authority's steward.".to_owned()
+}
+
+/// A name by which the child is or was known.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct KnownName {
+    /// What kind of name it is.
+    pub kind: NameKind,
+    /// The given names.
+    pub given: Vec<NamePart>,
+    /// The family name.
+    pub family: NamePart,
+    /// Where this comes from.
+    pub source: Provenance,
+}
+
+/// Where the child is.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct KnownWhereabouts {
+    /// What is known.
+    #[serde(flatten)]
+    pub whereabouts: Whereabouts,
+    /// Where this comes from.
+    pub source: Provenance,
+}
+
+/// A local authority that answers for a record.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Authority {
+    /// Its number here.
+    pub organisation_id: OrganisationId,
+    /// The Department for Education's 3-digit code.
+    #[schema(example = "887")]
+    pub code: String,
+    /// Its name.
+    #[schema(example = "Medway")]
+    pub name: String,
+}
+
+impl Record {
+    /// Leaves what a caller of this role, from this kind of body, may see on this day.
+    pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind, today: NaiveDate) {
+        self.identifiers.retain(|identifier| role == Role::Steward || body.may_read(identifier.kind));
+        for involvement in &mut self.involvements {
+            involvement.flags.retain(|flag| flag.expires_on > today);
+        }
+    }
+}

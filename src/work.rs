@@ -1,0 +1,416 @@
+//! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
+
+use std::{marker::PhantomData, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse, Responder,
+    body::BoxBody,
+    http::{StatusCode, header},
+};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use sqlx::{
+    Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use uuid::Uuid;
+
+use crate::{
+    access::{Access, Caller, Errand, Permission},
+    audit::{Event, Trail, unaudited},
+    clock::{Clock, day_in_london},
+    http::IdempotencyKey,
+    ids::{ChildId, EventId},
+    problem::{Kind, Problem},
+    scribe::{self, Scribe},
+};
+
+/// How the database is reached, by one worker: a socket's driver stays with the runtime that opened it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    reader: PgPool,
+    writer: PgPool,
+    scribe: Scribe,
+    clock: Clock,
+    instance: Uuid,
+}
+
+/// How many connections a worker holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// For looks.
+    pub readers: u32,
+    /// For changes.
+    pub writers: u32,
+    /// For the audit of looks.
+    pub scribes: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { readers: 8, writers: 4, scribes: 2 }
+    }
+}
+
+impl Db {
+    /// Reaches the database lazily, keeping time by `clock`; must be called on the runtime of a worker.
+    #[must_use]
+    pub fn new(options: &PgConnectOptions, connections: Connections, clock: Clock, instance: Uuid) -> Self {
+        let options = guarded(options);
+        let pool = |size| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(1))
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > Duration::from_secs(10) { connection.ping().await? }
+                        Ok(true)
+                    })
+                })
+        };
+        // Looks cannot write, so an autocommitted write cannot be lost on a connection left inside a transaction.
+        let reader = pool(connections.readers).connect_lazy_with(options.clone().options([
+            ("default_transaction_read_only", "on"),
+            ("plan_cache_mode", "force_generic_plan"),
+        ]));
+        // A transaction whose request went away is rolled back before its connection is used again.
+        let writer = pool(connections.writers)
+            .after_release(|connection, _| {
+                Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
+            })
+            .connect_lazy_with(options.clone());
+        let scribe = Scribe::start(&options, instance, connections.scribes);
+        Self { reader, writer, scribe, clock, instance }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Writes down a request that is not done. A caller who may no longer act is told nothing else.
+    pub async fn record_refusal(&self, caller: Option<Caller>, errand: Errand, problem: &Problem, trail: Trail) -> Result<(), Problem> {
+        let known = caller.is_some();
+        let event = Event::refused(self.now(), caller, errand, problem, trail);
+        let standing = self.scribe.write(event).await?;
+        if standing || !known { Ok(()) } else { Err(Kind::Unauthenticated.into()) }
+    }
+
+    /// Whether the database answers, is migrated and takes the audit.
+    pub async fn ready(&self) -> Result<(), Problem> {
+        sqlx::query_scalar!("select max(version) from _sqlx_migrations").fetch_one(&self.reader).await?;
+        Ok(())
+    }
+
+    /// A transaction of a caller who is not signed in yet: to sign in, to exchange a token.
+    pub async fn sign_in(&self, errand: Errand) -> Result<SignIn, Problem> {
+        let transaction = self.writer.begin().await?;
+        Ok(SignIn { errand, now: self.now(), instance: self.instance, transaction })
+    }
+}
+
+/// The limits that every connection of the service works under (security rule D-4).
+fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().application_name("contactpoint").options([
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "1s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("timezone", "UTC"),
+    ])
+}
+
+impl<P: Permission> Access<P> {
+    /// Begins a look. Whether the caller may still act is told with the writing of its event.
+    #[must_use]
+    pub fn look(self, db: &Db) -> Look {
+        Look {
+            caller: self.caller,
+            errand: self.errand,
+            now: db.now(),
+            reader: db.reader.clone(),
+            scribe: db.scribe.clone(),
+        }
+    }
+
+    /// Begins a change, if the caller may still act.
+    pub async fn begin(self, db: &Db) -> Result<Work, Problem> {
+        let now = db.now();
+        let mut transaction = db.writer.begin().await?;
+        let standing = sqlx::query_scalar!(
+            "select caller_may_act($1, $2, $3)",
+            self.caller.session.0,
+            now,
+            day_in_london(now),
+        )
+        .fetch_one(transaction.as_mut())
+        .await?;
+        if standing != Some(true) {
+            return Err(Kind::Unauthenticated.into());
+        }
+        Ok(Work {
+            caller: self.caller,
+            errand: self.errand,
+            now,
+            instance: db.instance,
+            key: None,
+            transaction,
+        })
+    }
+
+    /// Begins a creating change that is done once, however often it is asked for with the same key.
+    pub async fn begin_once<T>(self, db: &Db, key: IdempotencyKey, digest: [u8; 32], path: &str) -> Result<Begun<T>, Problem> {
+        let mut work = self.begin(db).await?;
+        let asked = [work.errand.operation.as_bytes(), b"\0", path.as_bytes(), b"\0", &digest].concat();
+        let hash = crate::http::sha256(&asked);
+        let claimed = sqlx::query!(
+            "insert into idempotency (caller_id, key, operation, body_hash, created_at) values ($1, $2, $3, $4, $5)
+             on conflict do nothing",
+            work.caller.subject.uuid(),
+            key.0,
+            work.errand.operation,
+            &hash[..],
+            work.now,
+        )
+        .execute(work.db())
+        .await
+        .map_err(|error| match error.as_database_error().and_then(|e| e.code()).as_deref() {
+            Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
+            _ => error.into(),
+        })?;
+        if claimed.rows_affected() == 1 {
+            work.key = Some(key.0);
+            return Ok(Begun::First(work));
+        }
+        work.repeat(&key.0, &hash).await.map(Begun::Repeat)
+    }
+}
+
+/// What [`Access::begin_once`] finds.
+#[derive(Debug)]
+pub enum Begun<T> {
+    /// The request comes for the first time.
+    First(Work),
+    /// It was done before; this is what was answered.
+    Repeat(Answer<T>),
+}
+
+/// A look at children: reads outside a transaction, and an answer only once its event is durable.
+#[derive(Debug)]
+#[must_use = "a look that is not recorded has no answer"]
+pub struct Look {
+    /// Who is looking.
+    pub caller: Caller,
+    /// What for.
+    pub errand: Errand,
+    /// When they began.
+    pub now: DateTime<Utc>,
+    reader: PgPool,
+    scribe: Scribe,
+}
+
+impl Look {
+    /// The database, for reading.
+    pub(crate) fn db(&self) -> &PgPool {
+        &self.reader
+    }
+
+    /// The day, in Europe/London, of the look.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        day_in_london(self.now)
+    }
+
+    /// Writes down what was seen, and answers.
+    pub async fn record<T: Serialize>(self, trail: Trail, answer: T) -> Reply<T> {
+        self.record_as(EventId::new(), trail, answer).await
+    }
+
+    /// The same, under a number that the answer tells.
+    pub async fn record_as<T: Serialize>(self, id: EventId, trail: Trail, answer: T) -> Reply<T> {
+        let answer = Answer::new(StatusCode::OK, &answer)?;
+        let mut event = Event::answered(self.now, self.caller, self.errand, 200, trail);
+        event.id = id;
+        if self.scribe.write(event).await? { Ok(answer) } else { Err(Kind::Unauthenticated.into()) }
+    }
+}
+
+/// A change: a transaction that ends only by recording what was done.
+#[derive(Debug)]
+#[must_use = "work that is not recorded is undone"]
+pub struct Work {
+    /// Who is acting.
+    pub caller: Caller,
+    /// What for.
+    pub errand: Errand,
+    /// When they began.
+    pub now: DateTime<Utc>,
+    instance: Uuid,
+    key: Option<String>,
+    transaction: Transaction<'static, Postgres>,
+}
+
+impl Work {
+    /// The database, for as long as the work lasts.
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// The day, in Europe/London, on which the work is done.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        day_in_london(self.now)
+    }
+
+    /// Writes down what was done, makes it lasting and answers: all of it or nothing.
+    pub async fn record<T: Serialize>(self, trail: Trail, answer: T) -> Reply<T> {
+        let answer = Answer::new(StatusCode::OK, &answer)?;
+        self.finish(trail, answer).await
+    }
+
+    /// The same, for what has been made at `location`; a request with an idempotency key is answered so again.
+    pub async fn record_created<T: Serialize>(mut self, trail: Trail, answer: T, location: String, version: i64) -> Reply<T> {
+        let body = serde_json::to_value(&answer).map_err(Problem::internal)?;
+        let answer = Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
+        if let Some(key) = self.key.take() {
+            let caller = self.caller.subject.uuid();
+            sqlx::query!(
+                "update idempotency set status = 201, location = $3, etag = $4, answer = $5, child_id = $6
+                 where caller_id = $1 and key = $2",
+                caller,
+                key,
+                location,
+                answer.etag,
+                body,
+                trail.children.first().map(|child| child.0),
+            )
+            .execute(self.db())
+            .await?;
+        }
+        self.finish(trail, answer).await
+    }
+
+    async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
+        let Self { caller, errand, now, instance, mut transaction, .. } = self;
+        let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
+        let standing = scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
+        if standing != [true] {
+            return Err(Kind::Unauthenticated.into());
+        }
+        transaction.commit().await.map_err(unaudited)?;
+        Ok(answer)
+    }
+
+    async fn repeat<T>(mut self, key: &str, hash: &[u8; 32]) -> Reply<T> {
+        let caller = self.caller.subject.uuid();
+        let first = sqlx::query!(
+            "select body_hash, status, location, etag, answer, child_id from idempotency where caller_id = $1 and key = $2",
+            caller,
+            key,
+        )
+        .fetch_optional(self.db())
+        .await?
+        .ok_or(Kind::RequestInProgress)?;
+        if first.body_hash != hash {
+            return Err(Kind::IdempotencyKeyReused.into());
+        }
+        let mut answer = Answer::new(StatusCode::CREATED, &first.answer)?;
+        (answer.location, answer.etag) = (first.location, first.etag);
+        let trail = Trail::about(first.child_id.map(ChildId).into_iter().collect());
+        self.finish(trail.with(serde_json::json!({ "repeated": true })), answer).await
+    }
+}
+
+/// A transaction of somebody who is not signed in yet.
+#[derive(Debug)]
+#[must_use = "a sign-in that is not recorded is undone"]
+pub struct SignIn {
+    /// What the request says of itself.
+    pub errand: Errand,
+    /// When it began.
+    pub now: DateTime<Utc>,
+    instance: Uuid,
+    transaction: Transaction<'static, Postgres>,
+}
+
+impl SignIn {
+    /// The database, for as long as it lasts.
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+
+    /// The day, in Europe/London.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        day_in_london(self.now)
+    }
+
+    /// Writes down who signed in, and answers.
+    pub async fn record<T: Serialize>(self, caller: Caller, answer: T) -> Reply<T> {
+        let answer = Answer::new(StatusCode::OK, &answer)?;
+        let Self { errand, now, instance, mut transaction } = self;
+        let event = Event::answered(now, caller, errand, 200, Trail::default());
+        let standing = scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
+        if standing != [true] {
+            return Err(Kind::Unauthenticated.into());
+        }
+        transaction.commit().await.map_err(unaudited)?;
+        Ok(answer)
+    }
+
+    /// Keeps what was noted of a refusal (a guess, a used code); the refusal itself is written down at the edge.
+    pub async fn keep(self, refusal: Problem) -> Problem {
+        match self.transaction.commit().await {
+            Ok(()) => refusal,
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// What a handler answers.
+pub type Reply<T> = Result<Answer<T>, Problem>;
+
+/// An answer to a caller. Only recording makes one, so nothing is told unrecorded.
+#[derive(Debug)]
+pub struct Answer<T> {
+    status: StatusCode,
+    body: Vec<u8>,
+    location: Option<String>,
+    etag: Option<String>,
+    told: PhantomData<T>,
+}
+
+impl<T> Answer<T> {
+    fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
+        let body = serde_json::to_vec(body).map_err(Problem::internal)?;
+        Ok(Self { status, body, location: None, etag: None, told: PhantomData })
+    }
+
+    fn at(mut self, location: String) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    /// The same, with the version of the record as its `ETag`.
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.etag = Some(format!("\"{version}\""));
+        self
+    }
+}
+
+impl<T> Responder for Answer<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(location) = self.location {
+            response.insert_header((header::LOCATION, location));
+        }
+        if let Some(etag) = self.etag {
+            response.insert_header((header::ETAG, etag));
+        }
+        response.content_type("application/json").body(self.body)
+    }
+}
