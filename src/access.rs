@@ -17,79 +17,41 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
+    code::codes,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
     problem::{Kind, Problem},
     token::{Claims, Verifier},
 };
 
-/// What an account or a client is to the index. No role can do everything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Role {
-    /// Works with children; trained and vetted.
-    Practitioner,
-    /// A practitioner who may, with a reference and a fresh sign-in, look past a shield.
-    PractitionerWithOverride,
-    /// The authority's data-quality officer: keeps records accurate.
-    Steward,
-    /// Decides on shields.
-    ShieldApprover,
-    /// Makes, suspends and closes the accounts of the own organisation.
-    AccountAdministrator,
-    /// Runs the index nationally; reads no child.
-    Operator,
-    /// Watches over how the index is used, by the own organisation or nationally.
-    Auditor,
-    /// Opens archived records for a review of a child's protection or death.
-    ArchiveReviewer,
-    /// A child, or a carer acting for one; the own record only.
-    Subject,
-    /// A system that sends what it holds.
-    Feed,
-    /// A system that acts with a signed-in practitioner.
-    CaseSystem,
+codes! {
+    /// What an account or a client is to the index. No role can do everything.
+    Role {
+        /// Works with children; trained and vetted.
+        Practitioner = "practitioner",
+        /// A practitioner who may, with a reference and a fresh sign-in, look past a shield.
+        PractitionerWithOverride = "practitionerWithOverride",
+        /// The authority's data-quality officer: keeps records accurate.
+        Steward = "steward",
+        /// Decides on shields.
+        ShieldApprover = "shieldApprover",
+        /// Makes, suspends and closes the accounts of the own organisation.
+        AccountAdministrator = "accountAdministrator",
+        /// Runs the index nationally; reads no child.
+        Operator = "operator",
+        /// Watches over how the index is used, by the own organisation or nationally.
+        Auditor = "auditor",
+        /// Opens archived records for a review of a child's protection or death.
+        ArchiveReviewer = "archiveReviewer",
+        /// A child, or a carer acting for one; the own record only.
+        Subject = "subject",
+        /// A system that sends what it holds.
+        Feed = "feed",
+        /// A system that acts with a signed-in practitioner.
+        CaseSystem = "caseSystem",
+    }
 }
 
 impl Role {
-    /// Every role there is.
-    pub const ALL: [Self; 11] = [
-        Self::Practitioner,
-        Self::PractitionerWithOverride,
-        Self::Steward,
-        Self::ShieldApprover,
-        Self::AccountAdministrator,
-        Self::Operator,
-        Self::Auditor,
-        Self::ArchiveReviewer,
-        Self::Subject,
-        Self::Feed,
-        Self::CaseSystem,
-    ];
-
-    /// Its name in tokens, in the database and in the API.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Practitioner => "practitioner",
-            Self::PractitionerWithOverride => "practitionerWithOverride",
-            Self::Steward => "steward",
-            Self::ShieldApprover => "shieldApprover",
-            Self::AccountAdministrator => "accountAdministrator",
-            Self::Operator => "operator",
-            Self::Auditor => "auditor",
-            Self::ArchiveReviewer => "archiveReviewer",
-            Self::Subject => "subject",
-            Self::Feed => "feed",
-            Self::CaseSystem => "caseSystem",
-        }
-    }
-
-    /// The role of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-
     /// Whether it belongs to a system (a client), not to a person (an account).
     #[must_use]
     pub fn is_system(self) -> bool {
@@ -342,7 +304,7 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
 }
 
 fn caller(claims: &Arc<Claims>) -> Option<Caller> {
-    let role = Role::named(&claims.role)?;
+    let role = Role::parse(&claims.role).ok()?;
     let subject = if role.is_system() {
         Subject::Client(ClientId(claims.sub))
     } else {

@@ -6,6 +6,8 @@ use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::word::Refusal;
+
 macro_rules! kinds {
     ($($(#[doc = $meaning:literal])+ $name:ident $status:literal $slug:literal $title:literal;)*) => {
         /// Every type of problem that the service tells of.
@@ -260,6 +262,12 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::invalid("", refusal.sentence())
+    }
+}
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {

@@ -1,11 +1,11 @@
 //! What is written down of every request: who, for whom, why, about which children, with what outcome.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    code::codes,
     access::{Caller, Errand, Subject},
     ids::{ChildId, EventId},
     problem::{Kind, Problem},
@@ -14,27 +14,15 @@ use crate::{
 pub mod routes;
 mod store;
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// It was done.
-    Answered,
-    /// It was refused.
-    Refused,
-    /// We failed.
-    Failed,
-}
-
-impl Outcome {
-    /// Its name in the database.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-        }
+codes! {
+    /// How a request ended.
+    Outcome {
+        /// It was done.
+        Answered = "answered",
+        /// It was refused.
+        Refused = "refused",
+        /// We failed.
+        Failed = "failed",
     }
 }
 

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::{
+    code::codes,
     child::{address::Address, name::PersonName, provenance::Provenance},
     contact::{Email, Phone},
     ids::CarerId,
@@ -13,45 +14,25 @@ use crate::{
 pub mod routes;
 pub(crate) mod store;
 
-/// What a carer is to the child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Relationship {
-    /// Mother.
-    Mother,
-    /// Father.
-    Father,
-    /// Step-parent.
-    StepParent,
-    /// Grandparent.
-    Grandparent,
-    /// Foster carer.
-    FosterCarer,
-    /// Legal or special guardian.
-    Guardian,
-    /// Another relative.
-    OtherRelative,
-    /// Somebody else.
-    Other,
-}
-
-impl Relationship {
-    /// All of them, with code and meaning.
-    pub const ALL: [(Self, &'static str, &'static str); 8] = [
-        (Self::Mother, "mother", "Mother"),
-        (Self::Father, "father", "Father"),
-        (Self::StepParent, "stepParent", "Step-parent"),
-        (Self::Grandparent, "grandparent", "Grandparent"),
-        (Self::FosterCarer, "fosterCarer", "Foster carer"),
-        (Self::Guardian, "guardian", "Legal or special guardian"),
-        (Self::OtherRelative, "otherRelative", "Another relative"),
-        (Self::Other, "other", "Somebody else"),
-    ];
-
-    /// Its code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        Self::ALL.iter().find(|(known, ..)| *known == self).map_or("other", |(_, code, _)| code)
+codes! {
+    /// What a carer is to the child.
+    Relationship {
+        /// Mother.
+        Mother = "mother",
+        /// Father.
+        Father = "father",
+        /// Step-parent.
+        StepParent = "stepParent",
+        /// Grandparent.
+        Grandparent = "grandparent",
+        /// Foster carer.
+        FosterCarer = "fosterCarer",
+        /// Legal or special guardian.
+        Guardian = "guardian",
+        /// Another relative.
+        OtherRelative = "otherRelative",
+        /// Somebody else.
+        Other = "other",
     }
 }
 
@@ -111,7 +92,6 @@ pub struct CarerIn {
     pub emails: Vec<Email>,
     /// Where the carer lives, where that is not with the child.
     #[serde(default)]
-    #[validate(nested)]
     #[schema(nullable = false)]
     pub address: Option<Address>,
 }
@@ -144,7 +124,6 @@ pub struct CarerChange {
     pub emails: Option<Vec<Email>>,
     /// Where the carer lives, where that is not with the child.
     #[serde(default)]
-    #[validate(nested)]
     #[schema(nullable = false)]
     pub address: Option<Address>,
 }

@@ -8,6 +8,7 @@ use validator::{Validate, ValidationError};
 use crate::{
     access::{Caller, Role},
     carer::CarerIn,
+    code::codes,
     ids::{IndexNumber, OrganisationId},
     involvement::{ServiceCategory, ServiceType},
     problem::{Kind, Problem},
@@ -23,8 +24,8 @@ pub mod routes;
 pub(crate) mod store;
 pub mod whereabouts;
 
-use birth::{DateOfBirth, Gender, Precision};
-use identifier::Identifier;
+use birth::{DateOfBirth, DatePrecision, Gender};
+use identifier::IdentifierIn;
 use name::{Name, NameKind};
 use whereabouts::Whereabouts;
 
@@ -41,20 +42,19 @@ pub struct ChildIn {
     pub date_of_birth: NaiveDate,
     /// How much of it is known; `day` unless said.
     #[serde(default)]
-    pub date_of_birth_precision: Precision,
+    pub date_of_birth_precision: DatePrecision,
     /// Whether it is an estimate.
     #[serde(default)]
     pub date_of_birth_estimated: bool,
     /// The gender.
     pub gender: Gender,
     /// Where the child is.
-    #[validate(nested)]
     pub whereabouts: Whereabouts,
     /// Numbers that other bodies gave the child: at most one of a kind.
     #[serde(default)]
-    #[validate(length(max = 5), custom(function = one_of_a_kind))]
+    #[validate(length(max = 5), custom(function = one_of_a_kind), nested)]
     #[schema(max_items = 5)]
-    pub identifiers: Vec<Identifier>,
+    pub identifiers: Vec<IdentifierIn>,
     /// Parents, and others with parental responsibility or care: at most 10.
     #[serde(default)]
     #[validate(length(max = 10), nested)]
@@ -111,7 +111,7 @@ pub struct ChildChange {
     /// How much of it is known; `day` unless said. Only with `dateOfBirth`.
     #[serde(default)]
     #[schema(nullable = false)]
-    pub date_of_birth_precision: Option<Precision>,
+    pub date_of_birth_precision: Option<DatePrecision>,
     /// Whether it is an estimate. Only with `dateOfBirth`.
     #[serde(default)]
     #[schema(nullable = false)]
@@ -122,14 +122,13 @@ pub struct ChildChange {
     pub gender: Option<Gender>,
     /// Where the child is now. What was is kept.
     #[serde(default)]
-    #[validate(nested)]
     #[schema(nullable = false)]
     pub whereabouts: Option<Whereabouts>,
     /// All numbers that other bodies gave the child: at most one of a kind.
     #[serde(default)]
-    #[validate(length(max = 5), custom(function = one_of_a_kind))]
+    #[validate(length(max = 5), custom(function = one_of_a_kind), nested)]
     #[schema(nullable = false, max_items = 5)]
-    pub identifiers: Option<Vec<Identifier>>,
+    pub identifiers: Option<Vec<IdentifierIn>>,
     /// Universal services that the child is known to have none of.
     #[serde(default)]
     #[validate(length(max = 6), custom(function = universal))]
@@ -210,8 +209,8 @@ fn one_current(names: &[Name]) -> Result<(), ValidationError> {
     if current == 1 { Ok(()) } else { Err(fault("must have exactly one name of kind `current`")) }
 }
 
-fn one_of_a_kind(identifiers: &[Identifier]) -> Result<(), ValidationError> {
-    let twice = |n: usize| identifiers[..n].iter().any(|other| other.kind == identifiers[n].kind);
+fn one_of_a_kind(identifiers: &[IdentifierIn]) -> Result<(), ValidationError> {
+    let twice = |n: usize| identifiers[..n].iter().any(|other| other.kind() == identifiers[n].kind());
     if (0..identifiers.len()).any(twice) {
         return Err(fault("must have at most one identifier of a kind"));
     }
@@ -229,14 +228,14 @@ fn fault(message: &'static str) -> ValidationError {
     ValidationError::new("rule").with_message(message.into())
 }
 
-/// The status of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Status {
-    /// In use.
-    Active,
-    /// Kept, and seen by hardly anyone.
-    Archived,
+codes! {
+    /// The status of a record.
+    Status {
+        /// In use.
+        Active = "active",
+        /// Kept, and seen by hardly anyone.
+        Archived = "archived",
+    }
 }
 
 /// What a record said before.
@@ -251,7 +250,7 @@ pub struct History {
 }
 
 /// A fact that no longer holds.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Superseded {
     /// What kind of fact.
@@ -264,22 +263,22 @@ pub struct Superseded {
     pub superseded_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// The kinds of fact of which a history is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum FactKind {
-    /// A name.
-    Name,
-    /// Whereabouts.
-    Whereabouts,
-    /// An identifier.
-    Identifier,
-    /// Birth, gender and other facts that stand once.
-    Child,
-    /// A carer.
-    Carer,
-    /// An involvement.
-    Involvement,
-    /// A flag.
-    Flag,
+codes! {
+    /// The kinds of fact of which a history is kept.
+    FactKind {
+        /// A name.
+        Name = "name",
+        /// Whereabouts.
+        Whereabouts = "whereabouts",
+        /// An identifier.
+        Identifier = "identifier",
+        /// Birth, gender and other facts that stand once.
+        Child = "child",
+        /// A carer.
+        Carer = "carer",
+        /// An involvement.
+        Involvement = "involvement",
+        /// A flag.
+        Flag = "flag",
+    }
 }

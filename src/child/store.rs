@@ -6,8 +6,8 @@ use sqlx::types::Json;
 
 use super::{
     ChildChange, ChildIn, Core, FactKind, Superseded,
-    birth::{DateOfBirth, Gender, Precision},
-    identifier::Identifier,
+    birth::{DateOfBirth, DatePrecision, Gender},
+    identifier::{Identifier, IdentifierIn},
     name::Name,
     whereabouts::Whereabouts,
 };
@@ -29,9 +29,9 @@ pub(super) async fn insert(work: &mut Work, number: &IndexNumber, child: &ChildI
         id.0,
         number.as_str(),
         child.date_of_birth,
-        child.date_of_birth_precision.code(),
+        child.date_of_birth_precision.as_str(),
         child.date_of_birth_estimated,
-        child.gender.code(),
+        child.gender.as_str(),
         &codes(&child.without_service),
         authority.0,
         source.0,
@@ -46,7 +46,7 @@ pub(super) async fn insert(work: &mut Work, number: &IndexNumber, child: &ChildI
     }
     insert_whereabouts(work, id, &child.whereabouts).await?;
     for (n, identifier) in child.identifiers.iter().enumerate() {
-        insert_identifier(work, id, n, identifier).await?;
+        insert_identifier(work, id, n, &identifier.check()?).await?;
     }
     Ok(id)
 }
@@ -59,7 +59,7 @@ async fn insert_name(work: &mut Work, child: ChildId, born: NaiveDate, name: &Na
              source_organisation_id, recorded_by, received_at, as_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         child.0,
-        name.kind.code(),
+        name.kind.as_str(),
         &given,
         name.family.as_str(),
         &name.given_keys(),
@@ -85,13 +85,13 @@ async fn insert_whereabouts(work: &mut Work, child: ChildId, whereabouts: &Where
              source_organisation_id, recorded_by, received_at, as_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         child.0,
-        whereabouts.code(),
+        whereabouts.kind().as_str(),
         lines.as_deref(),
         address.map(|a| a.town.as_str()),
         address.map(|a| a.postcode.as_str()),
         address.and_then(|a| a.uprn.as_ref()).map(|uprn| uprn.as_str()),
         left.map(|(day, _)| day),
-        left.map(|(_, expected)| expected.code()),
+        left.map(|(_, expected)| expected.as_str()),
         source.0,
         by,
         now,
@@ -108,8 +108,8 @@ async fn insert_identifier(work: &mut Work, child: ChildId, n: usize, identifier
         "insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
          values ($1, $2, $3, $4, $5, $6, $7)",
         child.0,
-        identifier.kind.code(),
-        identifier.value.as_str(),
+        identifier.kind().as_str(),
+        identifier.value(),
         source.0,
         by,
         now,
@@ -134,7 +134,7 @@ async fn insert_identifier(work: &mut Work, child: ChildId, n: usize, identifier
 pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(ChildId, Core), Problem> {
     let row = sqlx::query!(
         r#"
-        select child_id as "child: ChildId", date_of_birth, date_of_birth_precision as "precision: Precision",
+        select child_id as "child: ChildId", date_of_birth, date_of_birth_precision as "precision: DatePrecision",
                date_of_birth_estimated, gender as "gender: Gender", without_service,
                responsible_authority_id as "authority: OrganisationId", version
         from child
@@ -162,7 +162,7 @@ pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(Child
 }
 
 /// Finds the authority that answers for a child whom the caller may see.
-pub(super) async fn find(look: &Look, number: &IndexNumber) -> Result<(ChildId, OrganisationId), Problem> {
+pub(crate) async fn find(look: &Look, number: &IndexNumber) -> Result<(ChildId, OrganisationId), Problem> {
     let row = sqlx::query!(
         r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId"
            from child where index_number = $1 and status = 'active'"#,
@@ -183,9 +183,9 @@ pub(super) async fn save(work: &mut Work, id: ChildId, core: &Core, change: &Chi
          where child_id = $1",
         id.0,
         core.birth.date,
-        core.birth.precision.code(),
+        core.birth.precision.as_str(),
         core.birth.estimated,
-        core.gender.code(),
+        core.gender.as_str(),
         &codes(&core.without_service),
         core.version,
         source.0,
@@ -205,7 +205,8 @@ pub(super) async fn save(work: &mut Work, id: ChildId, core: &Core, change: &Chi
         insert_whereabouts(work, id, whereabouts).await?;
     }
     if let Some(identifiers) = &change.identifiers {
-        replace_identifiers(work, id, identifiers).await?;
+        let identifiers = identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
+        replace_identifiers(work, id, &identifiers).await?;
     }
     Ok(())
 }
@@ -225,7 +226,7 @@ async fn replace_names(work: &mut Work, id: ChildId, born: NaiveDate, names: &[N
             "update child_name set superseded_at = $5
              where child_id = $1 and kind = $2 and given = $3 and family = $4 and superseded_at is null",
             id.0,
-            old.kind.code(),
+            old.kind.as_str(),
             &given,
             old.family.as_str(),
             now,
@@ -252,8 +253,8 @@ async fn replace_identifiers(work: &mut Work, id: ChildId, identifiers: &[Identi
         sqlx::query!(
             "update child_identifier set superseded_at = $4 where child_id = $1 and kind = $2 and value = $3 and superseded_at is null",
             id.0,
-            old.kind.code(),
-            old.value.as_str(),
+            old.kind().as_str(),
+            old.value(),
             now,
         )
         .execute(work.db())
@@ -307,16 +308,10 @@ pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>,
     .fetch_all(look.db())
     .await?;
     let told = rows.into_iter().map(|row| {
-        let fact = FactKind::deserialize_code(&row.fact)?;
+        let fact = FactKind::parse(&row.fact).map_err(Problem::internal)?;
         Ok(Superseded { fact, was: as_told(row.was), superseded_at: row.superseded_at })
     });
     told.collect()
-}
-
-impl FactKind {
-    fn deserialize_code(code: &str) -> Result<Self, Problem> {
-        serde_json::from_value(Value::from(code)).map_err(Problem::internal)
-    }
 }
 
 /// A row's columns under the names that the API has for them, without what only the database needs.

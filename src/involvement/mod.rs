@@ -8,6 +8,7 @@ use validator::Validate;
 use crate::{
     access::{Caller, Role},
     child::provenance::Provenance,
+    code::codes,
     contact::{Contact, Phone},
     ids::{InvolvementId, OrganisationId},
     organisation::OrganisationKind,
@@ -17,16 +18,16 @@ use crate::{
 pub mod routes;
 pub(crate) mod store;
 
-/// Who may learn that a service works with a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum ServiceCategory {
-    /// A service that every child has.
-    Universal,
-    /// A service for some children.
-    Additional,
-    /// A service that is told to nobody else without consent.
-    Sensitive,
+codes! {
+    /// Who may learn that a service works with a child.
+    ServiceCategory {
+        /// A service that every child has.
+        Universal = "universal",
+        /// A service for some children.
+        Additional = "additional",
+        /// A service that is told to nobody else without consent.
+        Sensitive = "sensitive",
+    }
 }
 
 macro_rules! service_types {
@@ -110,34 +111,17 @@ service_types! {
     SubstanceMisuse "substanceMisuse" Sensitive;
 }
 
-/// What an involvement indicates to the others. A flag has no text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Flag {
-    /// It has information to share.
-    InformationToShare,
-    /// It is taking action.
-    TakingAction,
-    /// It has undertaken an assessment.
-    AssessmentUndertaken,
-    /// Its practitioner leads for all; a child has one lead professional.
-    LeadProfessional,
-}
-
-impl Flag {
-    /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::InformationToShare, Self::TakingAction, Self::AssessmentUndertaken, Self::LeadProfessional];
-
-    /// Its code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::InformationToShare => "informationToShare",
-            Self::TakingAction => "takingAction",
-            Self::AssessmentUndertaken => "assessmentUndertaken",
-            Self::LeadProfessional => "leadProfessional",
-        }
+codes! {
+    /// What an involvement indicates to the others. A flag has no text.
+    Flag {
+        /// It has information to share.
+        InformationToShare = "informationToShare",
+        /// It is taking action.
+        TakingAction = "takingAction",
+        /// It has undertaken an assessment.
+        AssessmentUndertaken = "assessmentUndertaken",
+        /// Its practitioner leads for all; a child has one lead professional.
+        LeadProfessional = "leadProfessional",
     }
 }
 
@@ -259,7 +243,6 @@ pub struct InvolvementIn {
     /// What they do. A sensitive service needs consent.
     pub service_type: ServiceType,
     /// Whom to ask for.
-    #[validate(nested)]
     pub contact: Contact,
     /// The day it began: not before the child's birth, not after today.
     pub started_on: NaiveDate,
@@ -303,7 +286,6 @@ fn within(pointer: &str, day: Option<NaiveDate>, from: NaiveDate, today: NaiveDa
 pub struct InvolvementChange {
     /// Whom to ask for.
     #[serde(default)]
-    #[validate(nested)]
     #[schema(nullable = false)]
     pub contact: Option<Contact>,
     /// The day on which it was confirmed: not before it began, not after today.

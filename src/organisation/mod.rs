@@ -7,32 +7,33 @@ use validator::{Validate, ValidationError};
 
 use crate::{
     child::identifier::IdentifierKind,
+    code::codes,
     contact::{Email, Phone},
     ids::OrganisationId,
+    problem::Problem,
 };
 
 pub mod routes;
 pub(crate) mod store;
 
-/// What kind of body an organisation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
-#[serde(rename_all = "camelCase")]
-#[sqlx(type_name = "text", rename_all = "camelCase")]
-pub enum OrganisationKind {
-    /// A council with children's services.
-    LocalAuthority,
-    /// A school or college.
-    School,
-    /// A general practice.
-    GpPractice,
-    /// An NHS trust.
-    HealthTrust,
-    /// A police force.
-    PoliceForce,
-    /// A charity.
-    Charity,
-    /// A partner that works in the whole country.
-    NationalPartner,
+codes! {
+    /// What kind of body an organisation is.
+    OrganisationKind {
+        /// A council with children's services.
+        LocalAuthority = "localAuthority",
+        /// A school or college.
+        School = "school",
+        /// A general practice.
+        GpPractice = "gpPractice",
+        /// An NHS trust.
+        HealthTrust = "healthTrust",
+        /// A police force.
+        PoliceForce = "policeForce",
+        /// A charity.
+        Charity = "charity",
+        /// A partner that works in the whole country.
+        NationalPartner = "nationalPartner",
+    }
 }
 
 impl OrganisationKind {
@@ -125,16 +126,16 @@ fn reference(text: &str) -> Result<(), ValidationError> {
     matches(text, "must be 1 to 35 letters, digits, dots, slashes and hyphens", allowed && text.len() <= 35)
 }
 
-/// Whether an organisation may use the index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Accreditation {
-    /// It may.
-    Accredited,
-    /// It may not at present.
-    Suspended,
-    /// It no longer exists.
-    Closed,
+codes! {
+    /// Whether an organisation may use the index.
+    Accreditation {
+        /// It may.
+        Accredited = "accredited",
+        /// It may not at present.
+        Suspended = "suspended",
+        /// It no longer exists.
+        Closed = "closed",
+    }
 }
 
 /// An organisation that works with children.
@@ -212,13 +213,13 @@ pub struct OrganisationIn {
 
 impl OrganisationIn {
     /// A local authority, and only it, has an authority code.
-    pub fn check(&self) -> Result<(), crate::problem::Problem> {
+    pub fn check(&self) -> Result<(), Problem> {
         let is_authority = self.kind == OrganisationKind::LocalAuthority;
         if is_authority == self.codes.authority.is_some() {
             return Ok(());
         }
         let detail = "is required of a local authority and refused for any other kind of body";
-        Err(crate::problem::Problem::invalid("/codes/authority", detail))
+        Err(Problem::invalid("/codes/authority", detail))
     }
 }
 
@@ -255,6 +256,25 @@ pub struct OrganisationChange {
     #[serde(default)]
     #[schema(nullable = false)]
     pub closed_on: Option<NaiveDate>,
+}
+
+impl OrganisationChange {
+    /// The whole change: an organisation that has a day of closing is closed, and one that is closed has a day.
+    pub fn completed(mut self, held: &Organisation, today: NaiveDate) -> Result<Self, Problem> {
+        if let Some(day) = self.closed_on {
+            if day > today || held.opened_on.is_some_and(|opened| day < opened) {
+                let detail = "must not be after today or before it opened";
+                return Err(Problem::invalid("/closedOn", detail));
+            }
+            if self.status.is_some_and(|status| status != Accreditation::Closed) {
+                return Err(Problem::invalid("/status", "must be `closed` where there is a day of closing"));
+            }
+            self.status = Some(Accreditation::Closed);
+        } else if self.status == Some(Accreditation::Closed) {
+            self.closed_on = held.closed_on.or(Some(today));
+        }
+        Ok(self)
+    }
 }
 
 /// Which organisations are wanted.

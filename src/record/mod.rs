@@ -9,7 +9,7 @@ use crate::{
     carer::Carer,
     child::{
         Status,
-        birth::{Gender, Precision},
+        birth::{DatePrecision, Gender},
         identifier::Identifier,
         name::{NameKind, NamePart},
         provenance::Provenance,
@@ -35,7 +35,7 @@ pub struct Record {
     #[schema(example = "2015-03-14")]
     pub date_of_birth: NaiveDate,
     /// How much of it is known.
-    pub date_of_birth_precision: Precision,
+    pub date_of_birth_precision: DatePrecision,
     /// Whether it is an estimate.
     pub date_of_birth_estimated: bool,
     /// The gender.
@@ -109,7 +109,7 @@ pub struct Authority {
 impl Record {
     /// Leaves what a caller of this role, from this kind of body, may see on this day.
     pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind, today: NaiveDate) {
-        self.identifiers.retain(|identifier| role == Role::Steward || body.may_read(identifier.kind));
+        self.identifiers.retain(|identifier| role == Role::Steward || body.may_read(identifier.kind()));
         for involvement in &mut self.involvements {
             involvement.flags.retain(|flag| flag.expires_on > today);
         }

@@ -1,0 +1,56 @@
+//! Audit events in the database, for those who watch.
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::routes::{AuditEvent, AuditQuery};
+use crate::{
+    ids::OrganisationId,
+    problem::Problem,
+    work::Look,
+};
+use chrono::{DateTime, Utc};
+
+/// The events of an organisation, or of all, the latest first.
+pub(super) async fn list(look: &Look, organisation: Option<OrganisationId>, query: &AuditQuery, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<AuditEvent>, Problem> {
+    let (before_at, before_id) = before.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
+    let before_at = before_at.min(look.now + chrono::Duration::days(1));
+    let rows = sqlx::query_scalar!(
+        r#"
+        select json_build_object(
+                   'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
+                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id,
+                   'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
+                   'children', coalesce((
+                       select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
+                   'details', e.details, 'requestId', e.request_id
+               ) as "event!: Json<AuditEvent>"
+        from audit_event e
+        where (e.at, e.event_id) < ($1, $2)
+          and ($3::uuid is null or e.organisation_id = $3)
+          and ($4::uuid is null or e.account_id = $4)
+          and ($5::text is null or e.operation = $5)
+          and ($6::timestamptz is null or e.at >= $6)
+        order by e.at desc, e.event_id desc
+        limit $7
+        "#,
+        before_at,
+        before_id,
+        organisation.map(|id| id.0),
+        query.account.map(|id| id.0),
+        query.operation,
+        query.since,
+        limit,
+    )
+    .fetch_all(look.db())
+    .await?;
+    Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// Whether the caller's organisation is a national partner, whose auditor reads the events of all.
+pub(super) async fn national(look: &Look) -> Result<bool, Problem> {
+    let kind = sqlx::query_scalar!("select kind from organisation where organisation_id = $1", look.caller.organisation.0)
+        .fetch_one(look.db())
+        .await?;
+    Ok(kind == "nationalPartner")
+}

@@ -1,0 +1,213 @@
+//! Involvements and flags in the database.
+
+use chrono::{Months, NaiveDate};
+use sqlx::{PgExecutor, types::Json};
+
+use super::{Flag, FlagOfChild, FlagSet, Involvement, InvolvementIn, ServiceCategory};
+use crate::{
+    access::{Caller, Role},
+    ids::{ChildId, InvolvementId, OrganisationId},
+    problem::{Kind, Problem},
+    work::{Look, Work},
+};
+
+/// An involvement with what the rules about it need beside it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) involvement: Involvement,
+    pub(super) child: ChildId,
+    pub(super) authority: Option<OrganisationId>,
+}
+
+/// The involvements of a child that the caller may see.
+pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>, Problem> {
+    let today = look.today();
+    let rows = sqlx::query_scalar!(
+        r#"select told as "told!: Json<Involvement>" from involvement_told
+           where child_id = $1 and (not sensitive or organisation_id = $2) and (ended_on is null or ended_on >= $3)
+           order by started_on desc, involvement_id"#,
+        child.0,
+        look.caller.organisation.0,
+        today - Months::new(12),
+    )
+    .fetch_all(look.db())
+    .await?;
+    Ok(rows.into_iter().map(|row| current(row.0, today)).collect())
+}
+
+/// The flags of a child that hold.
+pub(super) async fn flags(look: &Look, child: ChildId) -> Result<Vec<FlagOfChild>, Problem> {
+    let involvements = list(look, child).await?;
+    let flags = involvements.into_iter().flat_map(|Involvement { id, organisation, flags, .. }| {
+        flags.into_iter().map(move |flag| FlagOfChild { involvement_id: id, organisation: organisation.clone(), flag })
+    });
+    Ok(flags.collect())
+}
+
+/// Opens an involvement that the caller may see.
+pub(super) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Problem> {
+    read(look.db(), &look.caller, id, look.today()).await
+}
+
+/// Finds an involvement that the caller may see, and holds it until the work is done.
+pub(super) async fn lock(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
+    sqlx::query!("select involvement_id from involvement where involvement_id = $1 for update", id.0)
+        .fetch_optional(work.db())
+        .await?
+        .ok_or(Kind::NotFound)?;
+    reread(work, id).await
+}
+
+/// The involvement as the work has left it.
+pub(super) async fn reread(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
+    let (caller, today) = (work.caller.clone(), work.today());
+    read(work.db(), &caller, id, today).await
+}
+
+async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: InvolvementId, today: NaiveDate) -> Result<Found, Problem> {
+    let row = sqlx::query!(
+        r#"
+        select i.child_id as "child!: ChildId", i.authority_id as "authority: OrganisationId",
+               i.told as "told!: Json<Involvement>"
+        from involvement_told i
+        join child c on c.child_id = i.child_id
+        where i.involvement_id = $1 and c.status = 'active'
+          and (i.organisation_id = $2 or not (i.sensitive or $3))
+          and (i.ended_on is null or i.ended_on >= $4)
+        "#,
+        id.0,
+        caller.organisation.0,
+        caller.role == Role::Feed,
+        today - Months::new(12),
+    )
+    .fetch_optional(db)
+    .await?
+    .ok_or(Kind::NotFound)?;
+    Ok(Found { involvement: current(row.told.0, today), child: row.child, authority: row.authority })
+}
+
+fn current(mut involvement: Involvement, today: NaiveDate) -> Involvement {
+    involvement.flags.retain(|flag| flag.expires_on > today);
+    involvement
+}
+
+/// Adds an involvement.
+pub(super) async fn insert(work: &mut Work, child: ChildId, organisation: OrganisationId, new: &InvolvementIn) -> Result<InvolvementId, Problem> {
+    let id = InvolvementId::new();
+    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    sqlx::query!(
+        "insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact, started_on, ended_on,
+             confirmed_on, source_organisation_id, recorded_by, received_at, as_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        id.0,
+        child.0,
+        organisation.0,
+        new.service_type.code(),
+        new.service_type.category() == ServiceCategory::Sensitive,
+        Json(&new.contact) as _,
+        new.started_on,
+        new.ended_on,
+        new.confirmed_on.or(new.ended_on).unwrap_or(today),
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await
+    .map_err(known)?;
+    Ok(id)
+}
+
+/// Writes what has changed; what was is kept, and flags end with the involvement.
+pub(super) async fn save(work: &mut Work, involvement: &Involvement) -> Result<(), Problem> {
+    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    sqlx::query!(
+        "update involvement set contact = $2, confirmed_on = $3, ended_on = $4, version = version + 1,
+             source_organisation_id = $5, recorded_by = $6, received_at = $7, as_at = $8
+         where involvement_id = $1",
+        involvement.id.0,
+        Json(&involvement.contact) as _,
+        involvement.confirmed_on,
+        involvement.ended_on,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await
+    .map_err(known)?;
+    if involvement.ended_on.is_some() {
+        sqlx::query!("update flag set cleared_at = $2 where involvement_id = $1 and cleared_at is null", involvement.id.0, now)
+            .execute(work.db())
+            .await?;
+    }
+    Ok(())
+}
+
+/// Sets a flag in place of the same one set before, and counts the involvement's version on.
+pub(super) async fn set_flag(work: &mut Work, found: &Found, flag: &FlagSet) -> Result<(), Problem> {
+    let (by, now, today) = (work.caller.subject.uuid(), work.now, work.today());
+    clear(work, found.involvement.id, flag.flag).await?;
+    if flag.flag == Flag::LeadProfessional {
+        sqlx::query!(
+            "update flag set cleared_at = $2
+             where child_id = $1 and flag = 'leadProfessional' and expires_on <= $3 and cleared_at is null",
+            found.child.0,
+            now,
+            today,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    sqlx::query!(
+        "insert into flag (involvement_id, child_id, flag, set_on, expires_on, recorded_by, received_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        found.involvement.id.0,
+        found.child.0,
+        flag.flag.as_str(),
+        flag.set_on,
+        flag.expires_on,
+        by,
+        now,
+    )
+    .execute(work.db())
+    .await
+    .map_err(known)?;
+    count_on(work, found.involvement.id).await
+}
+
+/// Clears a flag, and counts the involvement's version on.
+pub(super) async fn clear_flag(work: &mut Work, id: InvolvementId, flag: Flag) -> Result<(), Problem> {
+    clear(work, id, flag).await?;
+    count_on(work, id).await
+}
+
+async fn clear(work: &mut Work, id: InvolvementId, flag: Flag) -> Result<(), Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "update flag set cleared_at = $3 where involvement_id = $1 and flag = $2 and cleared_at is null",
+        id.0,
+        flag.as_str(),
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+async fn count_on(work: &mut Work, id: InvolvementId) -> Result<(), Problem> {
+    sqlx::query!("update involvement set version = version + 1 where involvement_id = $1", id.0)
+        .execute(work.db())
+        .await?;
+    Ok(())
+}
+
+fn known(error: sqlx::Error) -> Problem {
+    match error.as_database_error().and_then(|e| e.constraint()) {
+        Some("involvement_once") => Kind::InvolvementExists.into(),
+        Some("flag_one_lead_professional") => Kind::LeadProfessionalExists.into(),
+        _ => error.into(),
+    }
+}
