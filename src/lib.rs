@@ -1,3 +1,4 @@
 //! ContactPoint.
 
 pub mod keys;
+pub mod token;
