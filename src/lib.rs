@@ -1,4 +1,5 @@
 //! ContactPoint.
 
 pub mod keys;
+pub mod session;
 pub mod token;
