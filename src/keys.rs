@@ -1,4 +1,4 @@
-//! The service's own secrets: signing keys, the pepper and the sealing keys, in a folder that only its owner may read.
+//! The service's own secrets, in a folder that only its owner may read.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 const SIGNING: &str = "signing";
 const SEALING: &str = "sealing";
 const PEPPER: &str = "pepper";
-/// The file in `signing` and in `sealing` that names the one key in use; the others only verify and open.
+/// The file beside the keys that names the one in use; the others only verify and open.
 const ACTIVE: &str = "active";
 const LARGEST_FILE: usize = 4096;
 const PEM_HEAD: &str = "-----BEGIN PRIVATE KEY-----";
@@ -42,14 +42,14 @@ pub enum KeyFault {
     #[error("{} is missing", .0.display())]
     Missing(PathBuf),
     /// Somebody other than the owner may read it, or put files into it.
-    #[error("{} is open to group or others (mode {mode:04o}); run chmod {} on it", path.display(), if *folder { "0700" } else { "0400" })]
+    #[error("{} is open to group or others (mode {mode:04o}); run chmod {needed} on it", path.display())]
     Exposed {
         /// The file or folder.
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
-        /// Whether it is a folder.
-        folder: bool,
+        /// The permission bits it needs.
+        needed: &'static str,
     },
     /// It does not hold what its name promises.
     #[error("{} {why}", path.display())]
@@ -288,7 +288,8 @@ impl Pepper {
 
 /// Encrypts single values (AES-256-GCM), each bound to the place where it stands.
 ///
-/// A sealed value is a version byte, the key's id (4 bytes), the nonce (12), the ciphertext and the tag (16).
+/// A sealed value is a version byte, the key's id (4 bytes), the nonce (12), the ciphertext and
+/// the tag (16).
 /// Nonces are random, so one key seals at most 2³² values.
 #[derive(Debug)]
 pub struct Sealer {
@@ -317,7 +318,7 @@ impl Sealer {
         Ok(Self { active, keys })
     }
 
-    /// Encrypts a value; the context (such as `totp_seed:<user id>`) must be given again to open it.
+    /// Encrypts a value; its context, such as `totp_seed:<user id>`, is needed again to open it.
     pub fn seal(&self, plaintext: &[u8], context: &str) -> Result<Vec<u8>, SealFault> {
         let head = seal_head(self.active);
         let key = self.keys.get(&self.active).ok_or(SealFault)?;
@@ -424,7 +425,7 @@ fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyFault> {
         return Err(KeyFault::wrong(path, "is not a key file"));
     }
     if mode & 0o077 != 0 {
-        return Err(KeyFault::Exposed { path: path.to_owned(), mode, folder: false });
+        return Err(KeyFault::Exposed { path: path.to_owned(), mode, needed: "0400" });
     }
     let mut text = Zeroizing::new(String::with_capacity(LARGEST_FILE));
     file.take(LARGEST_FILE as u64)
@@ -454,7 +455,7 @@ fn check_folder(path: &Path) -> Result<(), KeyFault> {
         return Err(KeyFault::wrong(path, "is not a folder"));
     }
     if mode & 0o022 != 0 {
-        return Err(KeyFault::Exposed { path: path.to_owned(), mode, folder: true });
+        return Err(KeyFault::Exposed { path: path.to_owned(), mode, needed: "0700" });
     }
     Ok(())
 }

@@ -362,7 +362,7 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Forgets every token, so that each is verified anew; one that is being verified is not remembered either.
+    /// Forgets every token, even those being verified now, so that each is verified anew.
     pub fn forget_all(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).1 = nothing_seen();
     }

@@ -19,7 +19,7 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const SHORTEST_PASSWORD: usize = 12;
 const LONGEST_PASSWORD: usize = 128;
-/// Of longer passwords the beginning is judged: hard to guess, it stays so; on more zxcvbn may overflow.
+/// Of longer passwords the beginning is judged; on more, zxcvbn may overflow.
 const JUDGED: usize = 28;
 const PIN_DIGITS: usize = 6;
 const WAITING: usize = 32;
@@ -53,7 +53,7 @@ impl Credential {
         hash.map(|hash| hash.to_string()).map_err(|_| HashFault)
     }
 
-    /// Whether the password and the PIN are the stored ones; an unknown user, without any, costs the same time.
+    /// Whether password and PIN are the stored ones; an unknown user, without any, takes as long.
     pub fn verify(
         &self,
         stored: Option<&str>,
@@ -119,7 +119,7 @@ impl HashingPool {
         }
     }
 
-    /// Does the work when a core is free; who stops waiting leaves the queue, but work once begun keeps its core.
+    /// Does the work when a core is free; work once begun keeps its core, awaited or not.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -149,7 +149,7 @@ pub enum WeakPassword {
     Guessable,
 }
 
-/// Whether a password is good enough; the hints are what a guesser may know of the user, such as names.
+/// Whether a password is good enough; the hints are what a guesser may know of the user.
 ///
 /// Takes some milliseconds, so call it inside [`HashingPool::run`].
 pub fn check_password(password: &str, hints: &[&str]) -> Result<(), WeakPassword> {
@@ -170,7 +170,7 @@ pub fn check_password(password: &str, hints: &[&str]) -> Result<(), WeakPassword
     Ok(())
 }
 
-/// Writes one sign for all that stand for the same letter, since zxcvbn tries every mixture of them, for seconds.
+/// Writes one sign for all that stand for one letter; zxcvbn tries every mixture, for seconds.
 fn as_judged(text: &str) -> String {
     let plain = |c| match c {
         '@' => '4',

@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// The seed of RFC 6238, appendix B; the codes are the last six of its eight digits.
+    /// The seed of RFC 6238, appendix B; our codes are the last six of its eight digits.
     const RFC: &[u8] = b"12345678901234567890";
 
     fn at(seconds: i64) -> DateTime<Utc> {
