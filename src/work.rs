@@ -104,10 +104,10 @@ impl Db {
         Ok(())
     }
 
-    /// A transaction of a caller who is not signed in yet: to sign in, to exchange a token.
-    pub async fn sign_in(&self, errand: Errand) -> Result<SignIn, Problem> {
-        let transaction = self.writer.begin().await?;
-        Ok(SignIn { errand, now: self.now(), instance: self.instance, transaction })
+    /// Somebody who is not signed in yet: to sign in, to exchange a token.
+    #[must_use]
+    pub fn arrive(&self, errand: Errand) -> Arrival {
+        Arrival { errand, now: self.now(), db: self.clone() }
     }
 }
 
@@ -319,6 +319,35 @@ impl Work {
         (answer.location, answer.etag) = (first.location, first.etag);
         let trail = Trail::about(first.child_id.map(ChildId).into_iter().collect());
         self.finish(trail.with(serde_json::json!({ "repeated": true })), answer).await
+    }
+}
+
+/// Somebody who is not signed in yet, before anything is written.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What the request says of itself.
+    pub errand: Errand,
+    /// When it began.
+    pub now: DateTime<Utc>,
+    db: Db,
+}
+
+impl Arrival {
+    /// The database, for reading.
+    pub(crate) fn db(&self) -> &PgPool {
+        &self.db.reader
+    }
+
+    /// The day, in Europe/London.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        day_in_london(self.now)
+    }
+
+    /// Begins to write.
+    pub async fn begin(self) -> Result<SignIn, Problem> {
+        let transaction = self.db.writer.begin().await?;
+        Ok(SignIn { errand: self.errand, now: self.now, instance: self.db.instance, transaction })
     }
 }
 

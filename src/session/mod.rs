@@ -1,5 +1,192 @@
-//! Signing in: who somebody is, and how they prove it.
+//! Signing in: who somebody is, how they prove it, and the tokens that say so.
 
+use std::time::Duration;
+
+use aws_lc_rs::rand;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::{Validate, ValidationError};
+
+use crate::{
+    access::{Caller, Role, Subject, scopes},
+    http::sha256,
+    ids::{OrganisationId, SessionId},
+    keys::Sealer,
+    problem::Problem,
+    token::{Grant, Issuer, LIFETIME},
+};
+
+pub mod routes;
 pub mod secret;
+pub(crate) mod store;
 pub mod totp;
 pub mod user_name;
+
+use secret::{Credential, HashingPool};
+use user_name::UserName;
+
+/// How long a session lasts at most.
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(10);
+/// How long a refresh token may lie unused.
+pub const REFRESH_IDLE: Duration = Duration::from_mins(30);
+/// The program through which people sign in, as tokens name it.
+const OWN_CLIENT: &str = "contactpoint";
+
+/// What signing in needs beside the database.
+#[derive(Debug)]
+pub struct Door {
+    /// Judges passwords and PINs.
+    pub credential: Credential,
+    /// Where hashes are made, a few at a time.
+    pub pool: HashingPool,
+    /// Opens the seeds of one-time codes.
+    pub sealer: Sealer,
+}
+
+/// Everything needed to sign in, judged together.
+#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SessionIn {
+    /// The user name.
+    pub user_name: UserName,
+    /// The password: 1 to 128 characters.
+    #[validate(custom(function = filled))]
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 128, example = "correct horse battery staple")]
+    pub password: SecretString,
+    /// The PIN: 6 digits.
+    #[validate(custom(function = six_digits))]
+    #[schema(value_type = String, format = Password, pattern = "^[0-9]{6}$", example = "407713")]
+    pub pin: SecretString,
+    /// The one-time code that the security token shows (RFC 6238): 6 digits, each used once.
+    #[validate(custom(function = six_digits))]
+    #[schema(value_type = String, pattern = "^[0-9]{6}$", example = "287082")]
+    pub one_time_code: SecretString,
+}
+
+fn filled(text: &SecretString) -> Result<(), ValidationError> {
+    use secrecy::ExposeSecret;
+    let fits = (1..=128).contains(&text.expose_secret().chars().count());
+    if fits { Ok(()) } else { Err(ValidationError::new("form").with_message("must have 1 to 128 characters".into())) }
+}
+
+fn six_digits(text: &SecretString) -> Result<(), ValidationError> {
+    use secrecy::ExposeSecret;
+    let text = text.expose_secret();
+    let fits = text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit());
+    if fits { Ok(()) } else { Err(ValidationError::new("form").with_message("must be 6 digits".into())) }
+}
+
+/// The tokens of a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoicHJhY3RpdGlvbmVyIn0.c2lnbmF0dXJl")]
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// How long the access token lasts, in seconds.
+    #[schema(example = 600)]
+    pub expires_in: u64,
+    /// What `POST /oauth/token` exchanges for new tokens, once.
+    #[schema(example = "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q")]
+    pub refresh_token: String,
+}
+
+/// The tokens of a client, or of a session that goes on (RFC 6749, section 5.1).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenAnswer {
+    /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.
+    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiZmVlZCJ9.c2lnbmF0dXJl")]
+    pub access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// How long the access token lasts, in seconds.
+    #[schema(example = 600)]
+    pub expires_in: u64,
+    /// What it permits, separated by spaces.
+    #[schema(example = "involvement:read involvement:write flag:write")]
+    pub scope: String,
+    /// What is exchanged for new tokens, once; not for clients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub refresh_token: Option<String>,
+}
+
+/// Who a token is to be for.
+#[derive(Debug, Clone)]
+pub(crate) struct Bearer {
+    pub(crate) subject: Subject,
+    pub(crate) organisation: OrganisationId,
+    pub(crate) authority: Option<OrganisationId>,
+    pub(crate) role: Role,
+    pub(crate) session: SessionId,
+    pub(crate) authenticated_at: DateTime<Utc>,
+}
+
+impl Bearer {
+    /// A signed access token, and the caller that it makes.
+    pub(crate) fn token(&self, issuer: &Issuer, now: DateTime<Utc>) -> Result<(String, Caller), Problem> {
+        let person = matches!(self.subject, Subject::Account(_));
+        let amr: &[&str] = if person { &["pwd", "pin", "otp", "mfa"] } else { &["pwd"] };
+        let claims = issuer.claims(
+            Grant {
+                sub: self.subject.uuid(),
+                client_id: if person { OWN_CLIENT.to_owned() } else { self.subject.uuid().to_string() },
+                sid: self.session.0,
+                role: self.role.as_str().to_owned(),
+                scope: scopes(self.role),
+                org: self.organisation.0,
+                la: self.authority.map(|id| id.0),
+                acr: if person { "2" } else { "1" }.to_owned(),
+                amr: amr.iter().map(|&way| way.to_owned()).collect(),
+                auth_time: self.authenticated_at,
+            },
+            now,
+        );
+        let token = issuer.issue(&claims).map_err(Problem::internal)?;
+        Ok((token, self.caller(claims.jti)))
+    }
+
+    fn caller(&self, token: Uuid) -> Caller {
+        Caller {
+            subject: self.subject,
+            organisation: self.organisation,
+            authority: self.authority,
+            role: self.role,
+            session: self.session,
+            token,
+            authenticated_at: self.authenticated_at,
+        }
+    }
+}
+
+/// How long an access token lasts, in seconds.
+pub(crate) fn expires_in() -> u64 {
+    LIFETIME.as_secs()
+}
+
+/// A new secret of 256 bits, as text.
+pub fn new_secret() -> Result<String, Problem> {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).map_err(|_| Problem::internal(anyhow::anyhow!("no randomness")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What is kept of a secret of 256 bits.
+#[must_use]
+pub fn secret_hash(secret: &str) -> [u8; 32] {
+    sha256(secret.as_bytes())
+}
+
+/// The context under which the seed of an account's one-time codes is sealed.
+#[must_use]
+pub fn seed_context(account: Uuid) -> String {
+    format!("account/{account}/one-time-code-seed")
+}

@@ -1,0 +1,276 @@
+//! Signing in over HTTP.
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{AUTHORIZATION, CACHE_CONTROL},
+    post,
+    web::Data,
+};
+use aws_lc_rs::constant_time;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, secret_hash, secret::Unhashed, seed_context, store, totp};
+use crate::{
+    access::{Subject, errand, scopes},
+    http::{Form, Json},
+    keys::JwkSet,
+    problem::{Kind, Problem},
+    token::Verifier,
+    work::{Arrival, Db, Reply, SignIn},
+};
+
+/// Adds the routes under `/v1`.
+pub(crate) fn mount(api: &mut ServiceConfig) {
+    api.service(create_session);
+}
+
+/// Adds the routes whose place a standard says.
+pub(crate) fn mount_standard(api: &mut ServiceConfig) {
+    api.service(issue_token);
+    api.service(read_keys);
+    api.service(read_metadata);
+}
+
+/// Sign in
+///
+/// With user name, password, PIN and the one-time code of the security token. All four are judged together, and a refusal
+/// never says which was wrong. The access token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
+#[utoipa::path(
+    tag = "signing in",
+    request_body = SessionIn,
+    responses(
+        (status = 200, description = "The tokens.", body = Session),
+        (status = 401, description = "`sign-in-failed`."),
+    ),
+)]
+#[post("/sessions")]
+async fn create_session(request: HttpRequest, body: Json<SessionIn>, door: Data<Door>, verifier: Data<Verifier>, db: Data<Db>) -> Reply<Session> {
+    let arrival = db.arrive(errand(&request)?);
+    let told = body.value;
+    throttle(&arrival, &told).await?;
+    let account = store::account(&arrival, &told.user_name).await?;
+    let known = judge(&door, &told, account.as_ref()).await?;
+    let step = account.as_ref().and_then(|account| step(&door, account, &told, &arrival));
+
+    let mut work = arrival.begin().await?;
+    let (Some(account), Some(step), true) = (account, step, known) else {
+        return refuse(work, &told).await;
+    };
+    if !account.may_act || !store::use_step(&mut work, account.id, step).await? {
+        return refuse(work, &told).await;
+    }
+    let subject = Subject::Account(account.id);
+    let bearer = Bearer {
+        subject,
+        organisation: account.organisation,
+        authority: account.authority,
+        role: account.role,
+        session: store::open(&mut work, subject).await?,
+        authenticated_at: work.now,
+    };
+    let refresh_token = new_secret()?;
+    store::keep_refresh(&mut work, bearer.session, &refresh_token).await?;
+    let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
+    let session = Session { access_token, token_type: "Bearer", expires_in: expires_in(), refresh_token };
+    work.record(caller, session).await
+}
+
+/// After ten failures of a name from a network in five minutes, or sixty from a network in one, guesses wait.
+async fn throttle(arrival: &Arrival, told: &SessionIn) -> Result<(), Problem> {
+    let (of_name, of_network) = store::failures(arrival, &told.user_name).await?;
+    if of_name >= 10 || of_network >= 60 {
+        return Err(Problem::from(Kind::TooManyRequests).retry_after(if of_name >= 10 { 300 } else { 60 }));
+    }
+    Ok(())
+}
+
+async fn judge(door: &Data<Door>, told: &SessionIn, account: Option<&store::Account>) -> Result<bool, Problem> {
+    let credential = account.map(|account| account.credential.clone());
+    let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
+    let judged = door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
+    match judged {
+        Ok(judged) => judged.map_err(Problem::internal),
+        Err(Unhashed::Busy) => Err(Problem::from(Kind::Unavailable).retry_after(2)),
+        Err(broken @ Unhashed::BrokenOff) => Err(Problem::internal(broken)),
+    }
+}
+
+fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arrival) -> Option<u64> {
+    let seed = door.sealer.open(&account.seed, &seed_context(account.id.0)).ok()?;
+    let seed = totp::Seed::from_bytes(seed.expose_secret())?;
+    totp::accept(&seed, told.one_time_code.expose_secret(), arrival.now)
+}
+
+async fn refuse(mut work: SignIn, told: &SessionIn) -> Reply<Session> {
+    store::note_failure(&mut work, &told.user_name).await?;
+    Err(work.keep(Kind::SignInFailed.into()).await)
+}
+
+/// What a token request says; which members are needed depends on the grant.
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(dead_code, reason = "it describes the form, which is read as pairs")]
+struct TokenRequest {
+    /// `client_credentials` for a system, `refresh_token` to go on with a session.
+    #[schema(example = "client_credentials")]
+    grant_type: String,
+    /// The client, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false, required = false)]
+    client_id: Option<Uuid>,
+    /// The client's secret, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false, required = false, format = Password)]
+    client_secret: Option<String>,
+    /// The refresh token to exchange.
+    #[schema(nullable = false, required = false)]
+    refresh_token: Option<String>,
+}
+
+/// Get an access token
+///
+/// RFC 6749: `client_credentials` for a system with its secret (in the form, or by HTTP Basic), or `refresh_token` to go on
+/// with a session. A refresh token is used once; using it again ends the session.
+#[utoipa::path(
+    tag = "signing in",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The tokens.", body = TokenAnswer)),
+)]
+#[post("/oauth/token")]
+async fn issue_token(request: HttpRequest, form: Form, verifier: Data<Verifier>, db: Data<Db>) -> Reply<TokenAnswer> {
+    let arrival = db.arrive(errand(&request)?);
+    match form.get("grant_type") {
+        Some("client_credentials") => client_token(arrival.begin().await?, &request, &form, &verifier).await,
+        Some("refresh_token") => {
+            let token = form.get("refresh_token").ok_or(Kind::InvalidRequest)?;
+            refreshed(arrival.begin().await?, token, &verifier).await
+        }
+        Some(_) => Err(Kind::UnsupportedGrantType.into()),
+        None => Err(Kind::InvalidRequest.into()),
+    }
+}
+
+async fn client_token(mut work: SignIn, request: &HttpRequest, form: &Form, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let (id, secret) = credentials(request, form)?;
+    let client = match id.parse() {
+        Ok(id) => store::client(&mut work, id).await?,
+        Err(_) => None,
+    };
+    let hash = secret_hash(&secret);
+    let held = client.as_ref().map_or(&[0; 32][..], |client| &client.secret_hash);
+    let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
+    let Some(client) = client.filter(|client| right && client.may_act) else {
+        return Err(Kind::InvalidClient.into());
+    };
+    let subject = Subject::Client(client.id);
+    let bearer = Bearer {
+        subject,
+        organisation: client.organisation,
+        authority: client.authority,
+        role: client.role,
+        session: store::open(&mut work, subject).await?,
+        authenticated_at: work.now,
+    };
+    answer(work, &bearer, None, verifier).await
+}
+
+/// The client's id and secret, by one method only (RFC 6749, section 2.3).
+fn credentials(request: &HttpRequest, form: &Form) -> Result<(String, String), Problem> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let in_form = form.get("client_id").zip(form.get("client_secret"));
+    match (headers.next(), headers.next(), in_form) {
+        (None, _, Some((id, secret))) => Ok((id.to_owned(), secret.to_owned())),
+        (Some(header), None, None) if form.get("client_secret").is_none() => {
+            let encoded = header.to_str().ok().and_then(|value| value.split_once(' '));
+            let encoded = encoded.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
+            let pair = encoded.and_then(|(_, pair)| STANDARD.decode(pair).ok());
+            let pair = pair.and_then(|pair| String::from_utf8(pair).ok()).ok_or(Kind::InvalidClient)?;
+            let (id, secret) = pair.split_once(':').ok_or(Kind::InvalidClient)?;
+            Ok((id.to_owned(), secret.to_owned()))
+        }
+        (None, _, None) => Err(Kind::InvalidClient.into()),
+        _ => Err(Problem::new(Kind::InvalidRequest, "Authenticate in one way only.")),
+    }
+}
+
+async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let Some(held) = store::refresh(&mut work, token).await? else { return Err(Kind::InvalidGrant.into()) };
+    if !held.live {
+        return Err(Kind::InvalidGrant.into());
+    }
+    if let Some(used_at) = held.used_at {
+        let lost = work.now - used_at <= TimeDelta::seconds(30) && !held.replacement_used;
+        let replaced = held.replaced_by.as_deref().filter(|_| lost);
+        let Some(replaced) = replaced else {
+            store::end(&mut work, held.bearer.session).await?;
+            return Err(work.keep(Kind::InvalidGrant.into()).await);
+        };
+        store::withdraw_refresh(&mut work, replaced).await?;
+    }
+    let refresh_token = new_secret()?;
+    store::keep_refresh(&mut work, held.bearer.session, &refresh_token).await?;
+    store::replace_refresh(&mut work, token, &refresh_token).await?;
+    answer(work, &held.bearer, Some(refresh_token), verifier).await
+}
+
+async fn answer(work: SignIn, bearer: &Bearer, refresh_token: Option<String>, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
+    let scope = scopes(bearer.role);
+    let told = TokenAnswer { access_token, token_type: "Bearer", expires_in: expires_in(), scope, refresh_token };
+    work.record(caller, told).await
+}
+
+/// Read the public keys
+///
+/// The keys by which access tokens are verified (RFC 7517), for whoever wants to check a token of ours.
+#[utoipa::path(
+    tag = "signing in",
+    responses((status = 200, description = "The keys.", body = JwkSet)),
+)]
+#[get("/.well-known/jwks.json")]
+async fn read_keys(verifier: Data<Verifier>) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(verifier.issuer().keys.jwks())
+}
+
+/// Where and how tokens are had (RFC 8414).
+#[derive(Debug, Serialize, ToSchema)]
+struct Metadata {
+    /// Who issues them.
+    issuer: String,
+    /// Where they are issued.
+    token_endpoint: String,
+    /// Where the public keys are.
+    jwks_uri: String,
+    /// How clients authenticate.
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+    /// What is exchanged for a token.
+    grant_types_supported: [&'static str; 2],
+    /// None: nobody is sent through a browser.
+    response_types_supported: [&'static str; 0],
+    /// What tokens may permit.
+    scopes_supported: Vec<&'static str>,
+}
+
+/// Read the metadata of the token server
+///
+/// Where and how tokens are had (RFC 8414).
+#[utoipa::path(
+    tag = "signing in",
+    responses((status = 200, description = "The metadata.", body = Metadata)),
+)]
+#[get("/.well-known/oauth-authorization-server")]
+async fn read_metadata(verifier: Data<Verifier>) -> HttpResponse {
+    let issuer = verifier.issuer().issuer.clone();
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(Metadata {
+        token_endpoint: format!("{issuer}/oauth/token"),
+        jwks_uri: format!("{issuer}/.well-known/jwks.json"),
+        issuer,
+        token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic"],
+        grant_types_supported: ["client_credentials", "refresh_token"],
+        response_types_supported: [],
+        scopes_supported: crate::access::POLICIES.iter().map(|policy| policy.scope).collect(),
+    })
+}

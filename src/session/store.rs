@@ -1,0 +1,262 @@
+//! Accounts, clients, sessions and refresh tokens in the database, as signing in needs them.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use super::{Bearer, REFRESH_IDLE, SESSION_LIFETIME, secret_hash, user_name::UserName};
+use crate::{
+    access::{Role, Subject},
+    http::sha256,
+    ids::{AccountId, ClientId, OrganisationId, SessionId},
+    problem::Problem,
+    work::{Arrival, SignIn},
+};
+
+/// An account, as signing in needs it.
+pub(super) struct Account {
+    pub(super) id: AccountId,
+    pub(super) organisation: OrganisationId,
+    pub(super) authority: Option<OrganisationId>,
+    pub(super) role: Role,
+    pub(super) credential: String,
+    pub(super) seed: Vec<u8>,
+    pub(super) may_act: bool,
+}
+
+/// Finds an account by its user name.
+pub(super) async fn account(arrival: &Arrival, name: &UserName) -> Result<Option<Account>, Problem> {
+    let row = sqlx::query!(
+        r#"
+        select a.account_id as "id: AccountId", a.organisation_id as "organisation: OrganisationId",
+               o.authority_id as "authority: OrganisationId", a.role as "role: Role", a.credential,
+               a.one_time_code_seed as seed,
+               (a.status = 'active' and o.status = 'accredited' and a.vetted_until >= $2 and a.trained_until >= $2
+                and a.agreement_signed_on <= $2) as "may_act!"
+        from account a
+        join organisation o on o.organisation_id = a.organisation_id
+        where a.user_name = $1
+        "#,
+        name.as_str(),
+        arrival.today(),
+    )
+    .fetch_optional(arrival.db())
+    .await?;
+    Ok(row.map(|row| Account {
+        id: row.id,
+        organisation: row.organisation,
+        authority: row.authority,
+        role: row.role,
+        credential: row.credential,
+        seed: row.seed,
+        may_act: row.may_act,
+    }))
+}
+
+/// How often this name, and how often anybody, failed to sign in from this network of late.
+pub(super) async fn failures(arrival: &Arrival, name: &UserName) -> Result<(i64, i64), Problem> {
+    let network = network(arrival.errand.address);
+    let row = sqlx::query!(
+        r#"
+        select (select count(*) from sign_in_failure
+                where user_name_hash = $1 and network = $2::text::inet and at > $3) as "of_name!",
+               (select count(*) from sign_in_failure where network = $2::text::inet and at > $4) as "of_network!"
+        "#,
+        &sha256(name.as_str().as_bytes())[..],
+        network,
+        arrival.now - TimeDelta::minutes(5),
+        arrival.now - TimeDelta::minutes(1),
+    )
+    .fetch_one(arrival.db())
+    .await?;
+    Ok((row.of_name, row.of_network))
+}
+
+/// Notes that signing in failed.
+pub(super) async fn note_failure(work: &mut SignIn, name: &UserName) -> Result<(), Problem> {
+    let (network, now) = (network(work.errand.address), work.now);
+    sqlx::query!("delete from sign_in_failure where at < $1", now - TimeDelta::hours(1)).execute(work.db()).await?;
+    sqlx::query!(
+        "insert into sign_in_failure (user_name_hash, network, at) values ($1, $2::text::inet, $3)",
+        &sha256(name.as_str().as_bytes())[..],
+        network,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// The /24 or /56 that an address is in.
+fn network(address: Option<IpAddr>) -> String {
+    match address.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        Some(IpAddr::V6(address)) => {
+            let kept = u128::from(address) >> 72 << 72;
+            format!("{}/56", std::net::Ipv6Addr::from(kept))
+        }
+        None => "0.0.0.0/32".to_owned(),
+    }
+}
+
+/// Uses a step of the one-time code, which nobody can use again; says whether it was free.
+pub(super) async fn use_step(work: &mut SignIn, account: AccountId, step: u64) -> Result<bool, Problem> {
+    let step = i64::try_from(step).map_err(Problem::internal)?;
+    let used = sqlx::query!("update account set last_step = $2 where account_id = $1 and last_step < $2", account.0, step)
+        .execute(work.db())
+        .await?;
+    Ok(used.rows_affected() == 1)
+}
+
+/// Opens a session.
+pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
+    let id = SessionId::new();
+    let now = work.now;
+    let (account, client) = match subject {
+        Subject::Account(id) => (Some(id.0), None),
+        Subject::Client(id) => (None, Some(id.0)),
+    };
+    sqlx::query!(
+        "insert into session (session_id, account_id, client_id, authenticated_at, expires_at) values ($1, $2, $3, $4, $5)",
+        id.0,
+        account,
+        client,
+        now,
+        now + SESSION_LIFETIME,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(id)
+}
+
+/// Keeps a new refresh token of a session.
+pub(super) async fn keep_refresh(work: &mut SignIn, session: SessionId, token: &str) -> Result<(), Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "insert into refresh_token (token_hash, session_id, issued_at, idle_until) values ($1, $2, $3, $4)",
+        &secret_hash(token)[..],
+        session.0,
+        now,
+        now + REFRESH_IDLE,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// A refresh token that is known, with what it stands on.
+pub(super) struct Refresh {
+    pub(super) bearer: Bearer,
+    pub(super) live: bool,
+    pub(super) used_at: Option<DateTime<Utc>>,
+    pub(super) replaced_by: Option<Vec<u8>>,
+    pub(super) replacement_used: bool,
+}
+
+/// Finds a refresh token, and holds it until the work is done.
+pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
+    let (now, today) = (work.now, work.today());
+    let row = sqlx::query!(
+        r#"
+        select s.session_id as "session: SessionId", s.authenticated_at, a.account_id as "account: AccountId",
+               a.organisation_id as "organisation: OrganisationId", o.authority_id as "authority: OrganisationId",
+               a.role as "role: Role", r.used_at, r.replaced_by,
+               exists (select from refresh_token n where n.token_hash = r.replaced_by and n.used_at is not null)
+                   as "replacement_used!",
+               (r.idle_until > $2 and caller_may_act(s.session_id, $2, $3)) as "live!"
+        from refresh_token r
+        join session s on s.session_id = r.session_id
+        join account a on a.account_id = s.account_id
+        join organisation o on o.organisation_id = a.organisation_id
+        where r.token_hash = $1
+        for update of r, s
+        "#,
+        &secret_hash(token)[..],
+        now,
+        today,
+    )
+    .fetch_optional(work.db())
+    .await?;
+    Ok(row.map(|row| Refresh {
+        bearer: Bearer {
+            subject: Subject::Account(row.account),
+            organisation: row.organisation,
+            authority: row.authority,
+            role: row.role,
+            session: row.session,
+            authenticated_at: row.authenticated_at,
+        },
+        live: row.live,
+        used_at: row.used_at,
+        replaced_by: row.replaced_by,
+        replacement_used: row.replacement_used,
+    }))
+}
+
+/// Marks a refresh token as used, and which one came in its place.
+pub(super) async fn replace_refresh(work: &mut SignIn, old: &str, new: &str) -> Result<(), Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "update refresh_token set used_at = coalesce(used_at, $2), replaced_by = $3 where token_hash = $1",
+        &secret_hash(old)[..],
+        now,
+        &secret_hash(new)[..],
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Withdraws a refresh token whose answer was lost.
+pub(super) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(), Problem> {
+    sqlx::query!("delete from refresh_token where token_hash = $1", hash).execute(work.db()).await?;
+    Ok(())
+}
+
+/// Ends a session.
+pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
+    let now = work.now;
+    sqlx::query!("update session set ended_at = $2 where session_id = $1 and ended_at is null", session.0, now)
+        .execute(work.db())
+        .await?;
+    Ok(())
+}
+
+/// A client, as a token request needs it.
+pub(super) struct Client {
+    pub(super) id: ClientId,
+    pub(super) organisation: OrganisationId,
+    pub(super) authority: Option<OrganisationId>,
+    pub(super) role: Role,
+    pub(super) secret_hash: Vec<u8>,
+    pub(super) may_act: bool,
+}
+
+/// Finds a client.
+pub(super) async fn client(work: &mut SignIn, id: Uuid) -> Result<Option<Client>, Problem> {
+    let row = sqlx::query!(
+        r#"
+        select c.client_id as "id: ClientId", c.organisation_id as "organisation: OrganisationId",
+               o.authority_id as "authority: OrganisationId", c.role as "role: Role", c.secret_hash,
+               (c.status = 'active' and o.status = 'accredited') as "may_act!"
+        from client c
+        join organisation o on o.organisation_id = c.organisation_id
+        where c.client_id = $1
+        "#,
+        id,
+    )
+    .fetch_optional(work.db())
+    .await?;
+    Ok(row.map(|row| Client {
+        id: row.id,
+        organisation: row.organisation,
+        authority: row.authority,
+        role: row.role,
+        secret_hash: row.secret_hash,
+        may_act: row.may_act,
+    }))
+}
