@@ -1,1 +1,3 @@
 //! ContactPoint.
+
+pub mod postgres;
