@@ -1,0 +1,113 @@
+//! The rooms put together, and their description.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::{
+    App, Error,
+    body::BoxBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, Data, PathConfig},
+};
+use tracing_actix_web::TracingLogger;
+use utoipa::{OpenApi as _, openapi::OpenApi};
+use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    audit, carer, catalogue, child,
+    clock::Clock,
+    describe::{self, Description},
+    edge::{Operations, edge, no_route},
+    health::{self, Draining},
+    involvement, matching, organisation, policy,
+    problem::{Kind, Problem},
+    record,
+    session::{self, Door},
+    span::QuietSpan,
+    token::Verifier,
+    work::Db,
+};
+
+/// What every worker shares.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// Knows our own tokens.
+    pub verifier: Data<Verifier>,
+    /// Judges those who sign in.
+    pub door: Data<Door>,
+    /// The time.
+    pub clock: Clock,
+    /// Whether the service is stopping.
+    pub draining: Draining,
+}
+
+/// Adds every route.
+pub fn mount(api: &mut ServiceConfig) {
+    api.app_data(PathConfig::default().error_handler(|_, _| Problem::from(Kind::NotFound).into()));
+    session::routes::mount_standard(api);
+    health::mount(api);
+    catalogue::mount(api);
+    api.service(scope("/v1").configure(|rooms: &mut ServiceConfig| {
+        session::routes::mount(rooms);
+        matching::routes::mount(rooms);
+        child::routes::mount(rooms);
+        record::routes::mount(rooms);
+        carer::routes::mount(rooms);
+        involvement::routes::mount(rooms);
+        organisation::routes::mount(rooms);
+        audit::routes::mount(rooms);
+        policy::routes::mount(rooms);
+    }));
+}
+
+static API: LazyLock<(OpenApi, Operations)> = LazyLock::new(|| {
+    let app = App::new().into_utoipa_app().openapi(Description::openapi());
+    let mut api = app.configure(mount).split_for_parts().1;
+    describe::complete(&mut api);
+    let operations = Operations::of(&api);
+    (api, operations)
+});
+
+static DOCUMENT: LazyLock<Arc<str>> = LazyLock::new(|| document().into());
+
+/// Describes every route that [`mount`] adds.
+#[must_use]
+pub fn describe() -> &'static OpenApi {
+    &API.0
+}
+
+/// The description as a document.
+#[must_use]
+pub fn document() -> String {
+    describe().to_pretty_json().unwrap_or_default() + "\n"
+}
+
+async fn read_document() -> impl actix_web::Responder {
+    web::Bytes::from(DOCUMENT.as_bytes().to_vec())
+        .customize()
+        .insert_header(("Content-Type", "application/json"))
+}
+
+/// The whole service, as one worker runs it.
+pub fn service(
+    shared: &Shared,
+    db: Db,
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + 'static> {
+    let operations: &'static Operations = &API.1;
+    App::new()
+        .app_data(shared.verifier.clone())
+        .app_data(shared.door.clone())
+        .app_data(Data::new(shared.clock.clone()))
+        .app_data(Data::new(shared.draining.clone()))
+        .app_data(Data::new(operations))
+        .app_data(Data::new(db))
+        .configure(|routes| mount(&mut ServiceConfig::new(routes)))
+        .route("/openapi.json", web::get().to(read_document))
+        .service(web::redirect("/docs", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(describe::page()))
+        .default_service(web::to(no_route))
+        .wrap(from_fn(edge))
+        .wrap(TracingLogger::<QuietSpan>::new())
+
+}

@@ -1,0 +1,286 @@
+//! What the API description says beside what each route says of itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::{
+    Modify, OpenApi, PartialSchema,
+    openapi::{
+        self, Content, RefOr, Required, Response, ResponseBuilder,
+        header::Header,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_swagger_ui::Config;
+
+use crate::{
+    access::{POLICIES, Reason},
+    problem::{Fault, Kind, OAuthError, ProblemBody},
+};
+
+/// The description, before the routes are added.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "ContactPoint",
+        description = include_str!("../api-spec/introduction.md"),
+        contact(name = "ContactPoint maintainers"),
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    tags(
+        (name = "signing in", description = "Tokens for people and for systems."),
+        (name = "children", description = "Find the one right child; open, add and correct a record."),
+        (name = "carers", description = "Parents, and others with care of a child."),
+        (name = "involvements", description = "Who is working with a child, and how to reach them."),
+        (name = "flags", description = "What those who work with a child indicate to one another."),
+        (name = "organisations", description = "Who works with children, and how to reach them."),
+        (name = "audit", description = "How the index has been used."),
+        (name = "policies", description = "Who may do what, and the code lists."),
+        (name = "running", description = "Health, and the catalogue of problems."),
+    ),
+    components(schemas(ProblemBody, Fault, OAuthError, Reason)),
+    modifiers(&Security),
+)]
+pub(crate) struct Description;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, api: &mut openapi::OpenApi) {
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("at+jwt")
+            .description(Some("The `accessToken` of `POST /v1/sessions`, or the `access_token` of `POST /oauth/token`."))
+            .build();
+        let components = api.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        api.servers = Some(vec![openapi::Server::new("/")]);
+    }
+}
+
+/// How the documentation page is shown: offline, with what was entered kept.
+pub(crate) fn page() -> Config<'static> {
+    Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(true).display_request_duration(true).doc_expansion("list")
+}
+
+/// Adds to every operation the headers that it takes, the problems that it can give and who may call it.
+pub(crate) fn complete(api: &mut openapi::OpenApi) {
+    for (path, item) in &mut api.paths.paths {
+        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for (n, slot) in methods.into_iter().enumerate() {
+            if let Some(operation) = slot {
+                let method = ["get", "post", "put", "patch", "delete"][n];
+                Operating { path, method, operation }.complete();
+            }
+        }
+    }
+}
+
+struct Operating<'a> {
+    path: &'a str,
+    method: &'static str,
+    operation: &'a mut Operation,
+}
+
+impl Operating<'_> {
+    fn complete(&mut self) {
+        let scope = self.scope();
+        let policy = POLICIES.iter().find(|policy| Some(policy.scope) == scope.as_deref());
+        let mut kinds = vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
+        kinds.push(Kind::RequestTimeout);
+        if let Some(policy) = policy {
+            kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
+            if policy.about_a_child {
+                kinds.push(Kind::ReasonRequired);
+                self.take(reason());
+                self.take(reference());
+            }
+            let access = json!({ "scope": policy.scope, "roles": policy.held_by, "limit": policy.limit });
+            let extensions = self.operation.extensions.get_or_insert_default();
+            extensions.insert("x-access".to_owned(), access);
+        }
+        self.take(request_id());
+        self.bodies(&mut kinds);
+        self.preconditions(&mut kinds);
+        if self.path.contains('{') {
+            kinds.push(Kind::NotFound);
+        }
+        if self.operation.parameters.iter().flatten().any(|p| matches!(p.parameter_in, ParameterIn::Query)) {
+            kinds.push(Kind::InvalidQuery);
+        }
+        self.told(kinds);
+    }
+
+    fn scope(&self) -> Option<String> {
+        let security = serde_json::to_value(self.operation.security.as_ref()?).ok()?;
+        security[0]["bearer"][0].as_str().map(str::to_owned)
+    }
+
+    fn bodies(&self, kinds: &mut Vec<Kind>) {
+        if self.operation.request_body.is_none() {
+            return;
+        }
+        kinds.extend([Kind::BodyTooLarge, Kind::UnsupportedMediaType]);
+        if self.path.starts_with("/oauth") {
+            kinds.extend([Kind::InvalidRequest, Kind::InvalidGrant, Kind::UnsupportedGrantType, Kind::InvalidClient]);
+        } else {
+            kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
+        }
+        match self.path {
+            "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
+            "/v1/children/search" => kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]),
+            "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
+            "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
+            "/v1/children/{indexNumber}/involvements" => kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]),
+            "/v1/involvements/{involvementId}" => kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]),
+            "/v1/involvements/{involvementId}/flags/{flag}" => kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]),
+            "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            _ => {}
+        }
+    }
+
+    fn preconditions(&mut self, kinds: &mut Vec<Kind>) {
+        if !self.path.starts_with("/v1/") {
+            return;
+        }
+        match self.method {
+            "post" if !matches!(self.path, "/v1/sessions" | "/v1/children/search") => {
+                self.take(idempotency_key());
+                kinds.extend([Kind::IdempotencyKeyRequired, Kind::IdempotencyKeyReused, Kind::RequestInProgress]);
+            }
+            "put" | "patch" | "delete" => {
+                self.take(if_match());
+                kinds.extend([Kind::PreconditionRequired, Kind::PreconditionFailed]);
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, parameter: Parameter) {
+        self.operation.parameters.get_or_insert_default().push(parameter);
+    }
+
+    /// Puts every problem under its status, with an example of each.
+    fn told(&mut self, kinds: Vec<Kind>) {
+        let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
+        for kind in kinds {
+            by_status.entry(kind.status()).or_default().push(kind);
+        }
+        for response in self.operation.responses.responses.values_mut() {
+            if let RefOr::T(response) = response {
+                response.headers.insert("X-Request-Id".to_owned(), mirrored());
+            }
+        }
+        for (status, mut kinds) in by_status {
+            kinds.sort_by_key(|kind| kind.slug());
+            kinds.dedup();
+            self.operation.responses.responses.insert(status.to_string(), RefOr::T(response(&kinds)));
+        }
+    }
+}
+
+fn response(kinds: &[Kind]) -> Response {
+    let said = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.meaning()));
+    let mut response = ResponseBuilder::new().description(said.collect::<Vec<_>>().join("\n\n"));
+    let oauth = kinds.iter().any(|kind| kind.is_oauth());
+    let plain = kinds.iter().find(|kind| !kind.is_oauth());
+    if let Some(kind) = plain {
+        response = response.content("application/problem+json", content("Problem", example(*kind)));
+    }
+    if oauth {
+        let kind = kinds.iter().find(|kind| kind.is_oauth()).map_or("", |kind| kind.slug());
+        let example = json!({ "error": kind, "error_description": "What was wrong, in words." });
+        response = response.content("application/json", content("OAuthError", example));
+    }
+    if kinds.iter().any(|kind| matches!(kind.status(), 429 | 503)) {
+        response = response.header("Retry-After", seconds());
+    }
+    response.header("X-Request-Id", mirrored()).build()
+}
+
+fn content(schema: &str, example: serde_json::Value) -> Content {
+    let mut content = Content::new(Some(openapi::Ref::from_schema_name(schema)));
+    content.example = Some(example);
+    content
+}
+
+fn example(kind: Kind) -> serde_json::Value {
+    let mut example = json!({ "type": kind.uri(), "title": kind.title(), "status": kind.status(), "detail": kind.meaning() });
+    if matches!(kind, Kind::InvalidValue | Kind::MalformedJson | Kind::UnknownProperty) {
+        example["errors"] = json!([{ "pointer": "/dateOfBirth", "detail": "must not be in the future" }]);
+    }
+    example
+}
+
+fn mirrored() -> Header {
+    let mut header = Header::new(uuid::Uuid::schema());
+    header.description = Some("The request's number, as sent or made, by which it is found in the audit.".to_owned());
+    header
+}
+
+fn seconds() -> Header {
+    let mut header = Header::new(u32::schema());
+    header.description = Some("Seconds to wait before the request is repeated.".to_owned());
+    header
+}
+
+fn parameter(name: &str, required: bool, described: &str, schema: RefOr<openapi::Schema>, example: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(if required { Required::True } else { Required::False })
+        .description(Some(described))
+        .schema(Some(schema))
+        .example(Some(json!(example)))
+        .build()
+}
+
+fn text(pattern: &str) -> RefOr<openapi::Schema> {
+    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).pattern(Some(pattern)).into()
+}
+
+fn reason() -> Parameter {
+    parameter(
+        "Access-Reason",
+        true,
+        "Why you look or write: one of the codes of `GET /v1/code-lists`. It is kept in the audit.",
+        openapi::Ref::from_schema_name("Reason").into(),
+        "direct-service",
+    )
+}
+
+fn reference() -> Parameter {
+    parameter(
+        "Access-Reference",
+        false,
+        "Your own reference for this look: 1 to 40 letters, digits, slashes and hyphens. It is kept in the audit.",
+        text("^[A-Za-z0-9/-]{1,40}$"),
+        "CASE/2026-104",
+    )
+}
+
+fn request_id() -> Parameter {
+    let described = "A number of yours for the request (a UUID), mirrored in the answer; anything else is replaced.";
+    parameter("X-Request-Id", false, described, uuid::Uuid::schema(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
+}
+
+fn idempotency_key() -> Parameter {
+    parameter(
+        "Idempotency-Key",
+        true,
+        "A key of your choice: 8 to 64 printable ASCII characters. Repeating the request with it gives the first answer again, for 7 days.",
+        text("^[!-~]{8,64}$"),
+        "b3f1c2d4-0001",
+    )
+}
+
+fn if_match() -> Parameter {
+    parameter(
+        "If-Match",
+        true,
+        "The `ETag` of what you change, as you read it.",
+        text("^\"[0-9]{1,18}\"$"),
+        "\"1\"",
+    )
+}

@@ -1,0 +1,44 @@
+//! The trace of a request: its route, number, status and time; never a query, a body or a name.
+
+use actix_web::{
+    Error, HttpMessage,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+};
+use tracing::{Span, field::Empty};
+use tracing_actix_web::RootSpanBuilder;
+
+use crate::access::Errand;
+
+/// A span that tells nothing personal. The library's own would put the query string into logs and traces.
+#[derive(Debug)]
+pub struct QuietSpan;
+
+impl RootSpanBuilder for QuietSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+        tracing::info_span!(
+            "request",
+            otel.name = %format!("{} {route}", request.method()),
+            otel.kind = "server",
+            http.request.method = %request.method(),
+            http.route = %route,
+            http.response.status_code = Empty,
+            request_id = Empty,
+        )
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let status = match outcome {
+            Ok(response) => response.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        span.record("http.response.status_code", status.as_u16());
+        if let Ok(response) = outcome
+            && let Some(errand) = response.request().extensions().get::<Errand>()
+        {
+            span.record("request_id", tracing::field::display(errand.request));
+            tracing::info!(parent: &span, operation = errand.operation, "answered");
+        }
+    }
+}
