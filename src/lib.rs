@@ -15,6 +15,7 @@ pub mod http;
 pub mod ids;
 pub mod involvement;
 pub mod keys;
+pub mod listener;
 pub mod matching;
 pub mod organisation;
 pub mod problem;
