@@ -18,6 +18,7 @@ pub mod health;
 pub mod ids;
 pub mod involvement;
 pub mod keys;
+pub mod listener;
 pub mod matching;
 pub mod organisation;
 pub mod postgres;
