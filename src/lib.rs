@@ -21,6 +21,7 @@ pub mod keys;
 pub mod listener;
 pub mod matching;
 pub mod organisation;
+pub mod policy;
 pub mod postgres;
 pub mod problem;
 pub mod record;
