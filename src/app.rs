@@ -1,15 +1,15 @@
 //! The rooms put together, and their description.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use actix_web::{
-    App, Error,
+    App, Error, HttpResponse,
     body::BoxBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
     web::{self, Data, PathConfig},
 };
-use tracing_actix_web::TracingLogger;
+use tracing_actix_web::{StreamSpan, TracingLogger};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
@@ -69,7 +69,7 @@ static API: LazyLock<(OpenApi, Operations)> = LazyLock::new(|| {
     (api, operations)
 });
 
-static DOCUMENT: LazyLock<Arc<str>> = LazyLock::new(|| document().into());
+static DOCUMENT: LazyLock<String> = LazyLock::new(document);
 
 /// Describes every route that [`mount`] adds.
 #[must_use]
@@ -83,17 +83,15 @@ pub fn document() -> String {
     describe().to_pretty_json().unwrap_or_default() + "\n"
 }
 
-async fn read_document() -> impl actix_web::Responder {
-    web::Bytes::from(DOCUMENT.as_bytes().to_vec())
-        .customize()
-        .insert_header(("Content-Type", "application/json"))
+async fn read_document() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_bytes())
 }
 
 /// The whole service, as one worker runs it.
 pub fn service(
     shared: &Shared,
     db: Db,
-) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()> + 'static> {
+) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<StreamSpan<BoxBody>>, Error = Error, InitError = ()> + use<>> {
     let operations: &'static Operations = &API.1;
     App::new()
         .app_data(shared.verifier.clone())

@@ -39,7 +39,7 @@ use crate::{
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
     ),
-    components(schemas(ProblemBody, Fault, OAuthError, Reason)),
+    components(schemas(ProblemBody<'_>, Fault, OAuthError<'_>, Reason)),
     modifiers(&Security),
 )]
 pub(crate) struct Description;
@@ -106,7 +106,7 @@ impl Operating<'_> {
         if self.path.contains('{') {
             kinds.push(Kind::NotFound);
         }
-        if self.operation.parameters.iter().flatten().any(|p| matches!(p.parameter_in, ParameterIn::Query)) {
+        if self.operation.parameters.iter().flatten().any(in_query) {
             kinds.push(Kind::InvalidQuery);
         }
         self.told(kinds);
@@ -158,7 +158,7 @@ impl Operating<'_> {
     }
 
     fn take(&mut self, parameter: Parameter) {
-        self.operation.parameters.get_or_insert_default().push(parameter);
+        self.operation.parameters.get_or_insert_default().push(parameter.into());
     }
 
     /// Puts every problem under its status, with an example of each.
@@ -169,7 +169,7 @@ impl Operating<'_> {
         }
         for response in self.operation.responses.responses.values_mut() {
             if let RefOr::T(response) = response {
-                response.headers.insert("X-Request-Id".to_owned(), mirrored());
+                response.headers.insert("X-Request-Id".to_owned(), mirrored().into());
             }
         }
         for (status, mut kinds) in by_status {
@@ -178,6 +178,10 @@ impl Operating<'_> {
             self.operation.responses.responses.insert(status.to_string(), RefOr::T(response(&kinds)));
         }
     }
+}
+
+fn in_query(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query))
 }
 
 fn response(kinds: &[Kind]) -> Response {
@@ -214,7 +218,7 @@ fn example(kind: Kind) -> serde_json::Value {
 }
 
 fn mirrored() -> Header {
-    let mut header = Header::new(uuid::Uuid::schema());
+    let mut header = Header::new(uuid());
     header.description = Some("The request's number, as sent or made, by which it is found in the audit.".to_owned());
     header
 }
@@ -240,6 +244,11 @@ fn text(pattern: &str) -> RefOr<openapi::Schema> {
     openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).pattern(Some(pattern)).into()
 }
 
+fn uuid() -> RefOr<openapi::Schema> {
+    let format = openapi::SchemaFormat::KnownFormat(openapi::KnownFormat::Uuid);
+    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).format(Some(format)).into()
+}
+
 fn reason() -> Parameter {
     parameter(
         "Access-Reason",
@@ -262,7 +271,7 @@ fn reference() -> Parameter {
 
 fn request_id() -> Parameter {
     let described = "A number of yours for the request (a UUID), mirrored in the answer; anything else is replaced.";
-    parameter("X-Request-Id", false, described, uuid::Uuid::schema(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
+    parameter("X-Request-Id", false, described, uuid(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
 }
 
 fn idempotency_key() -> Parameter {

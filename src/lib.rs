@@ -1,6 +1,7 @@
 //! ContactPoint: finds the one right child, and shows who is working with that child and how to reach them.
 
 pub mod access;
+pub mod account;
 pub mod app;
 pub mod audit;
 pub mod carer;
@@ -8,8 +9,10 @@ pub mod catalogue;
 pub mod child;
 pub mod clock;
 pub mod code;
+pub mod command;
 pub mod contact;
 pub mod cursor;
+pub mod database;
 pub mod demo;
 pub mod describe;
 pub mod edge;
@@ -26,6 +29,7 @@ pub mod postgres;
 pub mod problem;
 pub mod record;
 pub mod scribe;
+pub mod server;
 pub mod session;
 pub mod span;
 pub mod token;

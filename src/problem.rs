@@ -319,12 +319,12 @@ impl ResponseError for Problem {
 }
 
 /// The body of every answer that is not a success (RFC 9457).
-#[derive(Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody<'a> {
     /// Which problem it is: a path under `/problems` that explains it.
     #[serde(rename = "type")]
-    #[schema(format = UriReference, example = "/problems/invalid-value")]
+    #[schema(format = "uri-reference", example = "/problems/invalid-value")]
     problem_type: String,
     /// The same words whenever it happens.
     #[schema(example = "A value is not allowed")]

@@ -114,7 +114,7 @@ pub(crate) async fn statement(
     let rows = sqlx::query_scalar!(
         r#"
         with event as (
-            select n, e.*,
+            select e.*,
                    case when session_id is null then true
                         else coalesce(caller_may_act(session_id, $20, $21), false) end as standing
             from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],

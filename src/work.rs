@@ -443,3 +443,58 @@ impl<T> Responder for Answer<T> {
         response.content_type("application/json").body(self.body)
     }
 }
+
+/// What an operator does at the command line: transactions of the application's role, each ending in its event.
+#[derive(Debug)]
+pub struct Errands {
+    /// When they began.
+    pub now: DateTime<Utc>,
+    operation: &'static str,
+    instance: Uuid,
+    connection: PgConnection,
+}
+
+impl Errands {
+    /// Reaches the database to do `operation`.
+    pub async fn begin(options: &PgConnectOptions, clock: &Clock, operation: &'static str) -> Result<Self, Problem> {
+        let mut connection = PgConnection::connect_with(options).await?;
+        connection.execute("begin").await?;
+        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), connection })
+    }
+
+    /// The database, inside the present transaction.
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+
+    /// The day, in Europe/London.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        day_in_london(self.now)
+    }
+
+    /// Writes down what was done, makes it lasting, and begins the next.
+    pub async fn record(&mut self, trail: Trail) -> Result<(), Problem> {
+        let errand = Errand {
+            request: Uuid::new_v4(),
+            operation: self.operation,
+            address: None,
+            user_agent: None,
+            reason: None,
+            reference: None,
+        };
+        let event = Event {
+            id: EventId::new(),
+            at: self.now,
+            outcome: crate::audit::Outcome::Answered,
+            status: 0,
+            problem: None,
+            caller: None,
+            errand,
+            trail,
+        };
+        scribe::statement(&mut self.connection, &[event], self.instance).await.map_err(unaudited)?;
+        self.connection.execute("commit; begin").await?;
+        Ok(())
+    }
+}

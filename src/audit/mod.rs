@@ -8,7 +8,7 @@ use crate::{
     code::codes,
     access::{Caller, Errand, Subject},
     ids::{ChildId, EventId},
-    problem::{Kind, Problem},
+    problem::Problem,
 };
 
 pub mod routes;

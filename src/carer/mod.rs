@@ -88,7 +88,7 @@ pub struct Carers {
 }
 
 /// What is said of a new carer.
-#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CarerIn {
     /// The carer's name.

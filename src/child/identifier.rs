@@ -233,6 +233,12 @@ impl std::fmt::Debug for IdentifierIn {
     }
 }
 
+impl Serialize for IdentifierIn {
+    fn serialize<S: serde::Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        self.kind.serialize(writer)
+    }
+}
+
 impl Validate for IdentifierIn {
     fn validate(&self) -> Result<(), ValidationErrors> {
         let Err(refusal) = self.check() else { return Ok(()) };
@@ -250,12 +256,6 @@ impl TryFrom<IdentifierIn> for Identifier {
 
     fn try_from(identifier: IdentifierIn) -> Result<Self, Refusal> {
         identifier.check()
-    }
-}
-
-impl std::fmt::Debug for IdentifierIn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "IdentifierIn({}, …)", self.kind)
     }
 }
 

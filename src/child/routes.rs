@@ -59,7 +59,7 @@ async fn add_child(access: Access<AddChild>, key: IdempotencyKey, body: Json<Chi
         return Err(Kind::PossibleDuplicate.into());
     }
 
-    let number = IndexNumber::random();
+    let number = IndexNumber::random(&mut rand::rng());
     let id = store::insert(&mut work, &number, &child, authority).await?;
     for carer in &child.carers {
         carer::store::insert(&mut work, id, carer).await?;

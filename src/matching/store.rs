@@ -3,7 +3,7 @@
 use aws_lc_rs::digest;
 use sqlx::{PgExecutor, types::Json};
 
-use super::{Candidate, Criteria, Match, days};
+use super::{Candidate, Criteria, Match};
 use crate::{
     child::{birth::DateOfBirth, name::{Name, NameKind}},
     ids::{ChildId, IndexNumber},
@@ -66,6 +66,7 @@ fn lock(name: &Name, born: NaiveDate) -> i64 {
 }
 
 async fn candidates(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<(ChildId, Candidate)>, Problem> {
+    let (days, keys) = (criteria.days(), criteria.given_keys());
     let rows = sqlx::query!(
         r#"
         with found as (
@@ -107,8 +108,8 @@ async fn candidates(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<
         criteria.identifier.as_ref().map(|identifier| identifier.kind().as_str()),
         criteria.identifier.as_ref().map(|identifier| identifier.value()),
         criteria.family_key,
-        criteria.date_of_birth.map(days).as_deref(),
-        criteria.given_keys().as_deref(),
+        days.as_deref(),
+        keys.as_deref(),
         criteria.postcode.as_ref().map(|postcode| postcode.as_str()),
         MOST_COMPARED + 1,
     )

@@ -63,7 +63,7 @@ pub struct Codes {
     pub authority: Option<String>,
     /// The Government Statistical Service code of a local authority's area.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = gss))]
+    #[validate(custom(function = gss_code))]
     #[schema(nullable = false, pattern = "^E[0-9]{8}$", example = "E06000035")]
     pub gss: Option<String>,
     /// A school's unique reference number.
@@ -78,12 +78,12 @@ pub struct Codes {
     pub laestab: Option<String>,
     /// The Organisation Data Service code of an NHS body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = ods))]
+    #[validate(custom(function = ods_code))]
     #[schema(nullable = false, pattern = "^[A-Z0-9]{3,10}$", example = "Y90001")]
     pub ods: Option<String>,
     /// A reference for a body with none of these codes, such as a charity's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = reference))]
+    #[validate(custom(function = free_reference))]
     #[schema(nullable = false, pattern = "^[A-Za-z0-9./-]{1,35}$", example = "charity/900001")]
     pub reference: Option<String>,
 }
@@ -111,17 +111,17 @@ fn seven_digits(text: &str) -> Result<(), ValidationError> {
     digits(text, 7, "must be 7 digits")
 }
 
-fn gss(text: &str) -> Result<(), ValidationError> {
+fn gss_code(text: &str) -> Result<(), ValidationError> {
     let rest = text.strip_prefix('E').unwrap_or_default();
     digits(rest, 8, "must be the letter E and 8 digits")
 }
 
-fn ods(text: &str) -> Result<(), ValidationError> {
+fn ods_code(text: &str) -> Result<(), ValidationError> {
     let allowed = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     matches(text, "must be 3 to 10 capital letters and digits", allowed && (3..=10).contains(&text.len()))
 }
 
-fn reference(text: &str) -> Result<(), ValidationError> {
+fn free_reference(text: &str) -> Result<(), ValidationError> {
     let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-".contains(&b));
     matches(text, "must be 1 to 35 letters, digits, dots, slashes and hyphens", allowed && text.len() <= 35)
 }

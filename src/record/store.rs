@@ -61,7 +61,7 @@ async fn read(
                    'source', json_build_object(
                        'organisationId', c.source_organisation_id, 'receivedAt', c.received_at, 'asAt', c.as_at),
                    'version', c.version
-               ) as "told!: Json<Record>"
+               ) as "told!: Json<super::Record>"
         from child c
         join organisation a on a.organisation_id = c.responsible_authority_id
         join organisation viewer on viewer.organisation_id = $2

@@ -5,11 +5,11 @@ use std::time::Duration;
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use validator::{Validate, ValidationError};
+use validator::{Validate, ValidationError, ValidationErrors};
 
 use crate::{
     access::{Caller, Role, Subject, scopes},
@@ -48,36 +48,40 @@ pub struct Door {
 }
 
 /// Everything needed to sign in, judged together.
-#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionIn {
     /// The user name.
     pub user_name: UserName,
     /// The password: 1 to 128 characters.
-    #[validate(custom(function = filled))]
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 128, example = "correct horse battery staple")]
     pub password: SecretString,
     /// The PIN: 6 digits.
-    #[validate(custom(function = six_digits))]
     #[schema(value_type = String, format = Password, pattern = "^[0-9]{6}$", example = "407713")]
     pub pin: SecretString,
     /// The one-time code that the security token shows (RFC 6238): 6 digits, each used once.
-    #[validate(custom(function = six_digits))]
     #[schema(value_type = String, pattern = "^[0-9]{6}$", example = "287082")]
     pub one_time_code: SecretString,
 }
 
-fn filled(text: &SecretString) -> Result<(), ValidationError> {
-    use secrecy::ExposeSecret;
-    let fits = (1..=128).contains(&text.expose_secret().chars().count());
-    if fits { Ok(()) } else { Err(ValidationError::new("form").with_message("must have 1 to 128 characters".into())) }
-}
-
-fn six_digits(text: &SecretString) -> Result<(), ValidationError> {
-    use secrecy::ExposeSecret;
-    let text = text.expose_secret();
-    let fits = text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit());
-    if fits { Ok(()) } else { Err(ValidationError::new("form").with_message("must be 6 digits".into())) }
+impl Validate for SessionIn {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        let mut errors = ValidationErrors::new();
+        let mut need = |good: bool, field: &'static str, form: &'static str| {
+            if !good {
+                errors.add(field, ValidationError::new("form").with_message(form.into()));
+            }
+        };
+        let six_digits = |text: &SecretString| {
+            let text = text.expose_secret();
+            text.len() == 6 && text.bytes().all(|b| b.is_ascii_digit())
+        };
+        let length = self.password.expose_secret().chars().count();
+        need((1..=128).contains(&length), "password", "must have 1 to 128 characters");
+        need(six_digits(&self.pin), "pin", "must be 6 digits");
+        need(six_digits(&self.one_time_code), "one_time_code", "must be 6 digits");
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
 }
 
 /// The tokens of a session.
@@ -92,7 +96,7 @@ pub struct Session {
     pub token_type: &'static str,
     /// How long the access token lasts, in seconds.
     #[schema(example = 600)]
-    pub expires_in: u64,
+    pub expires_in: i64,
     /// What `POST /oauth/token` exchanges for new tokens, once.
     #[schema(example = "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q")]
     pub refresh_token: String,
@@ -109,7 +113,7 @@ pub struct TokenAnswer {
     pub token_type: &'static str,
     /// How long the access token lasts, in seconds.
     #[schema(example = 600)]
-    pub expires_in: u64,
+    pub expires_in: i64,
     /// What it permits, separated by spaces.
     #[schema(example = "involvement:read involvement:write flag:write")]
     pub scope: String,
@@ -168,8 +172,8 @@ impl Bearer {
 }
 
 /// How long an access token lasts, in seconds.
-pub(crate) fn expires_in() -> u64 {
-    LIFETIME.as_secs()
+pub(crate) fn expires_in() -> i64 {
+    LIFETIME.num_seconds()
 }
 
 /// A new secret of 256 bits, as text.

@@ -42,6 +42,14 @@ impl UserName {
     }
 }
 
+impl std::str::FromStr for UserName {
+    type Err = NotAUserName;
+
+    fn from_str(text: &str) -> Result<Self, NotAUserName> {
+        Self::parse(text)
+    }
+}
+
 fn is_allowed(c: char) -> bool {
     c.is_alphabetic() || c.is_ascii_digit() || "._-@".contains(c)
 }

@@ -1,0 +1,188 @@
+//! `contactpoint account`: accounts, clients and one-time codes.
+
+use std::{io::Read, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+use super::{DatabaseUrl, Refused, demo};
+use crate::{
+    access::Role,
+    account::{NewAccount, NewClient, conditions_from, new_password, new_pin, shown, store},
+    audit::Trail,
+    clock::Clock,
+    database,
+    ids::{AccountId, ClientId, OrganisationId},
+    keys::{Keys, Sealer},
+    session::{
+        new_secret, secret::Credential, secret_hash, seed_context,
+        totp::{Seed, code_at},
+        user_name::UserName,
+    },
+    work::Errands,
+};
+
+/// Adds accounts and clients, and shows one-time codes.
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Add an account, and print everything needed to sign in, once
+    Add(Add),
+    /// Add a client for a system, and print its secret, once
+    AddClient(AddClient),
+    /// Print the present one-time code of an account of the demo, or of an otpauth address
+    Code(Code),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    /// The folder of the secrets
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: PathBuf,
+    /// The name to sign in with
+    #[arg(long, value_name = "NAME")]
+    user_name: UserName,
+    /// The person's name
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Whom the person acts for, by a code: authority:887, urn:900001, ods:Y90001, reference:…
+    #[arg(long, value_name = "CODE")]
+    organisation: String,
+    /// What the person is to the index: practitioner, steward, auditor, …
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddClient {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    /// What the system is called
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Whom the system acts for, by a code: authority:887, urn:900001, ods:Y90001, reference:…
+    #[arg(long, value_name = "CODE")]
+    organisation: String,
+    /// What the system is to the index: feed or caseSystem
+    #[arg(long, value_name = "ROLE")]
+    role: Role,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Code {
+    /// The user name of an account of the demo; `-` to read an otpauth address from standard input
+    #[arg(value_name = "USER NAME")]
+    account: String,
+    /// The folder of the demo
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+impl Account {
+    pub(super) async fn run(self) -> Result<(), Refused> {
+        match self {
+            Self::Add(add) => add.run().await,
+            Self::AddClient(add) => add.run().await,
+            Self::Code(code) => code.run(),
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> Result<(), Refused> {
+        let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        let credential = Credential::new(keys.pepper)?;
+        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let mut work = Errands::begin(&options, &Clock::System, "account_add").await?;
+        let organisation = organisation(&mut work, &self.organisation).await?;
+        let person = Person { user_name: self.user_name, name: self.name, organisation, role: self.role };
+        let made = person.make(&mut work, &credential, &keys.sealer).await?;
+        println!("{}", serde_json::to_string_pretty(&made)?);
+        Ok(())
+    }
+}
+
+impl AddClient {
+    async fn run(self) -> Result<(), Refused> {
+        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let mut work = Errands::begin(&options, &Clock::System, "account_add_client").await?;
+        let organisation = organisation(&mut work, &self.organisation).await?;
+        let made = client(&mut work, &self.name, organisation, self.role).await?;
+        println!("{}", serde_json::to_string_pretty(&made)?);
+        Ok(())
+    }
+}
+
+async fn organisation(work: &mut Errands, code: &str) -> Result<OrganisationId, Refused> {
+    let found = store::organisation(work, code).await?;
+    Ok(found.ok_or_else(|| anyhow::anyhow!("no organisation has the code {code}"))?)
+}
+
+/// A person who is to have an account.
+pub(super) struct Person {
+    pub(super) user_name: UserName,
+    pub(super) name: String,
+    pub(super) organisation: OrganisationId,
+    pub(super) role: Role,
+}
+
+impl Person {
+    /// Makes the account with a new password, PIN and seed, and tells them, once.
+    pub(super) async fn make(self, work: &mut Errands, credential: &Credential, sealer: &Sealer) -> Result<serde_json::Value, Refused> {
+        if self.role.is_system() {
+            return Err(anyhow::anyhow!("a {} is a system: use `contactpoint account add-client`", self.role).into());
+        }
+        let (id, today) = (AccountId::new(), work.today());
+        let (password, pin, seed) = (new_password()?, new_pin()?, Seed::generate()?);
+        let (vetted_until, trained_until) = conditions_from(today);
+        let otpauth = seed.uri(&self.user_name).ok_or_else(|| anyhow::anyhow!("no otpauth address"))?;
+        let account = NewAccount {
+            id,
+            credential: credential.hash(&password, &pin)?,
+            seed: sealer.seal(seed.expose(), &seed_context(id.0))?,
+            user_name: self.user_name,
+            name: self.name,
+            organisation: self.organisation,
+            role: self.role,
+            vetted_until,
+            trained_until,
+            agreement_signed_on: today,
+        };
+        store::insert(work, &account).await?;
+        work.record(Trail::default().with(json!({ "account": id, "role": self.role }))).await?;
+        Ok(json!({
+            "userName": account.user_name, "password": shown(&password), "pin": shown(&pin),
+            "otpauth": otpauth.expose_secret(), "role": self.role,
+        }))
+    }
+}
+
+/// Makes a client with a new secret, and tells it, once.
+pub(super) async fn client(work: &mut Errands, name: &str, organisation: OrganisationId, role: Role) -> Result<serde_json::Value, Refused> {
+    if !role.is_system() {
+        return Err(anyhow::anyhow!("a {role} is a person: use `contactpoint account add`").into());
+    }
+    let (id, secret) = (ClientId::new(), new_secret()?);
+    let client = NewClient { id, name: name.to_owned(), organisation, role, secret_hash: secret_hash(&secret) };
+    store::insert_client(work, &client).await?;
+    work.record(Trail::default().with(json!({ "client": id, "role": role }))).await?;
+    Ok(json!({ "clientId": id, "clientSecret": secret, "role": role }))
+}
+
+impl Code {
+    fn run(self) -> Result<(), Refused> {
+        let otpauth = if self.account == "-" {
+            let mut address = String::new();
+            std::io::stdin().read_to_string(&mut address)?;
+            address.trim().to_owned()
+        } else {
+            demo::otpauth(self.folder, &self.account)?
+        };
+        let seed = Seed::from_uri(&otpauth).ok_or_else(|| anyhow::anyhow!("that is no otpauth address"))?;
+        let code = code_at(&seed, Clock::System.now()).ok_or_else(|| anyhow::anyhow!("no code"))?;
+        println!("{code}");
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! `contactpoint serve`: the service itself.
+
+use std::{
+    net::{IpAddr, SocketAddr, TcpListener},
+    path::PathBuf,
+    time::Duration,
+};
+
+use actix_web::web::Data;
+use clap::Args;
+use sqlx::postgres::PgConnectOptions;
+
+use super::{DatabaseUrl, Refused, log};
+use crate::{
+    app::Shared,
+    clock::Clock,
+    database,
+    health::Draining,
+    keys::Keys,
+    listener::Limits,
+    server::{self, Settings},
+    session::{
+        Door,
+        secret::{Credential, HashingPool},
+    },
+    token::{Issuer, Verifier},
+    work::Connections,
+};
+
+/// Runs the service until it is told to stop. It refuses to start with exit code 78 where a secret is missing or readable
+/// by others, where the database is not up to date, and where its database role may do what it must not.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    /// The folder of the secrets, as `contactpoint keys generate` makes it
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: PathBuf,
+    #[command(flatten)]
+    running: Running,
+}
+
+/// How the service runs.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Running {
+    /// Where to listen; TLS is ended by a proxy in front
+    #[arg(long, env = "CONTACTPOINT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub(super) listen: SocketAddr,
+    /// Where to serve metrics for Prometheus; not served unless said
+    #[arg(long, env = "CONTACTPOINT_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
+    /// The name of the service as issuer of tokens: the address under which callers reach it
+    #[arg(long, env = "CONTACTPOINT_ISSUER", value_name = "URL")]
+    issuer: Option<String>,
+    /// Workers, one a core unless said
+    #[arg(long, env = "CONTACTPOINT_WORKERS", value_name = "NUMBER")]
+    workers: Option<usize>,
+    /// Proxies that may open any number of connections, separated by commas
+    #[arg(long, env = "CONTACTPOINT_TRUSTED_PROXIES", value_delimiter = ',', value_name = "ADDRESS")]
+    trusted_proxies: Vec<IpAddr>,
+    /// Seconds between withdrawing readiness on SIGTERM and stopping, for the balancer to see it
+    #[arg(long, env = "CONTACTPOINT_DRAIN_NOTICE", default_value_t = 5, value_name = "SECONDS")]
+    drain_notice: u64,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Refused> {
+        log();
+        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        database::check(&options).await.map_err(Refused::configuration)?;
+        self.running.serve(options, keys, |_| Ok(())).await
+    }
+}
+
+impl Running {
+    /// Serves until told to stop; `ready` is called once with the address that is listened on.
+    pub(super) async fn serve(
+        self,
+        options: PgConnectOptions,
+        keys: Keys,
+        ready: impl FnOnce(SocketAddr) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let listener = TcpListener::bind(self.listen)
+            .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
+        let address = listener.local_addr()?;
+        let shared = shared(keys, self.issuer.clone().unwrap_or_else(|| format!("http://{address}")))?;
+        let settings = Settings {
+            database: options.clone(),
+            connections: Connections::default(),
+            workers: self.workers.unwrap_or_else(cores).max(1),
+            limits: Limits { trusted_proxies: self.trusted_proxies, ..Limits::default() },
+        };
+        let metrics = server::measure()?;
+        database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now())).await?;
+        actix_web::rt::spawn(server::keep_months(options, shared.clone()));
+        if let Some(address) = self.metrics_listen {
+            actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
+        }
+        let running = server::start(listener, &settings, &shared)?;
+        let notice = Duration::from_secs(self.drain_notice);
+        actix_web::rt::spawn(server::stop_when_told(running.handle(), shared, notice));
+        ready(address)?;
+        running.await?;
+        Ok(())
+    }
+}
+
+fn shared(keys: Keys, issuer: String) -> Result<Shared, Refused> {
+    let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+    let credential = Credential::new(keys.pepper)?;
+    Ok(Shared {
+        verifier: Data::new(Verifier::new(issuer)),
+        door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
+        clock: Clock::System,
+        draining: Draining::default(),
+    })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}

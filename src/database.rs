@@ -1,0 +1,112 @@
+//! The database before the service runs on it: how it is reached, migrated and checked.
+
+use std::{str::FromStr, time::Duration};
+
+use chrono::NaiveDate;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    ConnectOptions, Connection, PgConnection,
+    migrate::Migrator,
+    postgres::PgConnectOptions,
+};
+
+/// Every migration, in its order.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// The role that the service works as.
+pub const APPLICATION: &str = "contactpoint_app";
+
+/// Why the database cannot be worked on: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseFault {
+    /// The address of the database cannot be read.
+    #[error("DATABASE_URL is not the address of a PostgreSQL database")]
+    Address,
+    /// The database does not answer.
+    #[error("the database does not answer: {0}")]
+    Silent(String),
+    /// The migrations failed.
+    #[error("the database could not be migrated: {0}")]
+    Unmigrated(String),
+    /// The role of the service may do what it must not.
+    #[error("the database role is unsafe: {0}; use {APPLICATION}, or a login role that is nothing more")]
+    Unsafe(&'static str),
+    /// The database is older than the service.
+    #[error("the database is not up to date: run `contactpoint migrate`")]
+    OutOfDate,
+}
+
+/// How the database at this address is reached; statements are never logged.
+pub fn options(url: &SecretString) -> Result<PgConnectOptions, DatabaseFault> {
+    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseFault::Address)?;
+    Ok(options.disable_statement_logging())
+}
+
+/// Brings the database up to date.
+pub async fn migrate(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    MIGRATIONS.run(&mut connection).await.map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    connection.close().await.map_err(silent)
+}
+
+/// Refuses a database that is out of date, and a role that could rewrite the audit or pass its own limits
+/// (security rules D-1 and D-2).
+pub async fn check(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    let role = sqlx::query!(
+        r#"
+        select bool_or(r.rolsuper) as "superuser!", bool_or(r.rolbypassrls) as "bypasses!",
+               bool_or(r.rolcreaterole or r.rolcreatedb) as "creates!",
+               bool_or(pg_has_role(r.oid, 'contactpoint_owner', 'member')) as "owner!",
+               (select bool_or(has_table_privilege(current_user, c.oid, 'update, delete, truncate'))
+                from pg_class c where c.relname like 'audit\_event%' and c.relkind in ('r', 'p')) as "rewrites!"
+        from pg_roles r where r.rolname in (current_user, session_user)
+        "#
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(|_| DatabaseFault::OutOfDate)?;
+    let faults = [
+        (role.superuser, "it is a superuser"),
+        (role.bypasses, "it bypasses row-level security"),
+        (role.creates, "it may create roles or databases"),
+        (role.owner, "it owns the tables"),
+        (role.rewrites, "it can rewrite the audit"),
+    ];
+    if let Some((_, fault)) = faults.iter().find(|(found, _)| *found) {
+        return Err(DatabaseFault::Unsafe(fault));
+    }
+    up_to_date(&mut connection).await?;
+    connection.close().await.map_err(silent)
+}
+
+async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> {
+    let held = sqlx::query_scalar!("select max(version) from _sqlx_migrations").fetch_one(connection).await;
+    let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+    match held {
+        Ok(held) if held >= newest => Ok(()),
+        _ => Err(DatabaseFault::OutOfDate),
+    }
+}
+
+/// Prepares the audit's months from this day on.
+pub async fn prepare_audit_months(options: &PgConnectOptions, day: NaiveDate) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    sqlx::query!("select prepare_audit_months($1)", day)
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    connection.close().await.map_err(silent)
+}
+
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseFault> {
+    let connecting = PgConnection::connect_with(options);
+    match tokio::time::timeout(Duration::from_secs(10), connecting).await {
+        Ok(connection) => connection.map_err(silent),
+        Err(_) => Err(DatabaseFault::Silent("no answer within 10 seconds".to_owned())),
+    }
+}
+
+fn silent(error: sqlx::Error) -> DatabaseFault {
+    DatabaseFault::Silent(error.to_string())
+}

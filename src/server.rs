@@ -1,0 +1,97 @@
+//! The running service: its workers, its metrics, and how it stops.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
+
+use crate::{
+    app::{self, Shared},
+    clock::day_in_london,
+    database,
+    listener::{self, Limits},
+    work::{Connections, Db},
+};
+
+/// How the service is to run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How the database is reached.
+    pub database: PgConnectOptions,
+    /// How many connections to it each worker holds.
+    pub connections: Connections,
+    /// How many workers there are: one a core.
+    pub workers: usize,
+    /// What connections are kept within.
+    pub limits: Limits,
+}
+
+/// Starts answering on `listener`. Await the server to wait for its end; stop it by its handle.
+pub fn start(listener: TcpListener, settings: &Settings, shared: &Shared) -> io::Result<actix_server::Server> {
+    let (settings, shared) = (settings.clone(), shared.clone());
+    let instance = Uuid::new_v4();
+    listener::serve(listener, settings.workers, settings.limits.clone(), move || {
+        let db = Db::new(&settings.database, settings.connections, shared.clock.clone(), instance);
+        app::service(&shared, db)
+    })
+}
+
+/// Prepares the audit's months now and every hour, so that no month begins unprepared.
+pub async fn keep_months(options: PgConnectOptions, shared: Shared) {
+    loop {
+        let day = day_in_london(shared.clock.now());
+        if let Err(error) = database::prepare_audit_months(&options, day).await {
+            tracing::error!(%error, "the audit's months could not be prepared");
+        }
+        tokio::time::sleep(Duration::from_hours(1)).await;
+    }
+}
+
+/// Collects metrics for the whole process.
+pub fn measure() -> anyhow::Result<PrometheusHandle> {
+    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+    let duration = Matcher::Full("http_server_request_duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &buckets)?;
+    Ok(builder.install_recorder()?)
+}
+
+/// Serves the metrics on a port of their own.
+pub fn serve_metrics(address: SocketAddr, metrics: PrometheusHandle) -> io::Result<actix_web::dev::Server> {
+    let upkeep = metrics.clone();
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let server = HttpServer::new(move || {
+        let metrics = metrics.clone();
+        let render = move || {
+            let body = metrics.render();
+            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(body) }
+        };
+        App::new().route("/metrics", web::get().to(render))
+    });
+    Ok(server.workers(1).disable_signals().bind(address)?.run())
+}
+
+/// Waits to be told to stop. On SIGTERM readiness is withdrawn at once and the balancer given time to see it; on
+/// SIGINT there is nobody to wait for. Requests under way are finished, within 25 seconds.
+pub async fn stop_when_told(handle: ServerHandle, shared: Shared, notice: Duration) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let notice = tokio::select! {
+        _ = term.recv() => notice,
+        _ = interrupt.recv() => Duration::ZERO,
+    };
+    shared.draining.begin();
+    tokio::time::sleep(notice).await;
+    handle.stop(true).await;
+    Ok(())
+}
