@@ -99,6 +99,24 @@ pub async fn prepare_audit_months(options: &PgConnectOptions, day: NaiveDate) ->
     connection.close().await.map_err(silent)
 }
 
+/// Whether anything has been loaded.
+pub async fn has_organisations(options: &PgConnectOptions) -> Result<bool, DatabaseFault> {
+    let mut connection = connect(options).await?;
+    let found = sqlx::query_scalar!(r#"select exists (select from organisation) as "found!""#)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(silent)?;
+    connection.close().await.map_err(silent)?;
+    Ok(found)
+}
+
+/// Lets the planner know what was loaded.
+pub async fn analyze(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    sqlx::query!("analyze").execute(&mut connection).await.map_err(silent)?;
+    connection.close().await.map_err(silent)
+}
+
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseFault> {
     let connecting = PgConnection::connect_with(options);
     match tokio::time::timeout(Duration::from_secs(10), connecting).await {

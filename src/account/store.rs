@@ -56,3 +56,10 @@ pub async fn organisation(work: &mut Errands, code: &str) -> Result<Option<Organ
     );
     Ok(found.fetch_optional(work.db()).await?)
 }
+
+/// The same, with its name.
+pub async fn organisation_named(work: &mut Errands, code: &str) -> Result<Option<(OrganisationId, String)>, Problem> {
+    let Some(id) = organisation(work, code).await? else { return Ok(None) };
+    let name = sqlx::query_scalar!("select name from organisation where organisation_id = $1", id.0);
+    Ok(Some((id, name.fetch_one(work.db()).await?)))
+}

@@ -18,6 +18,7 @@ mod places;
 mod row;
 mod seen;
 mod showpiece;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
