@@ -21,6 +21,11 @@ need_postgres() {
     has_postgres || install "PostgreSQL" "postgresql" "postgresql-server postgresql-contrib" "postgresql@17"
 }
 
+# need_tool PROGRAM PACKAGE: a program of the same package everywhere
+need_tool() {
+    has "$1" || install "$1" "$2" "$2" "$2"
+}
+
 # Looks where the service looks too.
 has_postgres() {
     [ -z "${CONTACTPOINT_PG_BIN:-}" ] || return 0
