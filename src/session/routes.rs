@@ -114,7 +114,6 @@ async fn refuse(mut work: SignIn, told: &SessionIn) -> Reply<Session> {
 
 /// What a token request says; which members are needed depends on the grant.
 #[derive(Debug, Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes the form, which is read as pairs")]
 struct TokenRequest {
     /// `client_credentials` for a system, `refresh_token` to go on with a session.
     #[schema(example = "client_credentials")]
