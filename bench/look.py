@@ -1,49 +1,22 @@
 """Opens and searches 100,000 fictitious children over HTTP, with token check and audit, beside two limits in the same run:
 the same statements through plain actix-web and sqlx without token or audit, and pgbench with the record's statement."""
 
-import base64
-import hashlib
-import hmac
 import json
 import os
 import random
 import re
-import shutil
-import signal
 import statistics
-import struct
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.parse
-import urllib.request
+
+from service import Demo, say, stop
 
 PROGRAMS = sys.argv[1]
 CHILDREN = int(os.environ.get("BENCH_CHILDREN", "100000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 CONNECTIONS = 16
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def one_time_code(otpauth, at):
-    secret = urllib.parse.parse_qs(urllib.parse.urlparse(otpauth).query)["secret"][0]
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.new(key, struct.pack(">Q", int(at) // 30), hashlib.sha1).digest()
-    offset = digest[-1] & 15
-    return "%06d" % ((struct.unpack(">I", digest[offset:offset + 4])[0] & 0x7FFFFFFF) % 1_000_000)
-
-
-def sign_in(demo, user_name):
-    account = next(a for a in demo["accounts"] if a["userName"] == user_name)
-    body = {"userName": user_name, "password": account["password"], "pin": account["pin"],
-            "oneTimeCode": one_time_code(account["otpauth"], time.time())}
-    request = urllib.request.Request(demo["url"] + "/v1/sessions", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    return json.load(urllib.request.urlopen(request))["accessToken"]
 
 
 def psql(folder, sql):
@@ -107,8 +80,8 @@ def measure(folder, demo, ceiling):
                         "and n.given[1] ~ '^[A-Za-z]+$' order by c.index_number")
     rows = [row.split("|") for row in random.sample(rows, min(len(rows), 10_000))]
     searches = [{"name": {"given": [given], "family": family}, "dateOfBirth": born} for _, given, family, born in rows]
-    made = scripts(folder, sign_in(demo, "doctor"), [row[0] for row in rows], searches)
-    targets = {"open": demo["url"], "search": demo["url"], "ceiling-open": ceiling, "ceiling-search": ceiling}
+    made = scripts(folder, demo.sign_in("doctor"), [row[0] for row in rows], searches)
+    targets = {"open": demo.url, "search": demo.url, "ceiling-open": ceiling, "ceiling-search": ceiling}
     found = {name: [] for name in [*targets, "pgbench"]}
     for n in range(ROUNDS + 1):
         say(f"Round {n} of {ROUNDS}" + (" (to warm up)" if n == 0 else ""))
@@ -142,27 +115,17 @@ def report(found):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="contactpoint-bench-")
-    os.chmod(folder, 0o711)
-    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-    demo = subprocess.Popen([PROGRAMS + "/contactpoint", "demo", "--json", "--folder", folder, "--children", str(CHILDREN),
-                             "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True, env=environment)
     ceiling = None
-    try:
-        line = demo.stdout.readline()
-        if not line:
-            sys.exit("the demo did not start")
-        address = f"127.0.0.1:{random.randint(20000, 40000)}"
-        ceiling = subprocess.Popen([PROGRAMS + "/examples/ceiling", folder + "/postgres", "contactpoint", address])
-        time.sleep(1)
-        psql(folder, "vacuum analyze")
-        report(measure(folder, json.loads(line), "http://" + address))
-    finally:
-        for process in (ceiling, demo):
-            if process:
-                process.send_signal(signal.SIGINT)
-                process.wait(timeout=60)
-        shutil.rmtree(folder, ignore_errors=True)
+    with Demo(PROGRAMS, CHILDREN) as demo:
+        try:
+            address = f"127.0.0.1:{random.randint(20000, 40000)}"
+            ceiling = subprocess.Popen([PROGRAMS + "/examples/ceiling", demo.folder + "/postgres", "contactpoint", address])
+            time.sleep(1)
+            psql(demo.folder, "vacuum analyze")
+            report(measure(demo.folder, demo, "http://" + address))
+        finally:
+            if ceiling:
+                stop(ceiling)
 
 
 main()
