@@ -55,14 +55,19 @@ fn answer(found: Result<Option<String>, sqlx::Error>) -> HttpResponse {
 #[actix_web::main]
 async fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(socket), Some(database), Some(address)) = (arguments.next(), arguments.next(), arguments.next()) else {
+    let (Some(socket), Some(database), Some(address)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
         return Err(std::io::Error::other("usage: ceiling SOCKET_FOLDER DATABASE ADDRESS"));
     };
     let options = PgConnectOptions::new_without_pgpass()
         .socket(socket)
         .username("contactpoint_app")
         .database(&database)
-        .options([("plan_cache_mode", "force_generic_plan"), ("default_transaction_read_only", "on")])
+        .options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("default_transaction_read_only", "on"),
+        ])
         .disable_statement_logging();
     HttpServer::new(move || {
         let pool = PgPoolOptions::new()

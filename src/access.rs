@@ -267,7 +267,10 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     if !in_scope || !P::HELD_BY.contains(&caller.role) {
         return Err(Problem::new(
             Kind::Forbidden,
-            format!("Your role does not hold {}; `GET /v1/policies` says which roles do.", P::SCOPE),
+            format!(
+                "Your role does not hold {}; `GET /v1/policies` says which roles do.",
+                P::SCOPE
+            ),
         ));
     }
     let mut errand = errand(request)?;
@@ -290,7 +293,9 @@ fn authenticate(request: &HttpRequest) -> Result<(Caller, String), Problem> {
     let refused = || Problem::from(Kind::Unauthenticated);
     let verifier = request.app_data::<Data<Verifier>>().ok_or_else(refused)?;
     let clock = request.app_data::<Data<Clock>>().ok_or_else(refused)?;
-    let claims = verifier.verify(bearer(request).ok_or_else(refused)?, clock.now()).map_err(|_| refused())?;
+    let claims = verifier
+        .verify(bearer(request).ok_or_else(refused)?, clock.now())
+        .map_err(|_| refused())?;
     let caller = caller(&claims).ok_or_else(refused)?;
     Ok((caller, claims.scope.clone()))
 }
@@ -341,7 +346,10 @@ fn reference(request: &HttpRequest) -> Result<Option<String>, Problem> {
 }
 
 /// The value of a header that may stand once.
-pub fn header<'r>(request: &'r HttpRequest, name: &'static str) -> Result<Option<&'r str>, Problem> {
+pub fn header<'r>(
+    request: &'r HttpRequest,
+    name: &'static str,
+) -> Result<Option<&'r str>, Problem> {
     let mut values = request.headers().get_all(name);
     let wrong = |form| Problem::new(Kind::InvalidHeader, format!("{name} {form}"));
     match (values.next(), values.next()) {

@@ -91,7 +91,15 @@ async fn read_document() -> HttpResponse {
 pub fn service(
     shared: &Shared,
     db: Db,
-) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<StreamSpan<BoxBody>>, Error = Error, InitError = ()> + use<>> {
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<StreamSpan<BoxBody>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
     let operations: &'static Operations = &API.1;
     App::new()
         .app_data(shared.verifier.clone())
@@ -107,5 +115,4 @@ pub fn service(
         .default_service(web::to(no_route))
         .wrap(from_fn(edge))
         .wrap(TracingLogger::<QuietSpan>::new())
-
 }

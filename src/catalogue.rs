@@ -32,7 +32,12 @@ struct ProblemTypes {
 }
 
 fn told(kind: Kind) -> ProblemType {
-    ProblemType { uri: kind.uri(), title: kind.title(), status: kind.status(), meaning: kind.meaning() }
+    ProblemType {
+        uri: kind.uri(),
+        title: kind.title(),
+        status: kind.status(),
+        meaning: kind.meaning(),
+    }
 }
 
 /// Adds the routes.

@@ -13,6 +13,10 @@ pub fn write(place: &impl Serialize) -> String {
 /// The place that a text of ours says.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let place = URL_SAFE_NO_PAD.decode(text).ok();
-    let place = place.filter(|bytes| !bytes.contains(&0)).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    place.ok_or_else(|| Problem::new(Kind::InvalidQuery, "after must be the `next` of the page before."))
+    let place = place
+        .filter(|bytes| !bytes.contains(&0))
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    place.ok_or_else(|| {
+        Problem::new(Kind::InvalidQuery, "after must be the `next` of the page before.")
+    })
 }

@@ -5,9 +5,7 @@ use std::{str::FromStr, time::Duration};
 use chrono::NaiveDate;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    ConnectOptions, Connection, PgConnection,
-    migrate::Migrator,
-    postgres::PgConnectOptions,
+    ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
 };
 
 /// Every migration, in its order.
@@ -29,7 +27,9 @@ pub enum DatabaseFault {
     #[error("the database could not be migrated: {0}")]
     Unmigrated(String),
     /// The role of the service may do what it must not.
-    #[error("the database role is unsafe: {0}; use {APPLICATION}, or a login role that is nothing more")]
+    #[error(
+        "the database role is unsafe: {0}; use {APPLICATION}, or a login role that is nothing more"
+    )]
     Unsafe(&'static str),
     /// The database is older than the service.
     #[error("the database is not up to date: run `contactpoint migrate`")]
@@ -38,14 +38,18 @@ pub enum DatabaseFault {
 
 /// How the database at this address is reached; statements are never logged.
 pub fn options(url: &SecretString) -> Result<PgConnectOptions, DatabaseFault> {
-    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseFault::Address)?;
+    let options =
+        PgConnectOptions::from_str(url.expose_secret()).map_err(|_| DatabaseFault::Address)?;
     Ok(options.disable_statement_logging())
 }
 
 /// Brings the database up to date.
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    MIGRATIONS
+        .run(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)
 }
 
@@ -81,7 +85,9 @@ pub async fn check(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
 }
 
 async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> {
-    let held = sqlx::query_scalar!("select max(version) from _sqlx_migrations").fetch_one(connection).await;
+    let held = sqlx::query_scalar!("select max(version) from _sqlx_migrations")
+        .fetch_one(connection)
+        .await;
     let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
     match held {
         Ok(held) if held >= newest => Ok(()),
@@ -90,7 +96,10 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
 }
 
 /// Prepares the audit's months from this day on.
-pub async fn prepare_audit_months(options: &PgConnectOptions, day: NaiveDate) -> Result<(), DatabaseFault> {
+pub async fn prepare_audit_months(
+    options: &PgConnectOptions,
+    day: NaiveDate,
+) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("select prepare_audit_months($1)", day)
         .execute(&mut connection)

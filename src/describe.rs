@@ -61,13 +61,18 @@ impl Modify for Security {
 
 /// How the documentation page is shown: offline, with what was entered kept.
 pub(crate) fn page() -> Config<'static> {
-    Config::from("/openapi.json").try_it_out_enabled(true).persist_authorization(true).display_request_duration(true).doc_expansion("list")
+    Config::from("/openapi.json")
+        .try_it_out_enabled(true)
+        .persist_authorization(true)
+        .display_request_duration(true)
+        .doc_expansion("list")
 }
 
 /// Adds to every operation the headers that it takes, the problems that it can give and who may call it.
 pub(crate) fn complete(api: &mut openapi::OpenApi) {
     for (path, item) in &mut api.paths.paths {
-        let methods = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        let methods =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
         for (n, slot) in methods.into_iter().enumerate() {
             if let Some(operation) = slot {
                 let method = ["get", "post", "put", "patch", "delete"][n];
@@ -87,7 +92,8 @@ impl Operating<'_> {
     fn complete(&mut self) {
         let scope = self.scope();
         let policy = POLICIES.iter().find(|policy| Some(policy.scope) == scope.as_deref());
-        let mut kinds = vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
+        let mut kinds =
+            vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
         kinds.push(Kind::RequestTimeout);
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
@@ -96,7 +102,8 @@ impl Operating<'_> {
                 self.take(reason());
                 self.take(reference());
             }
-            let access = json!({ "scope": policy.scope, "roles": policy.held_by, "limit": policy.limit });
+            let access =
+                json!({ "scope": policy.scope, "roles": policy.held_by, "limit": policy.limit });
             let extensions = self.operation.extensions.get_or_insert_default();
             extensions.insert("x-access".to_owned(), access);
         }
@@ -123,18 +130,31 @@ impl Operating<'_> {
         }
         kinds.extend([Kind::BodyTooLarge, Kind::UnsupportedMediaType]);
         if self.path.starts_with("/oauth") {
-            kinds.extend([Kind::InvalidRequest, Kind::InvalidGrant, Kind::UnsupportedGrantType, Kind::InvalidClient]);
+            kinds.extend([
+                Kind::InvalidRequest,
+                Kind::InvalidGrant,
+                Kind::UnsupportedGrantType,
+                Kind::InvalidClient,
+            ]);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
         match self.path {
             "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
-            "/v1/children/search" => kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]),
+            "/v1/children/search" => {
+                kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches])
+            }
             "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
-            "/v1/children/{indexNumber}/involvements" => kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]),
-            "/v1/involvements/{involvementId}" => kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]),
-            "/v1/involvements/{involvementId}/flags/{flag}" => kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]),
+            "/v1/children/{indexNumber}/involvements" => {
+                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired])
+            }
+            "/v1/involvements/{involvementId}" => {
+                kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists])
+            }
+            "/v1/involvements/{involvementId}/flags/{flag}" => {
+                kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists])
+            }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             _ => {}
         }
@@ -147,7 +167,11 @@ impl Operating<'_> {
         match self.method {
             "post" if !matches!(self.path, "/v1/sessions" | "/v1/children/search") => {
                 self.take(idempotency_key());
-                kinds.extend([Kind::IdempotencyKeyRequired, Kind::IdempotencyKeyReused, Kind::RequestInProgress]);
+                kinds.extend([
+                    Kind::IdempotencyKeyRequired,
+                    Kind::IdempotencyKeyReused,
+                    Kind::RequestInProgress,
+                ]);
             }
             "put" | "patch" | "delete" => {
                 self.take(if_match());
@@ -175,7 +199,10 @@ impl Operating<'_> {
         for (status, mut kinds) in by_status {
             kinds.sort_by_key(|kind| kind.slug());
             kinds.dedup();
-            self.operation.responses.responses.insert(status.to_string(), RefOr::T(response(&kinds)));
+            self.operation
+                .responses
+                .responses
+                .insert(status.to_string(), RefOr::T(response(&kinds)));
         }
     }
 }
@@ -212,14 +239,17 @@ fn content(schema: &str, example: serde_json::Value) -> Content {
 fn example(kind: Kind) -> serde_json::Value {
     let mut example = json!({ "type": kind.uri(), "title": kind.title(), "status": kind.status(), "detail": kind.meaning() });
     if matches!(kind, Kind::InvalidValue | Kind::MalformedJson | Kind::UnknownProperty) {
-        example["errors"] = json!([{ "pointer": "/dateOfBirth", "detail": "must not be in the future" }]);
+        example["errors"] =
+            json!([{ "pointer": "/dateOfBirth", "detail": "must not be in the future" }]);
     }
     example
 }
 
 fn mirrored() -> Header {
     let mut header = Header::new(uuid());
-    header.description = Some("The request's number, as sent or made, by which it is found in the audit.".to_owned());
+    header.description = Some(
+        "The request's number, as sent or made, by which it is found in the audit.".to_owned(),
+    );
     header
 }
 
@@ -229,7 +259,13 @@ fn seconds() -> Header {
     header
 }
 
-fn parameter(name: &str, required: bool, described: &str, schema: RefOr<openapi::Schema>, example: &str) -> Parameter {
+fn parameter(
+    name: &str,
+    required: bool,
+    described: &str,
+    schema: RefOr<openapi::Schema>,
+    example: &str,
+) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
@@ -241,12 +277,18 @@ fn parameter(name: &str, required: bool, described: &str, schema: RefOr<openapi:
 }
 
 fn text(pattern: &str) -> RefOr<openapi::Schema> {
-    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).pattern(Some(pattern)).into()
+    openapi::ObjectBuilder::new()
+        .schema_type(openapi::schema::Type::String)
+        .pattern(Some(pattern))
+        .into()
 }
 
 fn uuid() -> RefOr<openapi::Schema> {
     let format = openapi::SchemaFormat::KnownFormat(openapi::KnownFormat::Uuid);
-    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).format(Some(format)).into()
+    openapi::ObjectBuilder::new()
+        .schema_type(openapi::schema::Type::String)
+        .format(Some(format))
+        .into()
 }
 
 fn reason() -> Parameter {

@@ -50,12 +50,14 @@ impl Operations {
                 ("PATCH", &item.patch),
                 ("DELETE", &item.delete),
             ];
-            let described: Vec<_> = methods.iter().filter_map(|(m, o)| Some((*m, o.as_ref()?))).collect();
+            let described: Vec<_> =
+                methods.iter().filter_map(|(m, o)| Some((*m, o.as_ref()?))).collect();
             for (method, operation) in &described {
                 let id = operation.operation_id.clone().unwrap_or_default();
                 by_route.insert(format!("{method} {path}"), id);
             }
-            let allowed = described.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ");
+            let allowed =
+                described.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ");
             paths.push((ResourceDef::new(path.as_str()), allowed));
         }
         Self { by_route, paths }
@@ -83,7 +85,8 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let operation = request.app_data::<Data<&'static Operations>>().map_or("unmatched", |o| o.named(&request));
+    let operation =
+        request.app_data::<Data<&'static Operations>>().map_or("unmatched", |o| o.named(&request));
     let id = request_id(request.headers());
     let errand = errand(&request, id, operation);
     request.extensions_mut().insert(errand);
@@ -128,12 +131,14 @@ fn errand(request: &ServiceRequest, id: Uuid, operation: &'static str) -> Errand
 
 /// Writes a refusal down before it is answered.
 async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>()) else {
+    let Some(problem) = response.response().error().and_then(|error| error.as_error::<Problem>())
+    else {
         return response;
     };
     tell(problem, response.request());
     let Some((db, caller, errand)) = audited(response.request()) else { return response };
-    let path: Vec<_> = response.request().match_info().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    let path: Vec<_> =
+        response.request().match_info().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
     let details = refusal_details(problem, &path);
     let trail = Trail { children: Vec::new(), details };
     match db.record_refusal(caller, errand, problem, trail).await {
@@ -149,7 +154,9 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
 fn audited(request: &HttpRequest) -> Option<(Data<Db>, Option<Caller>, Errand)> {
     let errand = request.extensions().get::<Errand>().cloned()?;
     let pattern = request.match_pattern()?;
-    if errand.operation == "unmatched" || !(pattern.starts_with("/v1/") || pattern.starts_with("/oauth/")) {
+    if errand.operation == "unmatched"
+        || !(pattern.starts_with("/v1/") || pattern.starts_with("/oauth/"))
+    {
         return None;
     }
     let caller = request.extensions().get::<Caller>().cloned();
@@ -160,7 +167,12 @@ fn audited(request: &HttpRequest) -> Option<(Data<Db>, Option<Caller>, Errand)> 
 fn tell(problem: &Problem, request: &HttpRequest) {
     if let Some(cause) = problem.cause() {
         let id = request.extensions().get::<Errand>().map(|errand| errand.request.to_string());
-        tracing::error!(request_id = id, problem = problem.kind().slug(), cause, "a request failed");
+        tracing::error!(
+            request_id = id,
+            problem = problem.kind().slug(),
+            cause,
+            "a request failed"
+        );
     }
 }
 

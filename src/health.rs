@@ -10,7 +10,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::{problem::{Kind, Problem}, work::Db};
+use crate::{
+    problem::{Kind, Problem},
+    work::Db,
+};
 
 /// Whether the service is stopping, so that balancers send it nothing more.
 #[derive(Debug, Clone, Default)]

@@ -73,7 +73,8 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let typed = media_type(request).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
+        let typed =
+            media_type(request).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
         let payload = payload.take();
         let declared = declared_length(request);
         Box::pin(async move {
@@ -81,8 +82,8 @@ impl FromRequest for Form {
                 return Err(Kind::UnsupportedMediaType.into());
             }
             let bytes = body(payload, declared).await?;
-            let pairs: Vec<(String, String)> =
-                serde_urlencoded::from_bytes(&bytes).map_err(|_| Problem::from(Kind::InvalidRequest))?;
+            let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&bytes)
+                .map_err(|_| Problem::from(Kind::InvalidRequest))?;
             let twice = |n: usize| pairs[..n].iter().any(|(key, _)| *key == pairs[n].0);
             if (0..pairs.len()).any(twice) {
                 return Err(Problem::new(Kind::InvalidRequest, "A parameter is repeated."));
@@ -408,7 +409,9 @@ impl<T: for<'de> Deserialize<'de> + Validate> FromRequest for Query<T> {
             Err(invalid("A parameter contains a NUL character.".to_owned()))
         } else {
             serde_urlencoded::from_str::<T>(request.query_string())
-                .map_err(|error| invalid(format!("The query {}.", without_values(&error.to_string()))))
+                .map_err(|error| {
+                    invalid(format!("The query {}.", without_values(&error.to_string())))
+                })
                 .and_then(|value| match value.validate() {
                     Ok(()) => Ok(Self(value)),
                     Err(errors) => Err(invalid(

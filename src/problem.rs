@@ -272,7 +272,8 @@ impl From<Refusal> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
-        let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+        let code =
+            error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
         match (&error, code.as_str()) {
             (E::PoolTimedOut | E::PoolClosed | E::Io(_) | E::Tls(_) | E::WorkerCrashed, _)
             | (_, "57014" | "57P01" | "57P02" | "57P03" | "53300" | "55P03" | "40001" | "40P01")
@@ -333,7 +334,9 @@ pub struct ProblemBody<'a> {
     #[schema(example = 422)]
     status: u16,
     /// What it says about this occurrence; never a personal value.
-    #[schema(example = "A value that can be read but may not be so; `errors` points to each. Nothing was stored.")]
+    #[schema(
+        example = "A value that can be read but may not be so; `errors` points to each. Nothing was stored."
+    )]
     detail: &'a str,
     /// Each value at fault.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]

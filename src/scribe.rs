@@ -10,7 +10,11 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{audit::{Event, unaudited}, clock::day_in_london, problem::Problem};
+use crate::{
+    audit::{Event, unaudited},
+    clock::day_in_london,
+    problem::Problem,
+};
 
 /// As many events as one statement takes.
 const BATCH: usize = 256;

@@ -33,7 +33,11 @@ pub struct Settings {
 }
 
 /// Starts answering on `listener`. Await the server to wait for its end; stop it by its handle.
-pub fn start(listener: TcpListener, settings: &Settings, shared: &Shared) -> io::Result<actix_server::Server> {
+pub fn start(
+    listener: TcpListener,
+    settings: &Settings,
+    shared: &Shared,
+) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let instance = Uuid::new_v4();
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
@@ -62,7 +66,10 @@ pub fn measure() -> anyhow::Result<PrometheusHandle> {
 }
 
 /// Serves the metrics on a port of their own.
-pub fn serve_metrics(address: SocketAddr, metrics: PrometheusHandle) -> io::Result<actix_web::dev::Server> {
+pub fn serve_metrics(
+    address: SocketAddr,
+    metrics: PrometheusHandle,
+) -> io::Result<actix_web::dev::Server> {
     let upkeep = metrics.clone();
     actix_web::rt::spawn(async move {
         loop {
@@ -83,9 +90,14 @@ pub fn serve_metrics(address: SocketAddr, metrics: PrometheusHandle) -> io::Resu
 
 /// Waits to be told to stop. On SIGTERM readiness is withdrawn at once and the balancer given time to see it; on
 /// SIGINT there is nobody to wait for. Requests under way are finished, within 25 seconds.
-pub async fn stop_when_told(handle: ServerHandle, shared: Shared, notice: Duration) -> io::Result<()> {
+pub async fn stop_when_told(
+    handle: ServerHandle,
+    shared: Shared,
+    notice: Duration,
+) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut term, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let notice = tokio::select! {
         _ = term.recv() => notice,
         _ = interrupt.recv() => Duration::ZERO,

@@ -55,7 +55,12 @@ impl Default for Connections {
 impl Db {
     /// Reaches the database lazily, keeping time by `clock`; must be called on the runtime of a worker.
     #[must_use]
-    pub fn new(options: &PgConnectOptions, connections: Connections, clock: Clock, instance: Uuid) -> Self {
+    pub fn new(
+        options: &PgConnectOptions,
+        connections: Connections,
+        clock: Clock,
+        instance: Uuid,
+    ) -> Self {
         let options = guarded(options);
         let pool = |size| {
             PgPoolOptions::new()
@@ -64,7 +69,9 @@ impl Db {
                 .test_before_acquire(false)
                 .before_acquire(|connection, meta| {
                     Box::pin(async move {
-                        if meta.idle_for > Duration::from_secs(10) { connection.ping().await? }
+                        if meta.idle_for > Duration::from_secs(10) {
+                            connection.ping().await?
+                        }
                         Ok(true)
                     })
                 })
@@ -91,7 +98,13 @@ impl Db {
     }
 
     /// Writes down a request that is not done. A caller who may no longer act is told nothing else.
-    pub async fn record_refusal(&self, caller: Option<Caller>, errand: Errand, problem: &Problem, trail: Trail) -> Result<(), Problem> {
+    pub async fn record_refusal(
+        &self,
+        caller: Option<Caller>,
+        errand: Errand,
+        problem: &Problem,
+        trail: Trail,
+    ) -> Result<(), Problem> {
         let known = caller.is_some();
         let event = Event::refused(self.now(), caller, errand, problem, trail);
         let standing = self.scribe.write(event).await?;
@@ -100,7 +113,9 @@ impl Db {
 
     /// Whether the database answers, is migrated and takes the audit.
     pub async fn ready(&self) -> Result<(), Problem> {
-        sqlx::query_scalar!("select max(version) from _sqlx_migrations").fetch_one(&self.reader).await?;
+        sqlx::query_scalar!("select max(version) from _sqlx_migrations")
+            .fetch_one(&self.reader)
+            .await?;
         Ok(())
     }
 
@@ -160,9 +175,16 @@ impl<P: Permission> Access<P> {
     }
 
     /// Begins a creating change that is done once, however often it is asked for with the same key.
-    pub async fn begin_once<T>(self, db: &Db, key: IdempotencyKey, digest: [u8; 32], path: &str) -> Result<Begun<T>, Problem> {
+    pub async fn begin_once<T>(
+        self,
+        db: &Db,
+        key: IdempotencyKey,
+        digest: [u8; 32],
+        path: &str,
+    ) -> Result<Begun<T>, Problem> {
         let mut work = self.begin(db).await?;
-        let asked = [work.errand.operation.as_bytes(), b"\0", path.as_bytes(), b"\0", &digest].concat();
+        let asked =
+            [work.errand.operation.as_bytes(), b"\0", path.as_bytes(), b"\0", &digest].concat();
         let hash = crate::http::sha256(&asked);
         let claimed = sqlx::query!(
             "insert into idempotency (caller_id, key, operation, body_hash, created_at) values ($1, $2, $3, $4, $5)
@@ -270,9 +292,16 @@ impl Work {
     }
 
     /// The same, for what has been made at `location`; a request with an idempotency key is answered so again.
-    pub async fn record_created<T: Serialize>(mut self, trail: Trail, answer: T, location: String, version: i64) -> Reply<T> {
+    pub async fn record_created<T: Serialize>(
+        mut self,
+        trail: Trail,
+        answer: T,
+        location: String,
+        version: i64,
+    ) -> Reply<T> {
         let body = serde_json::to_value(&answer).map_err(Problem::internal)?;
-        let answer = Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
+        let answer =
+            Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
         if let Some(key) = self.key.take() {
             let caller = self.caller.subject.uuid();
             sqlx::query!(
@@ -294,7 +323,8 @@ impl Work {
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
         let Self { caller, errand, now, instance, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
-        let standing = scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
+        let standing =
+            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
         if standing != [true] {
             return Err(Kind::Unauthenticated.into());
         }
@@ -380,7 +410,8 @@ impl SignIn {
         let answer = Answer::new(StatusCode::OK, &answer)?;
         let Self { errand, now, instance, mut transaction } = self;
         let event = Event::answered(now, caller, errand, 200, Trail::default());
-        let standing = scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
+        let standing =
+            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
         if standing != [true] {
             return Err(Kind::Unauthenticated.into());
         }
@@ -456,7 +487,11 @@ pub struct Errands {
 
 impl Errands {
     /// Reaches the database to do `operation`.
-    pub async fn begin(options: &PgConnectOptions, clock: &Clock, operation: &'static str) -> Result<Self, Problem> {
+    pub async fn begin(
+        options: &PgConnectOptions,
+        clock: &Clock,
+        operation: &'static str,
+    ) -> Result<Self, Problem> {
         let mut connection = PgConnection::connect_with(options).await?;
         connection.execute("begin").await?;
         Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), connection })
@@ -493,7 +528,9 @@ impl Errands {
             errand,
             trail,
         };
-        scribe::statement(&mut self.connection, &[event], self.instance).await.map_err(unaudited)?;
+        scribe::statement(&mut self.connection, &[event], self.instance)
+            .await
+            .map_err(unaudited)?;
         self.connection.execute("commit; begin").await?;
         Ok(())
     }

@@ -45,7 +45,10 @@ pub async fn insert_client(work: &mut Errands, new: &NewClient) -> Result<(), Pr
 }
 
 /// The organisation that a code names: `authority:887`, `gss:…`, `urn:…`, `laestab:…`, `ods:…` or `reference:…`.
-pub async fn organisation(work: &mut Errands, code: &str) -> Result<Option<OrganisationId>, Problem> {
+pub async fn organisation(
+    work: &mut Errands,
+    code: &str,
+) -> Result<Option<OrganisationId>, Problem> {
     let Some((list, code)) = code.split_once(':') else { return Ok(None) };
     let found = sqlx::query_scalar!(
         r#"select organisation_id as "id: OrganisationId" from organisation
@@ -58,8 +61,12 @@ pub async fn organisation(work: &mut Errands, code: &str) -> Result<Option<Organ
 }
 
 /// The same, with its name.
-pub async fn organisation_named(work: &mut Errands, code: &str) -> Result<Option<(OrganisationId, String)>, Problem> {
+pub async fn organisation_named(
+    work: &mut Errands,
+    code: &str,
+) -> Result<Option<(OrganisationId, String)>, Problem> {
     let Some(id) = organisation(work, code).await? else { return Ok(None) };
-    let name = sqlx::query_scalar!("select name from organisation where organisation_id = $1", id.0);
+    let name =
+        sqlx::query_scalar!("select name from organisation where organisation_id = $1", id.0);
     Ok(Some((id, name.fetch_one(work.db()).await?)))
 }

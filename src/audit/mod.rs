@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    code::codes,
     access::{Caller, Errand, Subject},
+    code::codes,
     ids::{ChildId, EventId},
     problem::Problem,
 };
@@ -79,14 +79,26 @@ pub struct Event {
 impl Event {
     /// A request that is done.
     #[must_use]
-    pub fn answered(at: DateTime<Utc>, caller: Caller, errand: Errand, status: u16, trail: Trail) -> Self {
+    pub fn answered(
+        at: DateTime<Utc>,
+        caller: Caller,
+        errand: Errand,
+        status: u16,
+        trail: Trail,
+    ) -> Self {
         let (id, caller) = (EventId::new(), Some(caller));
         Self { id, at, outcome: Outcome::Answered, status, problem: None, caller, errand, trail }
     }
 
     /// A request that is not done.
     #[must_use]
-    pub fn refused(at: DateTime<Utc>, caller: Option<Caller>, errand: Errand, problem: &Problem, trail: Trail) -> Self {
+    pub fn refused(
+        at: DateTime<Utc>,
+        caller: Option<Caller>,
+        errand: Errand,
+        problem: &Problem,
+        trail: Trail,
+    ) -> Self {
         let status = problem.kind().status();
         let outcome = if status >= 500 { Outcome::Failed } else { Outcome::Refused };
         let problem = Some(problem.kind().slug());

@@ -33,7 +33,13 @@ pub struct AuditQuery {
     pub account: Option<AccountId>,
     /// Of this operation alone, by its `operationId`.
     #[validate(length(min = 1, max = 40))]
-    #[param(nullable = false, min_length = 1, max_length = 40, pattern = "^[a-z_]+$", example = "open_child")]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 40,
+        pattern = "^[a-z_]+$",
+        example = "open_child"
+    )]
     pub operation: Option<String>,
     /// From this moment on.
     #[param(nullable = false, example = "2026-11-01T00:00:00Z")]
@@ -110,12 +116,18 @@ pub struct AuditEvents {
     responses((status = 200, description = "A page of events.", body = AuditEvents)),
 )]
 #[get("/audit/events")]
-async fn list_audit_events(access: Access<ReadAudit>, Query(query): Query<AuditQuery>, db: Data<Db>) -> Reply<AuditEvents> {
-    let before: Option<(DateTime<Utc>, Uuid)> = query.after.as_deref().map(cursor::read).transpose()?;
+async fn list_audit_events(
+    access: Access<ReadAudit>,
+    Query(query): Query<AuditQuery>,
+    db: Data<Db>,
+) -> Reply<AuditEvents> {
+    let before: Option<(DateTime<Utc>, Uuid)> =
+        query.after.as_deref().map(cursor::read).transpose()?;
     let limit = usize::from(query.limit.unwrap_or(20));
     let look = access.look(&db);
     let own = (!store::national(&look).await?).then_some(look.caller.organisation);
-    let mut items = store::list(&look, own, &query, before, i64::from(query.limit.unwrap_or(20)) + 1).await?;
+    let mut items =
+        store::list(&look, own, &query, before, i64::from(query.limit.unwrap_or(20)) + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| cursor::write(&(last.at, last.id.0)));

@@ -4,15 +4,17 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::routes::{AuditEvent, AuditQuery};
-use crate::{
-    ids::OrganisationId,
-    problem::Problem,
-    work::Look,
-};
+use crate::{ids::OrganisationId, problem::Problem, work::Look};
 use chrono::{DateTime, Utc};
 
 /// The events of an organisation, or of all, the latest first.
-pub(super) async fn list(look: &Look, organisation: Option<OrganisationId>, query: &AuditQuery, before: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<AuditEvent>, Problem> {
+pub(super) async fn list(
+    look: &Look,
+    organisation: Option<OrganisationId>,
+    query: &AuditQuery,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<AuditEvent>, Problem> {
     let (before_at, before_id) = before.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
     let before_at = before_at.min(look.now + chrono::Duration::days(1));
     let rows = sqlx::query_scalar!(
@@ -49,8 +51,11 @@ pub(super) async fn list(look: &Look, organisation: Option<OrganisationId>, quer
 
 /// Whether the caller's organisation is a national partner, whose auditor reads the events of all.
 pub(super) async fn national(look: &Look) -> Result<bool, Problem> {
-    let kind = sqlx::query_scalar!("select kind from organisation where organisation_id = $1", look.caller.organisation.0)
-        .fetch_one(look.db())
-        .await?;
+    let kind = sqlx::query_scalar!(
+        "select kind from organisation where organisation_id = $1",
+        look.caller.organisation.0
+    )
+    .fetch_one(look.db())
+    .await?;
     Ok(kind == "nationalPartner")
 }

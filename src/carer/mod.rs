@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::{
-    code::codes,
     child::{address::Address, name::PersonName, provenance::Provenance},
+    code::codes,
     contact::{Email, Phone},
     ids::CarerId,
 };
@@ -148,10 +148,12 @@ pub struct CarerChange {
 impl Carer {
     /// Changes it.
     pub fn change(&mut self, change: CarerChange) {
-        let CarerChange { name, relationship, parental_responsibility, phones, emails, address } = change;
+        let CarerChange { name, relationship, parental_responsibility, phones, emails, address } =
+            change;
         self.name = name.unwrap_or_else(|| self.name.clone());
         self.relationship = relationship.unwrap_or(self.relationship);
-        self.parental_responsibility = parental_responsibility.unwrap_or(self.parental_responsibility);
+        self.parental_responsibility =
+            parental_responsibility.unwrap_or(self.parental_responsibility);
         self.phones = phones.unwrap_or_else(|| std::mem::take(&mut self.phones));
         self.emails = emails.unwrap_or_else(|| std::mem::take(&mut self.emails));
         self.address = address.or_else(|| self.address.take());

@@ -35,7 +35,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     responses((status = 200, description = "The carers.", body = Carers)),
 )]
 #[get("/children/{indexNumber}/carers")]
-async fn list_carers(access: Access<ReadChild>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<Carers> {
+async fn list_carers(
+    access: Access<ReadChild>,
+    number: Path<IndexNumber>,
+    db: Data<Db>,
+) -> Reply<Carers> {
     let look = access.look(&db);
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::list(&look, child).await?;
@@ -56,7 +60,13 @@ async fn list_carers(access: Access<ReadChild>, number: Path<IndexNumber>, db: D
     ))),
 )]
 #[post("/children/{indexNumber}/carers")]
-async fn add_carer(access: Access<CorrectChild>, number: Path<IndexNumber>, key: IdempotencyKey, body: Json<CarerIn>, db: Data<Db>) -> Reply<Carer> {
+async fn add_carer(
+    access: Access<CorrectChild>,
+    number: Path<IndexNumber>,
+    key: IdempotencyKey,
+    body: Json<CarerIn>,
+    db: Data<Db>,
+) -> Reply<Carer> {
     let mut work = match access.begin_once(&db, key, body.digest, number.as_str()).await? {
         Begun::First(work) => work,
         Begun::Repeat(answer) => return Ok(answer),
@@ -66,7 +76,8 @@ async fn add_carer(access: Access<CorrectChild>, number: Path<IndexNumber>, key:
     let id = store::insert(&mut work, child, &body.value).await?;
     let carer = store::find(&mut work, child, id).await?;
     let (location, version) = (format!("/v1/children/{number}/carers/{id}"), carer.version);
-    work.record_created(Trail::of(child).with(json!({ "carer": id })), carer, location, version).await
+    work.record_created(Trail::of(child).with(json!({ "carer": id })), carer, location, version)
+        .await
 }
 
 /// Correct a carer
@@ -85,7 +96,13 @@ async fn add_carer(access: Access<CorrectChild>, number: Path<IndexNumber>, key:
     ))),
 )]
 #[patch("/children/{indexNumber}/carers/{carerId}")]
-async fn change_carer(access: Access<CorrectChild>, path: Path<(IndexNumber, CarerId)>, base: IfMatch, body: Json<CarerChange>, db: Data<Db>) -> Reply<Carer> {
+async fn change_carer(
+    access: Access<CorrectChild>,
+    path: Path<(IndexNumber, CarerId)>,
+    base: IfMatch,
+    body: Json<CarerChange>,
+    db: Data<Db>,
+) -> Reply<Carer> {
     let (number, id) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let (child, core) = child::store::lock(&mut work, &number).await?;
@@ -113,7 +130,12 @@ async fn change_carer(access: Access<CorrectChild>, path: Path<(IndexNumber, Car
     responses((status = 200, description = "The carers who remain.", body = Carers)),
 )]
 #[delete("/children/{indexNumber}/carers/{carerId}")]
-async fn end_carer(access: Access<CorrectChild>, path: Path<(IndexNumber, CarerId)>, base: IfMatch, db: Data<Db>) -> Reply<Carers> {
+async fn end_carer(
+    access: Access<CorrectChild>,
+    path: Path<(IndexNumber, CarerId)>,
+    base: IfMatch,
+    db: Data<Db>,
+) -> Reply<Carers> {
     let (number, id) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let (child, core) = child::store::lock(&mut work, &number).await?;

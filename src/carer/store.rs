@@ -10,9 +10,14 @@ use crate::{
 };
 
 /// Adds a carer.
-pub(crate) async fn insert(work: &mut Work, child: ChildId, carer: &CarerIn) -> Result<CarerId, Problem> {
+pub(crate) async fn insert(
+    work: &mut Work,
+    child: ChildId,
+    carer: &CarerIn,
+) -> Result<CarerId, Problem> {
     let id = CarerId::new();
-    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) =
+        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
     sqlx::query!(
         "insert into carer (carer_id, child_id, given, family, relationship, parental_responsibility, phones, emails, address,
              source_organisation_id, recorded_by, received_at, as_at)
@@ -73,7 +78,8 @@ pub(super) async fn find(work: &mut Work, child: ChildId, id: CarerId) -> Result
 
 /// Writes what has changed; what was is kept.
 pub(super) async fn save(work: &mut Work, carer: &Carer) -> Result<(), Problem> {
-    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) =
+        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
     sqlx::query!(
         "update carer set given = $2, family = $3, relationship = $4, parental_responsibility = $5, phones = $6, emails = $7,
              address = $8, version = version + 1, source_organisation_id = $9, recorded_by = $10, received_at = $11, as_at = $12
@@ -99,8 +105,12 @@ pub(super) async fn save(work: &mut Work, carer: &Carer) -> Result<(), Problem> 
 /// Ends a carer's care; the fact is superseded and kept.
 pub(super) async fn end(work: &mut Work, id: CarerId) -> Result<(), Problem> {
     let now = work.now;
-    sqlx::query!("update carer set superseded_at = $2, received_at = $2 where carer_id = $1", id.0, now)
-        .execute(work.db())
-        .await?;
+    sqlx::query!(
+        "update carer set superseded_at = $2, received_at = $2 where carer_id = $1",
+        id.0,
+        now
+    )
+    .execute(work.db())
+    .await?;
     Ok(())
 }

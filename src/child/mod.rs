@@ -166,7 +166,9 @@ impl Core {
             let estimated = change.date_of_birth_estimated.unwrap_or_default();
             self.birth = DateOfBirth { date, precision, estimated };
             check_birth(self.birth, today)?;
-        } else if change.date_of_birth_precision.is_some() || change.date_of_birth_estimated.is_some() {
+        } else if change.date_of_birth_precision.is_some()
+            || change.date_of_birth_estimated.is_some()
+        {
             return Err(Problem::invalid("/dateOfBirth", "is required with its precision"));
         }
         if let Some(whereabouts) = &change.whereabouts {
@@ -194,7 +196,11 @@ fn check_birth(birth: DateOfBirth, today: NaiveDate) -> Result<(), Problem> {
     birth.check(today).map_err(|detail| Problem::invalid("/dateOfBirth", detail.to_string()))
 }
 
-fn check_whereabouts(whereabouts: &Whereabouts, born: NaiveDate, today: NaiveDate) -> Result<(), Problem> {
+fn check_whereabouts(
+    whereabouts: &Whereabouts,
+    born: NaiveDate,
+    today: NaiveDate,
+) -> Result<(), Problem> {
     match whereabouts {
         Whereabouts::LeftEngland { left_on, .. } if !(born..=today).contains(left_on) => {
             let detail = "must not be before the child's birth or after today";
@@ -210,7 +216,8 @@ fn one_current(names: &[Name]) -> Result<(), ValidationError> {
 }
 
 fn one_of_a_kind(identifiers: &[IdentifierIn]) -> Result<(), ValidationError> {
-    let twice = |n: usize| identifiers[..n].iter().any(|other| other.kind() == identifiers[n].kind());
+    let twice =
+        |n: usize| identifiers[..n].iter().any(|other| other.kind() == identifiers[n].kind());
     if (0..identifiers.len()).any(twice) {
         return Err(fault("must have at most one identifier of a kind"));
     }

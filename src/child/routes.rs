@@ -14,8 +14,7 @@ use crate::{
     carer,
     http::{IdempotencyKey, IfMatch, Json},
     ids::{IndexNumber, OrganisationId},
-    matching,
-    organisation,
+    matching, organisation,
     problem::{Kind, Problem},
     record::{self, Record},
     work::{Begun, Db, Reply, Work},
@@ -45,7 +44,12 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     ),
 )]
 #[post("/children")]
-async fn add_child(access: Access<AddChild>, key: IdempotencyKey, body: Json<ChildIn>, db: Data<Db>) -> Reply<Record> {
+async fn add_child(
+    access: Access<AddChild>,
+    key: IdempotencyKey,
+    body: Json<ChildIn>,
+    db: Data<Db>,
+) -> Reply<Record> {
     let mut work = match access.begin_once(&db, key, body.digest, "").await? {
         Begun::First(work) => work,
         Begun::Repeat(answer) => return Ok(answer),
@@ -95,7 +99,13 @@ async fn answering(work: &mut Work, child: &ChildIn) -> Result<OrganisationId, P
     ),
 )]
 #[patch("/children/{indexNumber}")]
-async fn correct_child(access: Access<CorrectChild>, number: Path<IndexNumber>, base: IfMatch, body: Json<ChildChange>, db: Data<Db>) -> Reply<Record> {
+async fn correct_child(
+    access: Access<CorrectChild>,
+    number: Path<IndexNumber>,
+    base: IfMatch,
+    body: Json<ChildChange>,
+    db: Data<Db>,
+) -> Reply<Record> {
     let mut work = access.begin(&db).await?;
     let (id, mut core) = store::lock(&mut work, &number).await?;
     core.may_be_corrected_by(&work.caller)?;
@@ -119,7 +129,11 @@ async fn correct_child(access: Access<CorrectChild>, number: Path<IndexNumber>, 
     responses((status = 200, description = "The superseded facts.", body = History)),
 )]
 #[get("/children/{indexNumber}/history")]
-async fn read_history(access: Access<ReadHistory>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<History> {
+async fn read_history(
+    access: Access<ReadHistory>,
+    number: Path<IndexNumber>,
+    db: Data<Db>,
+) -> Reply<History> {
     let look = access.look(&db);
     let (id, authority) = store::find(&look, &number).await?;
     super::history_may_be_read_by(&look.caller, authority)?;

@@ -19,7 +19,12 @@ use crate::{
 };
 
 /// Adds a child with the facts that stand in a record of its own.
-pub(super) async fn insert(work: &mut Work, number: &IndexNumber, child: &ChildIn, authority: OrganisationId) -> Result<ChildId, Problem> {
+pub(super) async fn insert(
+    work: &mut Work,
+    number: &IndexNumber,
+    child: &ChildIn,
+    authority: OrganisationId,
+) -> Result<ChildId, Problem> {
     let id = ChildId::new();
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
@@ -51,7 +56,12 @@ pub(super) async fn insert(work: &mut Work, number: &IndexNumber, child: &ChildI
     Ok(id)
 }
 
-async fn insert_name(work: &mut Work, child: ChildId, born: NaiveDate, name: &Name) -> Result<(), Problem> {
+async fn insert_name(
+    work: &mut Work,
+    child: ChildId,
+    born: NaiveDate,
+    name: &Name,
+) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     let given: Vec<_> = name.given.iter().map(|part| part.as_str().to_owned()).collect();
     sqlx::query!(
@@ -75,10 +85,15 @@ async fn insert_name(work: &mut Work, child: ChildId, born: NaiveDate, name: &Na
     Ok(())
 }
 
-async fn insert_whereabouts(work: &mut Work, child: ChildId, whereabouts: &Whereabouts) -> Result<(), Problem> {
+async fn insert_whereabouts(
+    work: &mut Work,
+    child: ChildId,
+    whereabouts: &Whereabouts,
+) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     let address = whereabouts.address();
-    let lines = address.map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
+    let lines =
+        address.map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
     let left = whereabouts.left_england();
     sqlx::query!(
         "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
@@ -102,7 +117,12 @@ async fn insert_whereabouts(work: &mut Work, child: ChildId, whereabouts: &Where
     Ok(())
 }
 
-async fn insert_identifier(work: &mut Work, child: ChildId, n: usize, identifier: &Identifier) -> Result<(), Problem> {
+async fn insert_identifier(
+    work: &mut Work,
+    child: ChildId,
+    n: usize,
+    identifier: &Identifier,
+) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
@@ -131,7 +151,10 @@ async fn insert_identifier(work: &mut Work, child: ChildId, n: usize, identifier
 }
 
 /// Finds a child whom the caller may see, and holds the record until the work is done.
-pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(ChildId, Core), Problem> {
+pub(crate) async fn lock(
+    work: &mut Work,
+    number: &IndexNumber,
+) -> Result<(ChildId, Core), Problem> {
     let row = sqlx::query!(
         r#"
         select child_id as "child: ChildId", date_of_birth, date_of_birth_precision as "precision: DatePrecision",
@@ -154,7 +177,11 @@ pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(Child
             estimated: row.date_of_birth_estimated,
         },
         gender: row.gender,
-        without_service: row.without_service.iter().filter_map(|code| ServiceType::coded(code)).collect(),
+        without_service: row
+            .without_service
+            .iter()
+            .filter_map(|code| ServiceType::coded(code))
+            .collect(),
         authority: row.authority,
         version: row.version,
     };
@@ -162,7 +189,10 @@ pub(crate) async fn lock(work: &mut Work, number: &IndexNumber) -> Result<(Child
 }
 
 /// Finds the authority that answers for a child whom the caller may see.
-pub(crate) async fn find(look: &Look, number: &IndexNumber) -> Result<(ChildId, OrganisationId), Problem> {
+pub(crate) async fn find(
+    look: &Look,
+    number: &IndexNumber,
+) -> Result<(ChildId, OrganisationId), Problem> {
     let row = sqlx::query!(
         r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId"
            from child where index_number = $1 and status = 'active'"#,
@@ -175,7 +205,12 @@ pub(crate) async fn find(look: &Look, number: &IndexNumber) -> Result<(ChildId, 
 }
 
 /// Writes what has changed; what was is superseded and kept.
-pub(super) async fn save(work: &mut Work, id: ChildId, core: &Core, change: &ChildChange) -> Result<(), Problem> {
+pub(super) async fn save(
+    work: &mut Work,
+    id: ChildId,
+    core: &Core,
+    change: &ChildChange,
+) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "update child set date_of_birth = $2, date_of_birth_precision = $3, date_of_birth_estimated = $4, gender = $5,
@@ -205,13 +240,19 @@ pub(super) async fn save(work: &mut Work, id: ChildId, core: &Core, change: &Chi
         insert_whereabouts(work, id, whereabouts).await?;
     }
     if let Some(identifiers) = &change.identifiers {
-        let identifiers = identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
+        let identifiers =
+            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
         replace_identifiers(work, id, &identifiers).await?;
     }
     Ok(())
 }
 
-async fn replace_names(work: &mut Work, id: ChildId, born: NaiveDate, names: &[Name]) -> Result<(), Problem> {
+async fn replace_names(
+    work: &mut Work,
+    id: ChildId,
+    born: NaiveDate,
+    names: &[Name],
+) -> Result<(), Problem> {
     let now = work.now;
     let held: Vec<Json<Name>> = sqlx::query_scalar!(
         r#"select json_build_object('kind', kind, 'given', given, 'family', family) as "name!: Json<Name>"
@@ -240,7 +281,11 @@ async fn replace_names(work: &mut Work, id: ChildId, born: NaiveDate, names: &[N
     Ok(())
 }
 
-async fn replace_identifiers(work: &mut Work, id: ChildId, identifiers: &[Identifier]) -> Result<(), Problem> {
+async fn replace_identifiers(
+    work: &mut Work,
+    id: ChildId,
+    identifiers: &[Identifier],
+) -> Result<(), Problem> {
     let now = work.now;
     let held: Vec<Json<Identifier>> = sqlx::query_scalar!(
         r#"select json_build_object('kind', kind, 'value', value) as "identifier!: Json<Identifier>"
@@ -269,7 +314,11 @@ async fn replace_identifiers(work: &mut Work, id: ChildId, identifiers: &[Identi
 }
 
 /// A service has begun of which the child was known to have none.
-pub(crate) async fn has_service(work: &mut Work, id: ChildId, service: ServiceType) -> Result<(), Problem> {
+pub(crate) async fn has_service(
+    work: &mut Work,
+    id: ChildId,
+    service: ServiceType,
+) -> Result<(), Problem> {
     let (_, now, ..) = provenance(work);
     sqlx::query!(
         "update child set without_service = array_remove(without_service, $2), version = version + 1, received_at = $3
@@ -317,7 +366,16 @@ pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>,
 /// A row's columns under the names that the API has for them, without what only the database needs.
 fn as_told(was: Value) -> Value {
     let Value::Object(columns) = was else { return was };
-    let inner = ["child_id", "name_id", "identifier_id", "whereabouts_id", "flag_id", "recorded_by", "superseded_at", "cleared_at"];
+    let inner = [
+        "child_id",
+        "name_id",
+        "identifier_id",
+        "whereabouts_id",
+        "flag_id",
+        "recorded_by",
+        "superseded_at",
+        "cleared_at",
+    ];
     let told = columns
         .into_iter()
         .filter(|(name, value)| !value.is_null() && !inner.contains(&name.as_str()))

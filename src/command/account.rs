@@ -16,7 +16,9 @@ use crate::{
     ids::{AccountId, ClientId, OrganisationId},
     keys::{Keys, Sealer},
     session::{
-        new_secret, secret::Credential, secret_hash, seed_context,
+        new_secret,
+        secret::Credential,
+        secret_hash, seed_context,
         totp::{Seed, code_at},
         user_name::UserName,
     },
@@ -97,7 +99,8 @@ impl Add {
         let options = database::options(&self.database.url).map_err(Refused::configuration)?;
         let mut work = Errands::begin(&options, &Clock::System, "account_add").await?;
         let organisation = organisation(&mut work, &self.organisation).await?;
-        let person = Person { user_name: self.user_name, name: self.name, organisation, role: self.role };
+        let person =
+            Person { user_name: self.user_name, name: self.name, organisation, role: self.role };
         let made = person.make(&mut work, &credential, &keys.sealer).await?;
         println!("{}", serde_json::to_string_pretty(&made)?);
         Ok(())
@@ -130,14 +133,24 @@ pub(super) struct Person {
 
 impl Person {
     /// Makes the account with a new password, PIN and seed, and tells them, once.
-    pub(super) async fn make(self, work: &mut Errands, credential: &Credential, sealer: &Sealer) -> Result<serde_json::Value, Refused> {
+    pub(super) async fn make(
+        self,
+        work: &mut Errands,
+        credential: &Credential,
+        sealer: &Sealer,
+    ) -> Result<serde_json::Value, Refused> {
         if self.role.is_system() {
-            return Err(anyhow::anyhow!("a {} is a system: use `contactpoint account add-client`", self.role).into());
+            return Err(anyhow::anyhow!(
+                "a {} is a system: use `contactpoint account add-client`",
+                self.role
+            )
+            .into());
         }
         let (id, today) = (AccountId::new(), work.today());
         let (password, pin, seed) = (new_password()?, new_pin()?, Seed::generate()?);
         let (vetted_until, trained_until) = conditions_from(today);
-        let otpauth = seed.uri(&self.user_name).ok_or_else(|| anyhow::anyhow!("no otpauth address"))?;
+        let otpauth =
+            seed.uri(&self.user_name).ok_or_else(|| anyhow::anyhow!("no otpauth address"))?;
         let account = NewAccount {
             id,
             credential: credential.hash(&password, &pin)?,
@@ -160,12 +173,23 @@ impl Person {
 }
 
 /// Makes a client with a new secret, and tells it, once.
-pub(super) async fn client(work: &mut Errands, name: &str, organisation: OrganisationId, role: Role) -> Result<serde_json::Value, Refused> {
+pub(super) async fn client(
+    work: &mut Errands,
+    name: &str,
+    organisation: OrganisationId,
+    role: Role,
+) -> Result<serde_json::Value, Refused> {
     if !role.is_system() {
         return Err(anyhow::anyhow!("a {role} is a person: use `contactpoint account add`").into());
     }
     let (id, secret) = (ClientId::new(), new_secret()?);
-    let client = NewClient { id, name: name.to_owned(), organisation, role, secret_hash: secret_hash(&secret) };
+    let client = NewClient {
+        id,
+        name: name.to_owned(),
+        organisation,
+        role,
+        secret_hash: secret_hash(&secret),
+    };
     store::insert_client(work, &client).await?;
     work.record(Trail::default().with(json!({ "client": id, "role": role }))).await?;
     Ok(json!({ "clientId": id, "clientSecret": secret, "role": role }))
@@ -180,7 +204,8 @@ impl Code {
         } else {
             demo::otpauth(self.folder, &self.account)?
         };
-        let seed = Seed::from_uri(&otpauth).ok_or_else(|| anyhow::anyhow!("that is no otpauth address"))?;
+        let seed = Seed::from_uri(&otpauth)
+            .ok_or_else(|| anyhow::anyhow!("that is no otpauth address"))?;
         let code = code_at(&seed, Clock::System.now()).ok_or_else(|| anyhow::anyhow!("no code"))?;
         println!("{code}");
         Ok(())

@@ -83,7 +83,12 @@ impl Demo {
         let json = self.json;
         let today = day_in_london(Clock::System.now());
         let served = self.running.clone().serve(place.application.clone(), keys, move |address| {
-            print(&cast, address, json, &Population { seed: 1, children: 1, today }.example_search())
+            print(
+                &cast,
+                address,
+                json,
+                &Population { seed: 1, children: 1, today }.example_search(),
+            )
         });
         let served = served.await;
         if let Some(cluster) = place.cluster {
@@ -96,13 +101,18 @@ impl Demo {
     fn folder(&self) -> PathBuf {
         let own = |url: &SecretString| {
             use secrecy::ExposeSecret;
-            let name = sha256(url.expose_secret().as_bytes()).iter().take(6).fold(String::new(), |mut name, byte| {
-                let _ = write!(name, "{byte:02x}");
-                name
-            });
+            let name = sha256(url.expose_secret().as_bytes()).iter().take(6).fold(
+                String::new(),
+                |mut name, byte| {
+                    let _ = write!(name, "{byte:02x}");
+                    name
+                },
+            );
             default_dir(&format!("demo-{name}"))
         };
-        self.folder.clone().unwrap_or_else(|| self.url.as_ref().map_or_else(|| default_dir("demo"), own))
+        self.folder
+            .clone()
+            .unwrap_or_else(|| self.url.as_ref().map_or_else(|| default_dir("demo"), own))
     }
 
     async fn place(&self, folder: &Path) -> Result<Place, Refused> {
@@ -112,7 +122,8 @@ impl Demo {
             return Ok(Place { cluster: None, administrator, application });
         }
         let home = folder.join("postgres");
-        let cluster = Cluster::start(&home, Durability::Durable).await.map_err(Refused::configuration)?;
+        let cluster =
+            Cluster::start(&home, Durability::Durable).await.map_err(Refused::configuration)?;
         if self.fresh || !accounts(folder).exists() {
             cluster.drop_database(DATABASE).await?;
         }
@@ -133,7 +144,8 @@ impl Demo {
             return Ok((Keys::load(&secrets).map_err(Refused::configuration)?, cast));
         }
         if database::has_organisations(&place.application).await? {
-            let said = "the database is not empty: give the demo one of its own, or unset DATABASE_URL";
+            let said =
+                "the database is not empty: give the demo one of its own, or unset DATABASE_URL";
             return Err(Refused::configuration(anyhow::anyhow!(said)));
         }
         if secrets.exists() {
@@ -146,7 +158,8 @@ impl Demo {
         fill(&place.application, &population).await?;
         database::analyze(&place.administrator).await?;
         let credential = Credential::new(keys.pepper)?;
-        let cast = make_accounts(&place.application, &credential, &keys.sealer, &population).await?;
+        let cast =
+            make_accounts(&place.application, &credential, &keys.sealer, &population).await?;
         write_secret(&accounts, &serde_json::to_vec_pretty(&cast)?)?;
         Ok((Keys::load(&secrets)?, cast))
     }
@@ -179,19 +192,28 @@ const CAST: [(&str, &str, Role, &str); 12] = [
     ("police.officer", "Pat Demo", Role::Practitioner, "police"),
 ];
 
-async fn make_accounts(options: &PgConnectOptions, credential: &Credential, sealer: &Sealer, population: &Population) -> Result<Value, Refused> {
+async fn make_accounts(
+    options: &PgConnectOptions,
+    credential: &Credential,
+    sealer: &Sealer,
+    population: &Population,
+) -> Result<Value, Refused> {
     let mut work = Errands::begin(options, &Clock::System, "demo").await?;
     let codes = Codes::of(population);
     let mut accounts = Vec::new();
     for (user_name, name, role, place) in CAST {
         let (organisation, known_as) = codes.find(&mut work, place).await?;
-        let person = Person { user_name: user_name.parse()?, name: name.to_owned(), organisation, role };
+        let person =
+            Person { user_name: user_name.parse()?, name: name.to_owned(), organisation, role };
         let mut made = person.make(&mut work, credential, sealer).await?;
         made["organisation"] = json!(known_as);
         accounts.push(made);
     }
     let mut clients = Vec::new();
-    for (name, role, place) in [("School feed (demo)", Role::Feed, "school"), ("Case system (demo)", Role::CaseSystem, "authority")] {
+    for (name, role, place) in [
+        ("School feed (demo)", Role::Feed, "school"),
+        ("Case system (demo)", Role::CaseSystem, "authority"),
+    ] {
         let (organisation, known_as) = codes.find(&mut work, place).await?;
         let mut made = client(&mut work, name, organisation, role).await?;
         made["organisation"] = json!(known_as);
@@ -214,7 +236,8 @@ impl Codes {
         let mut found = Self { child: Value::Null, national: String::new() };
         for row in rows {
             if row["organisation"]["kind"] == "nationalPartner" {
-                let reference = row["organisation"]["codes"]["reference"].as_str().unwrap_or_default();
+                let reference =
+                    row["organisation"]["codes"]["reference"].as_str().unwrap_or_default();
                 found.national = format!("reference:{reference}");
             }
             if row["child"].is_object() {
@@ -224,13 +247,23 @@ impl Codes {
         found
     }
 
-    async fn find(&self, work: &mut Errands, place: &str) -> Result<(OrganisationId, String), Refused> {
+    async fn find(
+        &self,
+        work: &mut Errands,
+        place: &str,
+    ) -> Result<(OrganisationId, String), Refused> {
         let code = match place {
-            "authority" => format!("authority:{}", self.child["responsibleAuthority"].as_str().unwrap_or_default()),
+            "authority" => format!(
+                "authority:{}",
+                self.child["responsibleAuthority"].as_str().unwrap_or_default()
+            ),
             "national" => self.national.clone(),
             service => {
-                let involvements = self.child["involvements"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let found = involvements.iter().find(|i| i["serviceType"] == service && i["endedOn"].is_null());
+                let involvements =
+                    self.child["involvements"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let found = involvements
+                    .iter()
+                    .find(|i| i["serviceType"] == service && i["endedOn"].is_null());
                 found.and_then(|i| i["organisation"].as_str()).unwrap_or_default().to_owned()
             }
         };
@@ -245,7 +278,8 @@ fn accounts(folder: &Path) -> PathBuf {
 
 fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(new, path)
@@ -254,7 +288,10 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn log_quietly() {
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
     let layer = fmt::layer().with_writer(std::io::stderr);
-    let _ = tracing_subscriber::registry().with(EnvFilter::new("error,actix_http=off")).with(layer).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(EnvFilter::new("error,actix_http=off"))
+        .with(layer)
+        .try_init();
 }
 
 fn print(cast: &Value, address: SocketAddr, json: bool, search: &Value) -> Result<(), Refused> {
@@ -278,7 +315,9 @@ fn print(cast: &Value, address: SocketAddr, json: bool, search: &Value) -> Resul
 fn walk(cast: &Value, url: &str, search: &Value) -> String {
     let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
     let rows = |list: &str| cast[list].as_array().cloned().unwrap_or_default();
-    let mut said = format!("\nContactPoint is ready, with fictitious children.\n\n  Documentation  {url}/docs/\n\nAccounts\n");
+    let mut said = format!(
+        "\nContactPoint is ready, with fictitious children.\n\n  Documentation  {url}/docs/\n\nAccounts\n"
+    );
     for account in rows("accounts") {
         let _ = writeln!(
             said,
@@ -294,22 +333,32 @@ fn walk(cast: &Value, url: &str, search: &Value) -> String {
     }
     said.push_str("\nClients\n");
     for client in rows("clients") {
-        let _ = writeln!(said, "  {}  secret {}  {}", text(&client, "clientId"), text(&client, "clientSecret"), text(&client, "role"));
+        let _ = writeln!(
+            said,
+            "  {}  secret {}  {}",
+            text(&client, "clientId"),
+            text(&client, "clientSecret"),
+            text(&client, "role")
+        );
     }
-    let account = |name: &str| rows("accounts").into_iter().find(|a| a["userName"] == name).unwrap_or_default();
+    let account = |name: &str| {
+        rows("accounts").into_iter().find(|a| a["userName"] == name).unwrap_or_default()
+    };
     let program = std::env::args().next().unwrap_or_else(|| "contactpoint".to_owned());
     said.push_str("\nThe present one-time code of an account (each is used once; the next comes within 30 seconds):\n");
     let _ = writeln!(said, "  {program} account code teacher");
-    said.push_str(&include_str!("walk.sh")
-        .replace("{url}", url)
-        .replace("{program}", &program)
-        .replace("{search}", &search.to_string())
-        .replace("{child}", &text(&cast["showpiece"], "indexNumber"))
-        .replace("{involvement}", &text(&cast["showpiece"], "schoolInvolvement"))
-        .replace("{teacher.password}", &text(&account("teacher"), "password"))
-        .replace("{teacher.pin}", &text(&account("teacher"), "pin"))
-        .replace("{doctor.password}", &text(&account("doctor"), "password"))
-        .replace("{doctor.pin}", &text(&account("doctor"), "pin")));
+    said.push_str(
+        &include_str!("walk.sh")
+            .replace("{url}", url)
+            .replace("{program}", &program)
+            .replace("{search}", &search.to_string())
+            .replace("{child}", &text(&cast["showpiece"], "indexNumber"))
+            .replace("{involvement}", &text(&cast["showpiece"], "schoolInvolvement"))
+            .replace("{teacher.password}", &text(&account("teacher"), "password"))
+            .replace("{teacher.pin}", &text(&account("teacher"), "pin"))
+            .replace("{doctor.password}", &text(&account("doctor"), "password"))
+            .replace("{doctor.pin}", &text(&account("doctor"), "pin")),
+    );
     said.push_str("\nCtrl-C stops it.\n");
     said
 }
@@ -317,9 +366,12 @@ fn walk(cast: &Value, url: &str, search: &Value) -> String {
 /// The otpauth address of an account of the demo.
 pub(super) fn otpauth(folder: Option<PathBuf>, user_name: &str) -> Result<String, Refused> {
     let path = accounts(&folder.unwrap_or_else(|| default_dir("demo")));
-    let cast = fs::read(&path).map_err(|_| anyhow::anyhow!("there is no demo: start one with `contactpoint demo`"))?;
+    let cast = fs::read(&path)
+        .map_err(|_| anyhow::anyhow!("there is no demo: start one with `contactpoint demo`"))?;
     let cast: Value = serde_json::from_slice(&cast)?;
-    let found = cast["accounts"].as_array().and_then(|list| list.iter().find(|account| account["userName"] == user_name));
+    let found = cast["accounts"]
+        .as_array()
+        .and_then(|list| list.iter().find(|account| account["userName"] == user_name));
     let otpauth = found.and_then(|account| account["otpauth"].as_str());
     Ok(otpauth.ok_or_else(|| anyhow::anyhow!("the demo has no account {user_name}"))?.to_owned())
 }

@@ -28,7 +28,10 @@ impl Keys {
         match self {
             Self::Generate(Folder { keys }) => {
                 let made = Secrets::generate(&keys).map_err(Refused::configuration)?;
-                eprintln!("Made new secrets; tokens are signed with key {}.", made.signing.active());
+                eprintln!(
+                    "Made new secrets; tokens are signed with key {}.",
+                    made.signing.active()
+                );
             }
             Self::Show(Folder { keys }) => {
                 let held = Secrets::load(&keys).map_err(Refused::configuration)?;

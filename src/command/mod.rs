@@ -120,7 +120,9 @@ impl Migrate {
 /// Logs as JSON, one line an event, at the level that `RUST_LOG` says.
 fn log() {
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,actix_http=off,actix_server=warn"));
-    let layer = fmt::layer().json().with_writer(std::io::stderr).flatten_event(true).with_span_list(false);
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,actix_http=off,actix_server=warn"));
+    let layer =
+        fmt::layer().json().with_writer(std::io::stderr).flatten_event(true).with_span_list(false);
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
 }

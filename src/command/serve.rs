@@ -44,7 +44,12 @@ pub(super) struct Serve {
 #[derive(Debug, Clone, Args)]
 pub(super) struct Running {
     /// Where to listen; TLS is ended by a proxy in front
-    #[arg(long, env = "CONTACTPOINT_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "CONTACTPOINT_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
     pub(super) listen: SocketAddr,
     /// Where to serve metrics for Prometheus; not served unless said
     #[arg(long, env = "CONTACTPOINT_METRICS_LISTEN", value_name = "ADDRESS")]
@@ -56,7 +61,12 @@ pub(super) struct Running {
     #[arg(long, env = "CONTACTPOINT_WORKERS", value_name = "NUMBER")]
     workers: Option<usize>,
     /// Proxies that may open any number of connections, separated by commas
-    #[arg(long, env = "CONTACTPOINT_TRUSTED_PROXIES", value_delimiter = ',', value_name = "ADDRESS")]
+    #[arg(
+        long,
+        env = "CONTACTPOINT_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "ADDRESS"
+    )]
     trusted_proxies: Vec<IpAddr>,
     /// Seconds between withdrawing readiness on SIGTERM and stopping, for the balancer to see it
     #[arg(long, env = "CONTACTPOINT_DRAIN_NOTICE", default_value_t = 5, value_name = "SECONDS")]
@@ -84,7 +94,8 @@ impl Running {
         let listener = TcpListener::bind(self.listen)
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
-        let shared = shared(keys, self.issuer.clone().unwrap_or_else(|| format!("http://{address}")))?;
+        let shared =
+            shared(keys, self.issuer.clone().unwrap_or_else(|| format!("http://{address}")))?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -92,7 +103,8 @@ impl Running {
             limits: Limits { trusted_proxies: self.trusted_proxies, ..Limits::default() },
         };
         let metrics = server::measure()?;
-        database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now())).await?;
+        database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
+            .await?;
         actix_web::rt::spawn(server::keep_months(options, shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);

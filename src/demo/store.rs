@@ -9,7 +9,10 @@ use crate::{
 };
 
 /// The child whom the demo's example search finds, and the involvement of her school.
-pub(crate) async fn showpiece(work: &mut Errands, search: &Value) -> Result<(IndexNumber, InvolvementId), Problem> {
+pub(crate) async fn showpiece(
+    work: &mut Errands,
+    search: &Value,
+) -> Result<(IndexNumber, InvolvementId), Problem> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let row = sqlx::query!(
         r#"

@@ -271,11 +271,17 @@ impl InvolvementIn {
     }
 }
 
-fn within(pointer: &str, day: Option<NaiveDate>, from: NaiveDate, today: NaiveDate) -> Result<(), Problem> {
+fn within(
+    pointer: &str,
+    day: Option<NaiveDate>,
+    from: NaiveDate,
+    today: NaiveDate,
+) -> Result<(), Problem> {
     match day {
-        Some(day) if !(from..=today).contains(&day) => {
-            Err(Problem::invalid(pointer, "must not be before the involvement began or after today"))
-        }
+        Some(day) if !(from..=today).contains(&day) => Err(Problem::invalid(
+            pointer,
+            "must not be before the involvement began or after today",
+        )),
         _ => Ok(()),
     }
 }
@@ -300,7 +306,11 @@ pub struct InvolvementChange {
 
 impl Involvement {
     /// Whether the caller may change it: the own organisation's; a steward, those of organisations in the own authority.
-    pub fn may_be_changed_by(&self, caller: &Caller, authority: Option<OrganisationId>) -> Result<(), Problem> {
+    pub fn may_be_changed_by(
+        &self,
+        caller: &Caller,
+        authority: Option<OrganisationId>,
+    ) -> Result<(), Problem> {
         may_write(caller, self.organisation.id, authority)
     }
 
@@ -309,7 +319,10 @@ impl Involvement {
         if self.organisation.id == caller.organisation {
             return Ok(());
         }
-        Err(Problem::new(Kind::Forbidden, "Only the involvement's own organisation sets and clears its flags."))
+        Err(Problem::new(
+            Kind::Forbidden,
+            "Only the involvement's own organisation sets and clears its flags.",
+        ))
     }
 
     /// Changes it.
@@ -342,7 +355,11 @@ impl Involvement {
 }
 
 /// Whether the caller may write involvements of an organisation that works in the area of `authority`.
-pub fn may_write(caller: &Caller, organisation: OrganisationId, authority: Option<OrganisationId>) -> Result<(), Problem> {
+pub fn may_write(
+    caller: &Caller,
+    organisation: OrganisationId,
+    authority: Option<OrganisationId>,
+) -> Result<(), Problem> {
     let own = organisation == caller.organisation;
     let in_own_authority = caller.role == Role::Steward && authority == Some(caller.organisation);
     if own || in_own_authority {

@@ -7,7 +7,10 @@ use actix_web::{
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Flag, FlagIn, Flags, Involvement, InvolvementChange, InvolvementIn, Involvements, may_write, store};
+use super::{
+    Flag, FlagIn, Flags, Involvement, InvolvementChange, InvolvementIn, Involvements, may_write,
+    store,
+};
 use crate::{
     access::{Access, Permission, ReadChild, ReadInvolvement, WriteFlag, WriteInvolvement},
     audit::Trail,
@@ -40,7 +43,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     responses((status = 200, description = "The involvements.", body = Involvements)),
 )]
 #[get("/children/{indexNumber}/involvements")]
-async fn list_involvements(access: Access<ReadChild>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<Involvements> {
+async fn list_involvements(
+    access: Access<ReadChild>,
+    number: Path<IndexNumber>,
+    db: Data<Db>,
+) -> Reply<Involvements> {
     let look = access.look(&db);
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::list(&look, child).await?;
@@ -64,7 +71,13 @@ async fn list_involvements(access: Access<ReadChild>, number: Path<IndexNumber>,
     ),
 )]
 #[post("/children/{indexNumber}/involvements")]
-async fn add_involvement(access: Access<WriteInvolvement>, number: Path<IndexNumber>, key: IdempotencyKey, body: Json<InvolvementIn>, db: Data<Db>) -> Reply<Involvement> {
+async fn add_involvement(
+    access: Access<WriteInvolvement>,
+    number: Path<IndexNumber>,
+    key: IdempotencyKey,
+    body: Json<InvolvementIn>,
+    db: Data<Db>,
+) -> Reply<Involvement> {
     let mut work = match access.begin_once(&db, key, body.digest, number.as_str()).await? {
         Begun::First(work) => work,
         Begun::Repeat(answer) => return Ok(answer),
@@ -73,7 +86,8 @@ async fn add_involvement(access: Access<WriteInvolvement>, number: Path<IndexNum
     let (child, core) = child::store::lock(&mut work, &number).await?;
     let organisation = new.organisation_id.unwrap_or(work.caller.organisation);
     let authority = organisation::store::authority_of(&mut work, organisation).await?;
-    let authority = authority.ok_or_else(|| Problem::invalid("/organisationId", "is no organisation of the index"))?;
+    let authority = authority
+        .ok_or_else(|| Problem::invalid("/organisationId", "is no organisation of the index"))?;
     may_write(&work.caller, organisation, authority)?;
     new.check(core.birth.earliest(), work.today())?;
 
@@ -81,7 +95,13 @@ async fn add_involvement(access: Access<WriteInvolvement>, number: Path<IndexNum
     child::store::has_service(&mut work, child, new.service_type).await?;
     let involvement = store::reread(&mut work, id).await?.involvement;
     let (location, version) = (format!("/v1/involvements/{id}"), involvement.version);
-    work.record_created(Trail::of(child).with(json!({ "involvement": id })), involvement, location, version).await
+    work.record_created(
+        Trail::of(child).with(json!({ "involvement": id })),
+        involvement,
+        location,
+        version,
+    )
+    .await
 }
 
 /// Open an involvement
@@ -96,7 +116,11 @@ async fn add_involvement(access: Access<WriteInvolvement>, number: Path<IndexNum
     ))),
 )]
 #[get("/involvements/{involvementId}")]
-async fn open_involvement(access: Access<ReadInvolvement>, id: Path<InvolvementId>, db: Data<Db>) -> Reply<Involvement> {
+async fn open_involvement(
+    access: Access<ReadInvolvement>,
+    id: Path<InvolvementId>,
+    db: Data<Db>,
+) -> Reply<Involvement> {
     let look = access.look(&db);
     let found = store::open(&look, *id).await?;
     let version = found.involvement.version;
@@ -120,7 +144,13 @@ async fn open_involvement(access: Access<ReadInvolvement>, id: Path<InvolvementI
     ),
 )]
 #[patch("/involvements/{involvementId}")]
-async fn change_involvement(access: Access<WriteInvolvement>, id: Path<InvolvementId>, base: IfMatch, body: Json<InvolvementChange>, db: Data<Db>) -> Reply<Involvement> {
+async fn change_involvement(
+    access: Access<WriteInvolvement>,
+    id: Path<InvolvementId>,
+    base: IfMatch,
+    body: Json<InvolvementChange>,
+    db: Data<Db>,
+) -> Reply<Involvement> {
     let mut work = access.begin(&db).await?;
     let mut found = store::lock(&mut work, *id).await?;
     found.involvement.may_be_changed_by(&work.caller, found.authority)?;
@@ -143,7 +173,11 @@ async fn change_involvement(access: Access<WriteInvolvement>, id: Path<Involveme
     responses((status = 200, description = "The flags that hold.", body = Flags)),
 )]
 #[get("/children/{indexNumber}/flags")]
-async fn list_flags(access: Access<ReadChild>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<Flags> {
+async fn list_flags(
+    access: Access<ReadChild>,
+    number: Path<IndexNumber>,
+    db: Data<Db>,
+) -> Reply<Flags> {
     let look = access.look(&db);
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::flags(&look, child).await?;
@@ -170,7 +204,13 @@ async fn list_flags(access: Access<ReadChild>, number: Path<IndexNumber>, db: Da
     ),
 )]
 #[put("/involvements/{involvementId}/flags/{flag}")]
-async fn set_flag(access: Access<WriteFlag>, path: Path<(InvolvementId, Flag)>, base: IfMatch, body: Json<FlagIn>, db: Data<Db>) -> Reply<Involvement> {
+async fn set_flag(
+    access: Access<WriteFlag>,
+    path: Path<(InvolvementId, Flag)>,
+    base: IfMatch,
+    body: Json<FlagIn>,
+    db: Data<Db>,
+) -> Reply<Involvement> {
     let (id, flag) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let mut found = store::lock(&mut work, id).await?;
@@ -181,7 +221,8 @@ async fn set_flag(access: Access<WriteFlag>, path: Path<(InvolvementId, Flag)>, 
     store::set_flag(&mut work, &found, &new).await?;
     let involvement = store::reread(&mut work, id).await?.involvement;
     let version = involvement.version;
-    let trail = Trail::of(found.child).with(json!({ "involvement": id, "flag": flag, "expiresOn": new.expires_on }));
+    let trail = Trail::of(found.child)
+        .with(json!({ "involvement": id, "flag": flag, "expiresOn": new.expires_on }));
     Ok(work.record(trail, involvement).await?.version(version))
 }
 
@@ -200,7 +241,12 @@ async fn set_flag(access: Access<WriteFlag>, path: Path<(InvolvementId, Flag)>, 
     ))),
 )]
 #[delete("/involvements/{involvementId}/flags/{flag}")]
-async fn clear_flag(access: Access<WriteFlag>, path: Path<(InvolvementId, Flag)>, base: IfMatch, db: Data<Db>) -> Reply<Involvement> {
+async fn clear_flag(
+    access: Access<WriteFlag>,
+    path: Path<(InvolvementId, Flag)>,
+    base: IfMatch,
+    db: Data<Db>,
+) -> Reply<Involvement> {
     let (id, flag) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let found = store::lock(&mut work, id).await?;

@@ -38,9 +38,14 @@ pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>
 /// The flags of a child that hold.
 pub(super) async fn flags(look: &Look, child: ChildId) -> Result<Vec<FlagOfChild>, Problem> {
     let involvements = list(look, child).await?;
-    let flags = involvements.into_iter().flat_map(|Involvement { id, organisation, flags, .. }| {
-        flags.into_iter().map(move |flag| FlagOfChild { involvement_id: id, organisation: organisation.clone(), flag })
-    });
+    let flags =
+        involvements.into_iter().flat_map(|Involvement { id, organisation, flags, .. }| {
+            flags.into_iter().map(move |flag| FlagOfChild {
+                involvement_id: id,
+                organisation: organisation.clone(),
+                flag,
+            })
+        });
     Ok(flags.collect())
 }
 
@@ -51,10 +56,13 @@ pub(super) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Proble
 
 /// Finds an involvement that the caller may see, and holds it until the work is done.
 pub(super) async fn lock(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
-    sqlx::query!("select involvement_id from involvement where involvement_id = $1 for update", id.0)
-        .fetch_optional(work.db())
-        .await?
-        .ok_or(Kind::NotFound)?;
+    sqlx::query!(
+        "select involvement_id from involvement where involvement_id = $1 for update",
+        id.0
+    )
+    .fetch_optional(work.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
     reread(work, id).await
 }
 
@@ -64,7 +72,12 @@ pub(super) async fn reread(work: &mut Work, id: InvolvementId) -> Result<Found, 
     read(work.db(), &caller, id, today).await
 }
 
-async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: InvolvementId, today: NaiveDate) -> Result<Found, Problem> {
+async fn read(
+    db: impl PgExecutor<'_>,
+    caller: &Caller,
+    id: InvolvementId,
+    today: NaiveDate,
+) -> Result<Found, Problem> {
     let row = sqlx::query!(
         r#"
         select i.child_id as "child!: ChildId", i.authority_id as "authority: OrganisationId",
@@ -83,7 +96,11 @@ async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: InvolvementId, today
     .fetch_optional(db)
     .await?
     .ok_or(Kind::NotFound)?;
-    Ok(Found { involvement: current(row.told.0, today), child: row.child, authority: row.authority })
+    Ok(Found {
+        involvement: current(row.told.0, today),
+        child: row.child,
+        authority: row.authority,
+    })
 }
 
 fn current(mut involvement: Involvement, today: NaiveDate) -> Involvement {
@@ -92,9 +109,15 @@ fn current(mut involvement: Involvement, today: NaiveDate) -> Involvement {
 }
 
 /// Adds an involvement.
-pub(super) async fn insert(work: &mut Work, child: ChildId, organisation: OrganisationId, new: &InvolvementIn) -> Result<InvolvementId, Problem> {
+pub(super) async fn insert(
+    work: &mut Work,
+    child: ChildId,
+    organisation: OrganisationId,
+    new: &InvolvementIn,
+) -> Result<InvolvementId, Problem> {
     let id = InvolvementId::new();
-    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) =
+        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
     sqlx::query!(
         "insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact, started_on, ended_on,
              confirmed_on, source_organisation_id, recorded_by, received_at, as_at)
@@ -121,7 +144,8 @@ pub(super) async fn insert(work: &mut Work, child: ChildId, organisation: Organi
 
 /// Writes what has changed; what was is kept, and flags end with the involvement.
 pub(super) async fn save(work: &mut Work, involvement: &Involvement) -> Result<(), Problem> {
-    let (source, by, now, today) = (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) =
+        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
     sqlx::query!(
         "update involvement set contact = $2, confirmed_on = $3, ended_on = $4, version = version + 1,
              source_organisation_id = $5, recorded_by = $6, received_at = $7, as_at = $8
@@ -139,15 +163,23 @@ pub(super) async fn save(work: &mut Work, involvement: &Involvement) -> Result<(
     .await
     .map_err(known)?;
     if involvement.ended_on.is_some() {
-        sqlx::query!("update flag set cleared_at = $2 where involvement_id = $1 and cleared_at is null", involvement.id.0, now)
-            .execute(work.db())
-            .await?;
+        sqlx::query!(
+            "update flag set cleared_at = $2 where involvement_id = $1 and cleared_at is null",
+            involvement.id.0,
+            now
+        )
+        .execute(work.db())
+        .await?;
     }
     Ok(())
 }
 
 /// Sets a flag in place of the same one set before, and counts the involvement's version on.
-pub(super) async fn set_flag(work: &mut Work, found: &Found, flag: &FlagSet) -> Result<(), Problem> {
+pub(super) async fn set_flag(
+    work: &mut Work,
+    found: &Found,
+    flag: &FlagSet,
+) -> Result<(), Problem> {
     let (by, now, today) = (work.caller.subject.uuid(), work.now, work.today());
     clear(work, found.involvement.id, flag.flag).await?;
     if flag.flag == Flag::LeadProfessional {
@@ -179,7 +211,11 @@ pub(super) async fn set_flag(work: &mut Work, found: &Found, flag: &FlagSet) -> 
 }
 
 /// Clears a flag, and counts the involvement's version on.
-pub(super) async fn clear_flag(work: &mut Work, id: InvolvementId, flag: Flag) -> Result<(), Problem> {
+pub(super) async fn clear_flag(
+    work: &mut Work,
+    id: InvolvementId,
+    flag: Flag,
+) -> Result<(), Problem> {
     clear(work, id, flag).await?;
     count_on(work, id).await
 }

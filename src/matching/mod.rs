@@ -97,7 +97,8 @@ impl Criteria {
                 (Some(given).filter(|given| !given.is_empty()), Some(key))
             }
         };
-        let criteria = Self { index_number, identifier, given, family_key, date_of_birth, gender, postcode };
+        let criteria =
+            Self { index_number, identifier, given, family_key, date_of_birth, gender, postcode };
         if criteria.suffice() { Ok(criteria) } else { Err(Kind::TooLittleToSearchBy.into()) }
     }
 
@@ -123,7 +124,8 @@ impl Criteria {
 
     /// What is written down of it.
     pub(crate) fn told(&self) -> serde_json::Value {
-        let given: Option<Vec<_>> = self.given.as_ref().map(|given| given.iter().map(NamePart::as_str).collect());
+        let given: Option<Vec<_>> =
+            self.given.as_ref().map(|given| given.iter().map(NamePart::as_str).collect());
         serde_json::json!({
             "indexNumber": self.index_number,
             "identifier": self.identifier,
@@ -291,7 +293,10 @@ impl Candidate {
             let former = known.map(|known| known.former).min()?;
             say(Field::Postcode, if former { How::FormerAddress } else { How::Same });
         }
-        let current = self.names.iter().find(|known| known.name.kind == NameKind::Current && !known.superseded)?;
+        let current = self
+            .names
+            .iter()
+            .find(|known| known.name.kind == NameKind::Current && !known.superseded)?;
         Some(Match {
             index_number: self.index_number.clone(),
             name: current.name.clone().into(),
@@ -317,15 +322,22 @@ impl Candidate {
             let Some(keys) = &keys else { return Some((kind, None)) };
             let held = known.name.given_keys();
             held.iter().any(|key| keys.contains(key)).then_some(())?;
-            let whole = |parts: &[NamePart]| parts.iter().map(|part| fold(part.as_str())).collect::<String>();
-            let same = whole(&known.name.given) == whole(criteria.given.as_deref().unwrap_or_default());
+            let whole = |parts: &[NamePart]| {
+                parts.iter().map(|part| fold(part.as_str())).collect::<String>()
+            };
+            let same =
+                whole(&known.name.given) == whole(criteria.given.as_deref().unwrap_or_default());
             Some((kind, Some(if same { How::Same } else { How::FirstName })))
         });
         compared.min()
     }
 
     fn birth(&self, day: NaiveDate) -> Option<How> {
-        let birth = DateOfBirth { date: self.date_of_birth, precision: self.date_of_birth_precision, estimated: false };
+        let birth = DateOfBirth {
+            date: self.date_of_birth,
+            precision: self.date_of_birth_precision,
+            estimated: false,
+        };
         birth.covers(day).then_some(match birth.precision {
             DatePrecision::Day => How::Same,
             DatePrecision::Month | DatePrecision::Year => How::WithinWhatIsKnown,

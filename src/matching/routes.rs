@@ -32,7 +32,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     responses((status = 200, description = "The children found; none is an answer too.", body = Matches)),
 )]
 #[post("/children/search")]
-async fn search_children(access: Access<SearchChildren>, body: Json<SearchIn>, db: Data<Db>) -> Reply<Matches> {
+async fn search_children(
+    access: Access<SearchChildren>,
+    body: Json<SearchIn>,
+    db: Data<Db>,
+) -> Reply<Matches> {
     let criteria = Criteria::of(body.value)?;
     let look = access.look(&db);
     may_search_by(&look, &criteria).await?;
@@ -40,7 +44,9 @@ async fn search_children(access: Access<SearchChildren>, body: Json<SearchIn>, d
     if found.len() > MOST {
         return Err(Kind::TooManyMatches.into());
     }
-    found.sort_by(|(_, a), (_, b)| (a.strength, &a.index_number).cmp(&(b.strength, &b.index_number)));
+    found.sort_by(|(_, a), (_, b)| {
+        (a.strength, &a.index_number).cmp(&(b.strength, &b.index_number))
+    });
 
     let search_id = EventId::new();
     let (children, results) = found.into_iter().unzip();

@@ -5,7 +5,10 @@ use sqlx::{PgExecutor, types::Json};
 
 use super::{Candidate, Criteria, Match};
 use crate::{
-    child::{birth::DateOfBirth, name::{Name, NameKind}},
+    child::{
+        birth::DateOfBirth,
+        name::{Name, NameKind},
+    },
     ids::{ChildId, IndexNumber},
     organisation::OrganisationKind,
     problem::Problem,
@@ -17,7 +20,10 @@ use chrono::NaiveDate;
 const MOST_COMPARED: i64 = 200;
 
 /// What a search finds: children with how they agree, or that there are too many to compare.
-pub(super) async fn find(look: &Look, criteria: &Criteria) -> Result<Vec<(ChildId, Match)>, Problem> {
+pub(super) async fn find(
+    look: &Look,
+    criteria: &Criteria,
+) -> Result<Vec<(ChildId, Match)>, Problem> {
     let candidates = candidates(look.db(), criteria).await?;
     if i64::try_from(candidates.len()).unwrap_or(i64::MAX) > MOST_COMPARED {
         return Err(crate::problem::Kind::TooManyMatches.into());
@@ -29,7 +35,11 @@ pub(super) async fn find(look: &Look, criteria: &Criteria) -> Result<Vec<(ChildI
 }
 
 /// The children whom a search by these names and this birth would find.
-pub(crate) async fn alike(work: &mut Work, names: &[Name], born: DateOfBirth) -> Result<Vec<IndexNumber>, Problem> {
+pub(crate) async fn alike(
+    work: &mut Work,
+    names: &[Name],
+    born: DateOfBirth,
+) -> Result<Vec<IndexNumber>, Problem> {
     let mut found = Vec::new();
     for name in names.iter().filter(|name| name.kind != NameKind::Former) {
         let criteria = Criteria {
@@ -39,7 +49,8 @@ pub(crate) async fn alike(work: &mut Work, names: &[Name], born: DateOfBirth) ->
             ..Criteria::default()
         };
         let candidates = candidates(work.db(), &criteria).await?;
-        let alike = candidates.iter().filter(|(_, candidate)| candidate.compare(&criteria).is_some());
+        let alike =
+            candidates.iter().filter(|(_, candidate)| candidate.compare(&criteria).is_some());
         found.extend(alike.map(|(_, candidate)| candidate.index_number.clone()));
     }
     found.sort();
@@ -49,7 +60,11 @@ pub(crate) async fn alike(work: &mut Work, names: &[Name], born: DateOfBirth) ->
 
 /// Lets one at a time add a child of these names and this birth, so that two who do so at once do not make two records.
 pub(crate) async fn hold(work: &mut Work, names: &[Name], born: NaiveDate) -> Result<(), Problem> {
-    let mut locks: Vec<_> = names.iter().filter(|name| name.kind != NameKind::Former).map(|name| lock(name, born)).collect();
+    let mut locks: Vec<_> = names
+        .iter()
+        .filter(|name| name.kind != NameKind::Former)
+        .map(|name| lock(name, born))
+        .collect();
     locks.sort_unstable();
     locks.dedup();
     for lock in locks {
@@ -65,7 +80,10 @@ fn lock(name: &Name, born: NaiveDate) -> i64 {
     i64::from_be_bytes(first)
 }
 
-async fn candidates(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<(ChildId, Candidate)>, Problem> {
+async fn candidates(
+    db: impl PgExecutor<'_>,
+    criteria: &Criteria,
+) -> Result<Vec<(ChildId, Candidate)>, Problem> {
     let (days, keys) = (criteria.days(), criteria.given_keys());
     let rows = sqlx::query!(
         r#"

@@ -118,12 +118,20 @@ fn gss_code(text: &str) -> Result<(), ValidationError> {
 
 fn ods_code(text: &str) -> Result<(), ValidationError> {
     let allowed = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    matches(text, "must be 3 to 10 capital letters and digits", allowed && (3..=10).contains(&text.len()))
+    matches(
+        text,
+        "must be 3 to 10 capital letters and digits",
+        allowed && (3..=10).contains(&text.len()),
+    )
 }
 
 fn free_reference(text: &str) -> Result<(), ValidationError> {
     let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-".contains(&b));
-    matches(text, "must be 1 to 35 letters, digits, dots, slashes and hyphens", allowed && text.len() <= 35)
+    matches(
+        text,
+        "must be 1 to 35 letters, digits, dots, slashes and hyphens",
+        allowed && text.len() <= 35,
+    )
 }
 
 codes! {
@@ -186,7 +194,12 @@ pub struct OrganisationIn {
     pub kind: OrganisationKind,
     /// Its name: 1 to 120 characters.
     #[validate(length(min = 1, max = 120), custom(function = printable))]
-    #[schema(min_length = 1, max_length = 120, pattern = "^[^\\x00-\\x1f\\x7f]+$", example = "Example Park Primary School")]
+    #[schema(
+        min_length = 1,
+        max_length = 120,
+        pattern = "^[^\\x00-\\x1f\\x7f]+$",
+        example = "Example Park Primary School"
+    )]
     pub name: String,
     /// Its codes elsewhere: a local authority has an authority code, and no other kind of body has one.
     #[validate(nested)]
@@ -234,7 +247,12 @@ pub struct OrganisationChange {
     /// Its name: 1 to 120 characters.
     #[serde(default)]
     #[validate(length(min = 1, max = 120), custom(function = printable))]
-    #[schema(nullable = false, min_length = 1, max_length = 120, pattern = "^[^\\x00-\\x1f\\x7f]+$")]
+    #[schema(
+        nullable = false,
+        min_length = 1,
+        max_length = 120,
+        pattern = "^[^\\x00-\\x1f\\x7f]+$"
+    )]
     pub name: Option<String>,
     /// Where it is reached in office hours.
     #[serde(default)]
@@ -267,7 +285,10 @@ impl OrganisationChange {
                 return Err(Problem::invalid("/closedOn", detail));
             }
             if self.status.is_some_and(|status| status != Accreditation::Closed) {
-                return Err(Problem::invalid("/status", "must be `closed` where there is a day of closing"));
+                return Err(Problem::invalid(
+                    "/status",
+                    "must be `closed` where there is a day of closing",
+                ));
             }
             self.status = Some(Accreditation::Closed);
         } else if self.status == Some(Accreditation::Closed) {
@@ -284,7 +305,13 @@ impl OrganisationChange {
 pub struct OrganisationQuery {
     /// The beginning of its name, in any case.
     #[validate(length(min = 1, max = 120), custom(function = printable))]
-    #[param(nullable = false, min_length = 1, max_length = 120, pattern = "^[^\\x00-\\x1f\\x7f]+$", example = "Example")]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 120,
+        pattern = "^[^\\x00-\\x1f\\x7f]+$",
+        example = "Example"
+    )]
     pub name: Option<String>,
     /// What kind of body it is.
     #[param(nullable = false, example = "school")]

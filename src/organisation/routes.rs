@@ -7,7 +7,9 @@ use actix_web::{
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Organisation, OrganisationChange, OrganisationIn, OrganisationQuery, Organisations, store};
+use super::{
+    Organisation, OrganisationChange, OrganisationIn, OrganisationQuery, Organisations, store,
+};
 use crate::{
     access::{Access, Permission, ReadOrganisation, WriteOrganisation},
     audit::Trail,
@@ -35,14 +37,22 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     responses((status = 200, description = "A page of organisations.", body = Organisations)),
 )]
 #[get("/organisations")]
-async fn list_organisations(access: Access<ReadOrganisation>, Query(query): Query<OrganisationQuery>, db: Data<Db>) -> Reply<Organisations> {
+async fn list_organisations(
+    access: Access<ReadOrganisation>,
+    Query(query): Query<OrganisationQuery>,
+    db: Data<Db>,
+) -> Reply<Organisations> {
     let after = query.after.as_deref().map(cursor::read).transpose()?;
     let limit = usize::from(query.limit.unwrap_or(20));
     let look = access.look(&db);
-    let mut items = store::list(&look, &query, after, i64::from(query.limit.unwrap_or(20)) + 1).await?;
+    let mut items =
+        store::list(&look, &query, after, i64::from(query.limit.unwrap_or(20)) + 1).await?;
     let more = items.len() > limit;
     items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| cursor::write(&(last.name.to_lowercase(), last.id)));
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|last| cursor::write(&(last.name.to_lowercase(), last.id)));
     look.record(Trail::default(), Organisations { items, next }).await
 }
 
@@ -62,7 +72,12 @@ async fn list_organisations(access: Access<ReadOrganisation>, Query(query): Quer
     ),
 )]
 #[post("/organisations")]
-async fn add_organisation(access: Access<WriteOrganisation>, key: IdempotencyKey, body: Json<OrganisationIn>, db: Data<Db>) -> Reply<Organisation> {
+async fn add_organisation(
+    access: Access<WriteOrganisation>,
+    key: IdempotencyKey,
+    body: Json<OrganisationIn>,
+    db: Data<Db>,
+) -> Reply<Organisation> {
     let mut work = match access.begin_once(&db, key, body.digest, "").await? {
         Begun::First(work) => work,
         Begun::Repeat(answer) => return Ok(answer),
@@ -71,7 +86,13 @@ async fn add_organisation(access: Access<WriteOrganisation>, key: IdempotencyKey
     let id = store::insert(&mut work, &body.value).await?;
     let organisation = store::reread(&mut work, id).await?;
     let (location, version) = (format!("/v1/organisations/{id}"), organisation.version);
-    work.record_created(Trail::default().with(json!({ "organisation": id })), organisation, location, version).await
+    work.record_created(
+        Trail::default().with(json!({ "organisation": id })),
+        organisation,
+        location,
+        version,
+    )
+    .await
 }
 
 /// Open an organisation
@@ -86,11 +107,16 @@ async fn add_organisation(access: Access<WriteOrganisation>, key: IdempotencyKey
     ))),
 )]
 #[get("/organisations/{organisationId}")]
-async fn open_organisation(access: Access<ReadOrganisation>, id: Path<OrganisationId>, db: Data<Db>) -> Reply<Organisation> {
+async fn open_organisation(
+    access: Access<ReadOrganisation>,
+    id: Path<OrganisationId>,
+    db: Data<Db>,
+) -> Reply<Organisation> {
     let look = access.look(&db);
     let organisation = store::open(&look, *id).await?;
     let version = organisation.version;
-    let answer = look.record(Trail::default().with(json!({ "organisation": *id })), organisation).await?;
+    let answer =
+        look.record(Trail::default().with(json!({ "organisation": *id })), organisation).await?;
     Ok(answer.version(version))
 }
 
@@ -107,7 +133,13 @@ async fn open_organisation(access: Access<ReadOrganisation>, id: Path<Organisati
     ))),
 )]
 #[patch("/organisations/{organisationId}")]
-async fn change_organisation(access: Access<WriteOrganisation>, id: Path<OrganisationId>, base: IfMatch, body: Json<OrganisationChange>, db: Data<Db>) -> Reply<Organisation> {
+async fn change_organisation(
+    access: Access<WriteOrganisation>,
+    id: Path<OrganisationId>,
+    base: IfMatch,
+    body: Json<OrganisationChange>,
+    db: Data<Db>,
+) -> Reply<Organisation> {
     let mut work = access.begin(&db).await?;
     let organisation = store::lock(&mut work, *id).await?;
     base.check(organisation.version)?;
@@ -115,6 +147,11 @@ async fn change_organisation(access: Access<WriteOrganisation>, id: Path<Organis
     store::save(&mut work, *id, &change).await?;
     let organisation = store::reread(&mut work, *id).await?;
     let version = organisation.version;
-    let answer = work.record(Trail::default().with(json!({ "organisation": *id, "version": version })), organisation).await?;
+    let answer = work
+        .record(
+            Trail::default().with(json!({ "organisation": *id, "version": version })),
+            organisation,
+        )
+        .await?;
     Ok(answer.version(version))
 }

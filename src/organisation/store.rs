@@ -10,8 +10,14 @@ use crate::{
 };
 
 /// A page of organisations by name, after the one at `after`; one more than asked for where there is a next page.
-pub(super) async fn list(look: &Look, query: &OrganisationQuery, after: Option<(String, OrganisationId)>, limit: i64) -> Result<Vec<Organisation>, Problem> {
-    let (name, id) = after.map_or((String::new(), OrganisationId(uuid::Uuid::nil())), |after| after);
+pub(super) async fn list(
+    look: &Look,
+    query: &OrganisationQuery,
+    after: Option<(String, OrganisationId)>,
+    limit: i64,
+) -> Result<Vec<Organisation>, Problem> {
+    let (name, id) =
+        after.map_or((String::new(), OrganisationId(uuid::Uuid::nil())), |after| after);
     let beginning = query.name.as_ref().map(|name| escape(&name.to_lowercase()));
     let rows = sqlx::query_scalar!(
         r#"select told as "told!: Json<Organisation>" from organisation_told
@@ -60,7 +66,10 @@ async fn read(db: impl PgExecutor<'_>, id: OrganisationId) -> Result<Organisatio
 }
 
 /// The local authority of this 3-digit code.
-pub(crate) async fn authority(work: &mut Work, code: &str) -> Result<Option<OrganisationId>, Problem> {
+pub(crate) async fn authority(
+    work: &mut Work,
+    code: &str,
+) -> Result<Option<OrganisationId>, Problem> {
     let found = sqlx::query_scalar!(
         r#"select organisation_id as "id: OrganisationId" from organisation where authority_code = $1"#,
         code,
@@ -69,7 +78,10 @@ pub(crate) async fn authority(work: &mut Work, code: &str) -> Result<Option<Orga
 }
 
 /// The local authority in whose area an organisation works, if there is such an organisation.
-pub(crate) async fn authority_of(work: &mut Work, id: OrganisationId) -> Result<Option<Option<OrganisationId>>, Problem> {
+pub(crate) async fn authority_of(
+    work: &mut Work,
+    id: OrganisationId,
+) -> Result<Option<Option<OrganisationId>>, Problem> {
     let found = sqlx::query_scalar!(
         r#"select authority_id as "id: OrganisationId" from organisation where organisation_id = $1 and status <> 'closed'"#,
         id.0,
@@ -78,15 +90,19 @@ pub(crate) async fn authority_of(work: &mut Work, id: OrganisationId) -> Result<
 }
 
 /// Adds an organisation.
-pub(super) async fn insert(work: &mut Work, new: &OrganisationIn) -> Result<OrganisationId, Problem> {
+pub(super) async fn insert(
+    work: &mut Work,
+    new: &OrganisationIn,
+) -> Result<OrganisationId, Problem> {
     let id = OrganisationId::new();
-    let authority = match (&new.codes.authority, &new.authority) {
-        (Some(_), _) => Some(id),
-        (None, Some(code)) => Some(
-            authority(work, code).await?.ok_or_else(|| Problem::invalid("/authority", "is no local authority of the index"))?,
-        ),
-        (None, None) => None,
-    };
+    let authority =
+        match (&new.codes.authority, &new.authority) {
+            (Some(_), _) => Some(id),
+            (None, Some(code)) => Some(authority(work, code).await?.ok_or_else(|| {
+                Problem::invalid("/authority", "is no local authority of the index")
+            })?),
+            (None, None) => None,
+        };
     let now = work.now;
     sqlx::query!(
         "insert into organisation (organisation_id, kind, name, authority_code, gss_code, urn, laestab, ods, reference,
@@ -130,15 +146,22 @@ fn held(error: sqlx::Error) -> Problem {
 
 /// Finds an organisation, and holds it until the work is done.
 pub(super) async fn lock(work: &mut Work, id: OrganisationId) -> Result<Organisation, Problem> {
-    sqlx::query!("select organisation_id from organisation where organisation_id = $1 for update", id.0)
-        .fetch_optional(work.db())
-        .await?
-        .ok_or(Kind::NotFound)?;
+    sqlx::query!(
+        "select organisation_id from organisation where organisation_id = $1 for update",
+        id.0
+    )
+    .fetch_optional(work.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
     reread(work, id).await
 }
 
 /// Writes what has changed.
-pub(super) async fn save(work: &mut Work, id: OrganisationId, change: &OrganisationChange) -> Result<(), Problem> {
+pub(super) async fn save(
+    work: &mut Work,
+    id: OrganisationId,
+    change: &OrganisationChange,
+) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
         "update organisation set name = coalesce($2, name), office_hours = coalesce($3, office_hours),

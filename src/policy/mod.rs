@@ -80,8 +80,11 @@ pub struct Code {
 #[must_use]
 pub fn code_lists() -> CodeLists {
     let reasons = Reason::ALL.iter().map(|&(_, code, meaning)| Code { code, meaning });
-    let relationships = Relationship::ALL.iter().map(|kind| Code { code: kind.as_str(), meaning: kind.meaning() });
-    let services = ServiceType::ALL.iter().map(|service| Code { code: service.code(), meaning: service.meaning() });
+    let relationships =
+        Relationship::ALL.iter().map(|kind| Code { code: kind.as_str(), meaning: kind.meaning() });
+    let services = ServiceType::ALL
+        .iter()
+        .map(|service| Code { code: service.code(), meaning: service.meaning() });
     CodeLists {
         items: vec![
             CodeList { name: "accessReasons", codes: reasons.collect() },
@@ -112,6 +115,10 @@ pub struct ServiceTypeLine {
 /// The service types.
 #[must_use]
 pub fn service_types() -> ServiceTypes {
-    let line = |&code: &ServiceType| ServiceTypeLine { code, meaning: code.meaning(), category: code.category() };
+    let line = |&code: &ServiceType| ServiceTypeLine {
+        code,
+        meaning: code.meaning(),
+        category: code.category(),
+    };
     ServiceTypes { items: ServiceType::ALL.iter().map(line).collect() }
 }

@@ -54,7 +54,9 @@ pub struct Record {
     pub responsible_authority: Authority,
     /// What to do about services that are told to nobody: the same on every record.
     #[serde(default = "brokering")]
-    #[schema(example = "Contact with further services, where there are any, can be brokered by the responsible authority's steward.")]
+    #[schema(
+        example = "Contact with further services, where there are any, can be brokered by the responsible authority's steward."
+    )]
     pub brokering: String,
     /// Whether the record is in use.
     pub status: Status,
@@ -109,7 +111,8 @@ pub struct Authority {
 impl Record {
     /// Leaves what a caller of this role, from this kind of body, may see on this day.
     pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind, today: NaiveDate) {
-        self.identifiers.retain(|identifier| role == Role::Steward || body.may_read(identifier.kind()));
+        self.identifiers
+            .retain(|identifier| role == Role::Steward || body.may_read(identifier.kind()));
         for involvement in &mut self.involvements {
             involvement.flags.retain(|flag| flag.expires_on > today);
         }

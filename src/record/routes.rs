@@ -34,7 +34,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     ))),
 )]
 #[get("/children/{indexNumber}")]
-async fn open_child(access: Access<ReadChild>, number: Path<IndexNumber>, db: Data<Db>) -> Reply<Record> {
+async fn open_child(
+    access: Access<ReadChild>,
+    number: Path<IndexNumber>,
+    db: Data<Db>,
+) -> Reply<Record> {
     let look = access.look(&db);
     let (child, record) = store::open(&look, &number).await?.ok_or(Kind::NotFound)?;
     let version = record.version;

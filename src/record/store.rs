@@ -13,12 +13,18 @@ use crate::{
 use chrono::{Months, NaiveDate};
 
 /// Opens the record of a child whom the caller may see.
-pub(super) async fn open(look: &Look, number: &IndexNumber) -> Result<Option<(ChildId, Record)>, Problem> {
+pub(super) async fn open(
+    look: &Look,
+    number: &IndexNumber,
+) -> Result<Option<(ChildId, Record)>, Problem> {
     read(look.db(), &look.caller, number, look.today()).await
 }
 
 /// The record as the work has left it.
-pub(crate) async fn reread(work: &mut Work, number: &IndexNumber) -> Result<Option<(ChildId, Record)>, Problem> {
+pub(crate) async fn reread(
+    work: &mut Work,
+    number: &IndexNumber,
+) -> Result<Option<(ChildId, Record)>, Problem> {
     let (caller, today) = (work.caller.clone(), work.today());
     read(work.db(), &caller, number, today).await
 }

@@ -89,7 +89,9 @@ impl Validate for SessionIn {
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.
-    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoicHJhY3RpdGlvbmVyIn0.c2lnbmF0dXJl")]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoicHJhY3RpdGlvbmVyIn0.c2lnbmF0dXJl"
+    )]
     pub access_token: String,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
@@ -106,7 +108,9 @@ pub struct Session {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenAnswer {
     /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.
-    #[schema(example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiZmVlZCJ9.c2lnbmF0dXJl")]
+    #[schema(
+        example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiZmVlZCJ9.c2lnbmF0dXJl"
+    )]
     pub access_token: String,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
@@ -136,13 +140,21 @@ pub(crate) struct Bearer {
 
 impl Bearer {
     /// A signed access token, and the caller that it makes.
-    pub(crate) fn token(&self, issuer: &Issuer, now: DateTime<Utc>) -> Result<(String, Caller), Problem> {
+    pub(crate) fn token(
+        &self,
+        issuer: &Issuer,
+        now: DateTime<Utc>,
+    ) -> Result<(String, Caller), Problem> {
         let person = matches!(self.subject, Subject::Account(_));
         let amr: &[&str] = if person { &["pwd", "pin", "otp", "mfa"] } else { &["pwd"] };
         let claims = issuer.claims(
             Grant {
                 sub: self.subject.uuid(),
-                client_id: if person { OWN_CLIENT.to_owned() } else { self.subject.uuid().to_string() },
+                client_id: if person {
+                    OWN_CLIENT.to_owned()
+                } else {
+                    self.subject.uuid().to_string()
+                },
                 sid: self.session.0,
                 role: self.role.as_str().to_owned(),
                 scope: scopes(self.role),

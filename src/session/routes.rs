@@ -15,7 +15,10 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, secret_hash, secret::Unhashed, seed_context, store, totp};
+use super::{
+    Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, secret::Unhashed,
+    secret_hash, seed_context, store, totp,
+};
 use crate::{
     access::{Subject, errand, scopes},
     http::{Form, Json},
@@ -50,7 +53,13 @@ pub(crate) fn mount_standard(api: &mut ServiceConfig) {
     ),
 )]
 #[post("/sessions")]
-async fn create_session(request: HttpRequest, body: Json<SessionIn>, door: Data<Door>, verifier: Data<Verifier>, db: Data<Db>) -> Reply<Session> {
+async fn create_session(
+    request: HttpRequest,
+    body: Json<SessionIn>,
+    door: Data<Door>,
+    verifier: Data<Verifier>,
+    db: Data<Db>,
+) -> Reply<Session> {
     let arrival = db.arrive(errand(&request)?);
     let told = body.value;
     throttle(&arrival, &told).await?;
@@ -77,7 +86,8 @@ async fn create_session(request: HttpRequest, body: Json<SessionIn>, door: Data<
     let refresh_token = new_secret()?;
     store::keep_refresh(&mut work, bearer.session, &refresh_token).await?;
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
-    let session = Session { access_token, token_type: "Bearer", expires_in: expires_in(), refresh_token };
+    let session =
+        Session { access_token, token_type: "Bearer", expires_in: expires_in(), refresh_token };
     work.record(caller, session).await
 }
 
@@ -85,15 +95,24 @@ async fn create_session(request: HttpRequest, body: Json<SessionIn>, door: Data<
 async fn throttle(arrival: &Arrival, told: &SessionIn) -> Result<(), Problem> {
     let (of_name, of_network) = store::failures(arrival, &told.user_name).await?;
     if of_name >= 10 || of_network >= 60 {
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(if of_name >= 10 { 300 } else { 60 }));
+        return Err(Problem::from(Kind::TooManyRequests).retry_after(if of_name >= 10 {
+            300
+        } else {
+            60
+        }));
     }
     Ok(())
 }
 
-async fn judge(door: &Data<Door>, told: &SessionIn, account: Option<&store::Account>) -> Result<bool, Problem> {
+async fn judge(
+    door: &Data<Door>,
+    told: &SessionIn,
+    account: Option<&store::Account>,
+) -> Result<bool, Problem> {
     let credential = account.map(|account| account.credential.clone());
     let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
-    let judged = door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
+    let judged =
+        door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
     match judged {
         Ok(judged) => judged.map_err(Problem::internal),
         Err(Unhashed::Busy) => Err(Problem::from(Kind::Unavailable).retry_after(2)),
@@ -139,10 +158,17 @@ struct TokenRequest {
     responses((status = 200, description = "The tokens.", body = TokenAnswer)),
 )]
 #[post("/oauth/token")]
-async fn issue_token(request: HttpRequest, form: Form, verifier: Data<Verifier>, db: Data<Db>) -> Reply<TokenAnswer> {
+async fn issue_token(
+    request: HttpRequest,
+    form: Form,
+    verifier: Data<Verifier>,
+    db: Data<Db>,
+) -> Reply<TokenAnswer> {
     let arrival = db.arrive(errand(&request)?);
     match form.get("grant_type") {
-        Some("client_credentials") => client_token(arrival.begin().await?, &request, &form, &verifier).await,
+        Some("client_credentials") => {
+            client_token(arrival.begin().await?, &request, &form, &verifier).await
+        }
         Some("refresh_token") => {
             let token = form.get("refresh_token").ok_or(Kind::InvalidRequest)?;
             refreshed(arrival.begin().await?, token, &verifier).await
@@ -152,7 +178,12 @@ async fn issue_token(request: HttpRequest, form: Form, verifier: Data<Verifier>,
     }
 }
 
-async fn client_token(mut work: SignIn, request: &HttpRequest, form: &Form, verifier: &Verifier) -> Reply<TokenAnswer> {
+async fn client_token(
+    mut work: SignIn,
+    request: &HttpRequest,
+    form: &Form,
+    verifier: &Verifier,
+) -> Reply<TokenAnswer> {
     let (id, secret) = credentials(request, form)?;
     let client = match id.parse() {
         Ok(id) => store::client(&mut work, id).await?,
@@ -186,7 +217,8 @@ fn credentials(request: &HttpRequest, form: &Form) -> Result<(String, String), P
             let encoded = header.to_str().ok().and_then(|value| value.split_once(' '));
             let encoded = encoded.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"));
             let pair = encoded.and_then(|(_, pair)| STANDARD.decode(pair).ok());
-            let pair = pair.and_then(|pair| String::from_utf8(pair).ok()).ok_or(Kind::InvalidClient)?;
+            let pair =
+                pair.and_then(|pair| String::from_utf8(pair).ok()).ok_or(Kind::InvalidClient)?;
             let (id, secret) = pair.split_once(':').ok_or(Kind::InvalidClient)?;
             Ok((id.to_owned(), secret.to_owned()))
         }
@@ -196,7 +228,9 @@ fn credentials(request: &HttpRequest, form: &Form) -> Result<(String, String), P
 }
 
 async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<TokenAnswer> {
-    let Some(held) = store::refresh(&mut work, token).await? else { return Err(Kind::InvalidGrant.into()) };
+    let Some(held) = store::refresh(&mut work, token).await? else {
+        return Err(Kind::InvalidGrant.into());
+    };
     if !held.live {
         return Err(Kind::InvalidGrant.into());
     }
@@ -215,10 +249,21 @@ async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<
     answer(work, &held.bearer, Some(refresh_token), verifier).await
 }
 
-async fn answer(work: SignIn, bearer: &Bearer, refresh_token: Option<String>, verifier: &Verifier) -> Reply<TokenAnswer> {
+async fn answer(
+    work: SignIn,
+    bearer: &Bearer,
+    refresh_token: Option<String>,
+    verifier: &Verifier,
+) -> Reply<TokenAnswer> {
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
     let scope = scopes(bearer.role);
-    let told = TokenAnswer { access_token, token_type: "Bearer", expires_in: expires_in(), scope, refresh_token };
+    let told = TokenAnswer {
+        access_token,
+        token_type: "Bearer",
+        expires_in: expires_in(),
+        scope,
+        refresh_token,
+    };
     work.record(caller, told).await
 }
 
@@ -231,7 +276,9 @@ async fn answer(work: SignIn, bearer: &Bearer, refresh_token: Option<String>, ve
 )]
 #[get("/.well-known/jwks.json")]
 async fn read_keys(verifier: Data<Verifier>) -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(verifier.issuer().keys.jwks())
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .json(verifier.issuer().keys.jwks())
 }
 
 /// Where and how tokens are had (RFC 8414).

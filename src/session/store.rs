@@ -26,7 +26,10 @@ pub(super) struct Account {
 }
 
 /// Finds an account by its user name.
-pub(super) async fn account(arrival: &Arrival, name: &UserName) -> Result<Option<Account>, Problem> {
+pub(super) async fn account(
+    arrival: &Arrival,
+    name: &UserName,
+) -> Result<Option<Account>, Problem> {
     let row = sqlx::query!(
         r#"
         select a.account_id as "id: AccountId", a.organisation_id as "organisation: OrganisationId",
@@ -76,7 +79,9 @@ pub(super) async fn failures(arrival: &Arrival, name: &UserName) -> Result<(i64,
 /// Notes that signing in failed.
 pub(super) async fn note_failure(work: &mut SignIn, name: &UserName) -> Result<(), Problem> {
     let (network, now) = (network(work.errand.address), work.now);
-    sqlx::query!("delete from sign_in_failure where at < $1", now - TimeDelta::hours(1)).execute(work.db()).await?;
+    sqlx::query!("delete from sign_in_failure where at < $1", now - TimeDelta::hours(1))
+        .execute(work.db())
+        .await?;
     sqlx::query!(
         "insert into sign_in_failure (user_name_hash, network, at) values ($1, $2::text::inet, $3)",
         &sha256(name.as_str().as_bytes())[..],
@@ -104,11 +109,19 @@ fn network(address: Option<IpAddr>) -> String {
 }
 
 /// Uses a step of the one-time code, which nobody can use again; says whether it was free.
-pub(super) async fn use_step(work: &mut SignIn, account: AccountId, step: u64) -> Result<bool, Problem> {
+pub(super) async fn use_step(
+    work: &mut SignIn,
+    account: AccountId,
+    step: u64,
+) -> Result<bool, Problem> {
     let step = i64::try_from(step).map_err(Problem::internal)?;
-    let used = sqlx::query!("update account set last_step = $2 where account_id = $1 and last_step < $2", account.0, step)
-        .execute(work.db())
-        .await?;
+    let used = sqlx::query!(
+        "update account set last_step = $2 where account_id = $1 and last_step < $2",
+        account.0,
+        step
+    )
+    .execute(work.db())
+    .await?;
     Ok(used.rows_affected() == 1)
 }
 
@@ -134,7 +147,11 @@ pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionI
 }
 
 /// Keeps a new refresh token of a session.
-pub(super) async fn keep_refresh(work: &mut SignIn, session: SessionId, token: &str) -> Result<(), Problem> {
+pub(super) async fn keep_refresh(
+    work: &mut SignIn,
+    session: SessionId,
+    token: &str,
+) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
         "insert into refresh_token (token_hash, session_id, issued_at, idle_until) values ($1, $2, $3, $4)",
@@ -198,7 +215,11 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
 }
 
 /// Marks a refresh token as used, and which one came in its place.
-pub(super) async fn replace_refresh(work: &mut SignIn, old: &str, new: &str) -> Result<(), Problem> {
+pub(super) async fn replace_refresh(
+    work: &mut SignIn,
+    old: &str,
+    new: &str,
+) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
         "update refresh_token set used_at = coalesce(used_at, $2), replaced_by = $3 where token_hash = $1",
@@ -213,16 +234,22 @@ pub(super) async fn replace_refresh(work: &mut SignIn, old: &str, new: &str) -> 
 
 /// Withdraws a refresh token whose answer was lost.
 pub(super) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(), Problem> {
-    sqlx::query!("delete from refresh_token where token_hash = $1", hash).execute(work.db()).await?;
+    sqlx::query!("delete from refresh_token where token_hash = $1", hash)
+        .execute(work.db())
+        .await?;
     Ok(())
 }
 
 /// Ends a session.
 pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
     let now = work.now;
-    sqlx::query!("update session set ended_at = $2 where session_id = $1 and ended_at is null", session.0, now)
-        .execute(work.db())
-        .await?;
+    sqlx::query!(
+        "update session set ended_at = $2 where session_id = $1 and ended_at is null",
+        session.0,
+        now
+    )
+    .execute(work.db())
+    .await?;
     Ok(())
 }
 
