@@ -134,6 +134,7 @@ async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseFau
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn silent(error: sqlx::Error) -> DatabaseFault {
     DatabaseFault::Silent(error.to_string())
 }

@@ -142,18 +142,18 @@ impl Operating<'_> {
         match self.path {
             "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
             "/v1/children/search" => {
-                kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches])
+                kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
             "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
-                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired])
+                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]);
             }
             "/v1/involvements/{involvementId}" => {
-                kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists])
+                kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]);
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
-                kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists])
+                kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             _ => {}

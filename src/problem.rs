@@ -272,12 +272,18 @@ impl From<Refusal> for Problem {
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
-        let code =
-            error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code)
+            .unwrap_or_default()
+            .into_owned();
         match (&error, code.as_str()) {
             (E::PoolTimedOut | E::PoolClosed | E::Io(_) | E::Tls(_) | E::WorkerCrashed, _)
-            | (_, "57014" | "57P01" | "57P02" | "57P03" | "53300" | "55P03" | "40001" | "40P01")
-            | (_, "25006" | "25P03") => Self::unavailable(error),
+            | (
+                _,
+                "57014" | "57P01" | "57P02" | "57P03" | "53300" | "55P03" | "40001" | "40P01"
+                | "25006" | "25P03",
+            ) => Self::unavailable(error),
             (_, "22021" | "22P05") => {
                 Self::invalid("", "contains a character that cannot be stored")
             }

@@ -70,7 +70,7 @@ impl Db {
                 .before_acquire(|connection, meta| {
                     Box::pin(async move {
                         if meta.idle_for > Duration::from_secs(10) {
-                            connection.ping().await?
+                            connection.ping().await?;
                         }
                         Ok(true)
                     })
@@ -197,7 +197,7 @@ impl<P: Permission> Access<P> {
         )
         .execute(work.db())
         .await
-        .map_err(|error| match error.as_database_error().and_then(|e| e.code()).as_deref() {
+        .map_err(|error| match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
             Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
             _ => error.into(),
         })?;

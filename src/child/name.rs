@@ -81,7 +81,7 @@ impl Name {
 #[must_use]
 pub fn given_keys(given: &[NamePart]) -> Vec<String> {
     let all: String = given.iter().map(|part| fold(part.as_str())).collect();
-    let first = given.first().map(|part| part.as_str()).unwrap_or_default();
+    let first = given.first().map(NamePart::as_str).unwrap_or_default();
     let mut keys = vec![fold(first), tokens(first).into_iter().next().unwrap_or_default(), all];
     keys.sort();
     keys.dedup();

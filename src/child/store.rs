@@ -104,7 +104,7 @@ async fn insert_whereabouts(
         lines.as_deref(),
         address.map(|a| a.town.as_str()),
         address.map(|a| a.postcode.as_str()),
-        address.and_then(|a| a.uprn.as_ref()).map(|uprn| uprn.as_str()),
+        address.and_then(|a| a.uprn.as_ref()).map(super::address::Uprn::as_str),
         left.map(|(day, _)| day),
         left.map(|(_, expected)| expected.as_str()),
         source.0,

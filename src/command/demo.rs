@@ -39,7 +39,7 @@ const DATABASE: &str = "contactpoint";
 
 /// Brings up everything without configuration: a private PostgreSQL in a folder of its own (installed server programs are
 /// needed), fictitious organisations and children, an account for every role, and the service with its documentation page.
-/// Stop it with Ctrl-C; the next start goes on where it was. Where DATABASE_URL is set, that empty database is used instead.
+/// Stop it with Ctrl-C; the next start goes on where it was. Where `DATABASE_URL` is set, that empty database is used instead.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// Fictitious children to make at the first start

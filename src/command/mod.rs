@@ -50,7 +50,7 @@ enum Command {
 /// Where the database is.
 #[derive(Debug, Clone, Args)]
 struct DatabaseUrl {
-    /// The database, as the role contactpoint_app: postgres://contactpoint_app@host/name
+    /// The database, as the role `contactpoint_app`: <postgres://contactpoint_app@host/name>
     #[arg(long = "database", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     url: SecretString,
 }

@@ -124,11 +124,11 @@ async fn candidates(
         "#,
         criteria.index_number.as_ref().map(IndexNumber::as_str),
         criteria.identifier.as_ref().map(|identifier| identifier.kind().as_str()),
-        criteria.identifier.as_ref().map(|identifier| identifier.value()),
+        criteria.identifier.as_ref().map(super::super::child::identifier::Identifier::value),
         criteria.family_key,
         days.as_deref(),
         keys.as_deref(),
-        criteria.postcode.as_ref().map(|postcode| postcode.as_str()),
+        criteria.postcode.as_ref().map(super::super::child::address::Postcode::as_str),
         MOST_COMPARED + 1,
     )
     .fetch_all(db)
