@@ -262,7 +262,12 @@ impl<P: Permission> FromRequest for Access<P> {
 
 fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     let (caller, scope) = authenticate(request)?;
+    let mut errand = errand(request)?;
+    let (reason, reference) = (reason(request), reference(request));
+    errand.reason = *reason.as_ref().unwrap_or(&None);
+    errand.reference = reference.as_ref().unwrap_or(&None).clone();
     request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(errand.clone());
     let in_scope = scope.split(' ').any(|held| held == P::SCOPE);
     if !in_scope || !P::HELD_BY.contains(&caller.role) {
         return Err(Problem::new(
@@ -273,11 +278,8 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
             ),
         ));
     }
-    let mut errand = errand(request)?;
-    errand.reason = reason(request)?;
-    errand.reference = reference(request)?;
-    request.extensions_mut().insert(errand.clone());
-    if P::ABOUT_A_CHILD && errand.reason.is_none() {
+    reference?;
+    if reason?.is_none() && P::ABOUT_A_CHILD {
         return Err(Kind::ReasonRequired.into());
     }
     Ok(Access { caller, errand, permission: PhantomData })

@@ -18,7 +18,7 @@ use crate::{
     audit, carer, catalogue, child,
     clock::Clock,
     describe::{self, Description},
-    edge::{Operations, edge, no_route},
+    edge::{Operations, TrustedProxies, edge, no_route},
     health::{self, Draining},
     involvement, matching, organisation, policy,
     problem::{Kind, Problem},
@@ -40,6 +40,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Whether the service is stopping.
     pub draining: Draining,
+    /// Proxies whose word is taken on whom they speak for.
+    pub proxies: TrustedProxies,
 }
 
 /// Adds every route.
@@ -106,6 +108,7 @@ pub fn service(
         .app_data(shared.door.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
+        .app_data(Data::new(shared.proxies.clone()))
         .app_data(Data::new(operations))
         .app_data(Data::new(db))
         .configure(|routes| mount(&mut ServiceConfig::new(routes)))

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
@@ -93,6 +93,20 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
         Ok(held) if held >= newest => Ok(()),
         _ => Err(DatabaseFault::OutOfDate),
     }
+}
+
+/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, spent sessions for a day.
+pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from refresh_token where idle_until < $1", now - TimeDelta::days(1))
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    connection.close().await.map_err(silent)
 }
 
 /// Prepares the audit's months from this day on.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -122,12 +123,25 @@ fn errand(request: &ServiceRequest, id: Uuid, operation: &'static str) -> Errand
     Errand {
         request: id,
         operation,
-        address: request.peer_addr().map(|address| address.ip()),
+        address: address(request),
         user_agent: agent.map(|agent| agent.chars().take(200).collect()),
         reason: None,
         reference: None,
     }
 }
+
+/// The caller's address: the peer's, or what a proxy that we trust says last (security rule H-5).
+fn address(request: &ServiceRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let trusted = request.app_data::<Data<TrustedProxies>>().is_some_and(|proxies| proxies.0.contains(&peer));
+    let forwarded = request.headers().get_all("x-forwarded-for").last().filter(|_| trusted);
+    let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    last.or(Some(peer))
+}
+
+/// Proxies whose word is taken on whom they speak for.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(pub Vec<IpAddr>);
 
 /// Writes a refusal down before it is answered.
 async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {

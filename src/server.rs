@@ -46,12 +46,15 @@ pub fn start(
     })
 }
 
-/// Prepares the audit's months now and every hour, so that no month begins unprepared.
-pub async fn keep_months(options: PgConnectOptions, shared: Shared) {
+/// Every hour prepares the audit's months, so that no month begins unprepared, and forgets what is kept for a while only.
+pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
     loop {
         let day = day_in_london(shared.clock.now());
         if let Err(error) = database::prepare_audit_months(&options, day).await {
             tracing::error!(%error, "the audit's months could not be prepared");
+        }
+        if let Err(error) = database::tidy(&options, shared.clock.now()).await {
+            tracing::error!(%error, "what is kept for a while could not be forgotten");
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
     }

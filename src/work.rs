@@ -138,7 +138,6 @@ fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
 
 impl<P: Permission> Access<P> {
     /// Begins a look. Whether the caller may still act is told with the writing of its event.
-    #[must_use]
     pub fn look(self, db: &Db) -> Look {
         Look {
             caller: self.caller,
@@ -211,6 +210,7 @@ impl<P: Permission> Access<P> {
 
 /// What [`Access::begin_once`] finds.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum Begun<T> {
     /// The request comes for the first time.
     First(Work),

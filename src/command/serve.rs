@@ -15,6 +15,7 @@ use crate::{
     app::Shared,
     clock::Clock,
     database,
+    edge::TrustedProxies,
     health::Draining,
     keys::Keys,
     listener::Limits,
@@ -94,8 +95,8 @@ impl Running {
         let listener = TcpListener::bind(self.listen)
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
-        let shared =
-            shared(keys, self.issuer.clone().unwrap_or_else(|| format!("http://{address}")))?;
+        let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
+        let shared = shared(keys, issuer, self.trusted_proxies.clone())?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -105,7 +106,7 @@ impl Running {
         let metrics = server::measure()?;
         database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
             .await?;
-        actix_web::rt::spawn(server::keep_months(options, shared.clone()));
+        actix_web::rt::spawn(server::keep_house(options, shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
         }
@@ -118,7 +119,7 @@ impl Running {
     }
 }
 
-fn shared(keys: Keys, issuer: String) -> Result<Shared, Refused> {
+fn shared(keys: Keys, issuer: String, proxies: Vec<IpAddr>) -> Result<Shared, Refused> {
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
     let credential = Credential::new(keys.pepper)?;
     Ok(Shared {
@@ -126,6 +127,7 @@ fn shared(keys: Keys, issuer: String) -> Result<Shared, Refused> {
         door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
         clock: Clock::System,
         draining: Draining::default(),
+        proxies: TrustedProxies(proxies),
     })
 }
 
