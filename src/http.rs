@@ -343,14 +343,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 }
 
-/// The version that a change is based on, from `If-Match` (RFC 9110, section 13.1.1): one strong entity tag.
-#[derive(Debug, Clone, Copy)]
-pub struct IfMatch(pub i64);
+/// The version that a change is based on, from `If-Match` (RFC 9110, section 13.1.1): one strong entity tag. It is judged
+/// once the record has been found, so that it tells nothing about records that the caller may not see.
+#[derive(Debug)]
+pub struct IfMatch(Result<i64, Problem>);
 
 impl IfMatch {
-    /// Refuses a change that is based on another version than the present one.
+    /// Refuses a change that is based on another version than the present one, or on none.
     pub fn check(self, version: i64) -> Result<(), Problem> {
-        if self.0 == version { Ok(()) } else { Err(Kind::PreconditionFailed.into()) }
+        if self.0? == version { Ok(()) } else { Err(Kind::PreconditionFailed.into()) }
     }
 }
 
@@ -359,18 +360,20 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(one(request, "If-Match").and_then(|value| {
-            let tag = value.ok_or(Kind::PreconditionRequired)?;
-            let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            match quoted.map(str::parse) {
-                Some(Ok(version)) => Ok(Self(version)),
-                Some(Err(_)) => Err(Kind::PreconditionFailed.into()),
-                None => Err(Problem::new(
-                    Kind::InvalidHeader,
-                    "If-Match must be the one entity tag that the record was read with, in quotes.",
-                )),
-            }
-        }))
+        ready(Ok(Self(base_version(request))))
+    }
+}
+
+fn base_version(request: &HttpRequest) -> Result<i64, Problem> {
+    let tag = one(request, "If-Match")?.ok_or(Kind::PreconditionRequired)?;
+    let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    match quoted.map(str::parse) {
+        Some(Ok(version)) => Ok(version),
+        Some(Err(_)) => Err(Kind::PreconditionFailed.into()),
+        None => {
+            let form = "If-Match must be the one entity tag that the record was read with, in quotes.";
+            Err(Problem::new(Kind::InvalidHeader, form))
+        }
     }
 }
 
