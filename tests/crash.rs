@@ -1,0 +1,199 @@
+//! The service and its database are killed in mid-write; what was acknowledged is there afterwards, with its audit event.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use contactpoint::{
+    clock::Clock,
+    session::totp::{Seed, code_at},
+};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+
+/// A demo in a folder of its own, whose program can be killed and started again.
+struct Demo {
+    folder: PathBuf,
+    program: Child,
+    told: Value,
+}
+
+impl Demo {
+    fn start(folder: &Path) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_contactpoint"))
+            .args(["demo", "--json", "--children", "20", "--listen", "127.0.0.1:0", "--folder"])
+            .arg(folder)
+            .env_remove("DATABASE_URL")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told = serde_json::from_str(&line).unwrap();
+        Self { folder: folder.to_owned(), program, told }
+    }
+
+    fn anew(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("contactpoint-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).unwrap();
+        Self::start(&folder)
+    }
+
+    fn kill(&mut self) {
+        signal(self.program.id(), "KILL");
+        self.program.wait().unwrap();
+    }
+
+    fn kill_database(&self) {
+        let pid = fs::read_to_string(self.folder.join("postgres/data/postmaster.pid")).unwrap();
+        signal(pid.lines().next().unwrap().parse().unwrap(), "KILL");
+    }
+
+    /// Starts again; says how long it took until it was ready.
+    fn restart(&mut self) -> Duration {
+        let begun = Instant::now();
+        *self = Self::start(&self.folder.clone());
+        begun.elapsed()
+    }
+
+    fn url(&self) -> String {
+        self.told["url"].as_str().unwrap().to_owned()
+    }
+
+    async fn sign_in(&self, user_name: &str) -> String {
+        let accounts = self.told["accounts"].as_array().unwrap();
+        let account = accounts.iter().find(|account| account["userName"] == user_name).unwrap();
+        let seed = Seed::from_uri(account["otpauth"].as_str().unwrap()).unwrap();
+        let body = json!({
+            "userName": user_name, "password": account["password"], "pin": account["pin"],
+            "oneTimeCode": code_at(&seed, Clock::System.now()).unwrap(),
+        });
+        let url = format!("{}/v1/sessions", self.url());
+        let answer = Client::new().post(url).json(&body).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.json::<Value>().await.unwrap()["accessToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes from several callers at once until the service is gone; keeps what was acknowledged.
+    async fn write(&self, token: &str, acknowledged: Acknowledged) {
+        let child = self.told["examples"]["indexNumber"].as_str().unwrap();
+        let path = format!("{}/v1/children/{child}/carers", self.url());
+        let writers = (0..4).map(|_| {
+            let (path, token, acknowledged) = (path.clone(), token.to_owned(), acknowledged.clone());
+            tokio::spawn(async move {
+                let client = Client::new();
+                while let Some((carer, request)) = add_carer(&client, &path, &token).await {
+                    acknowledged.lock().unwrap().push((carer, request));
+                }
+            })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap();
+        }
+    }
+
+    async fn assert_kept(&self, acknowledged: &[(String, String)]) {
+        let options = PgConnectOptions::new_without_pgpass().socket(self.folder.join("postgres"));
+        let options = options.username("contactpoint").database("contactpoint");
+        let mut database = PgConnection::connect_with(&options).await.unwrap();
+        for (carer, request) in acknowledged {
+            let carers: i64 = sqlx::query_scalar("select count(*) from carer where carer_id = $1::uuid")
+                .bind(carer)
+                .fetch_one(&mut database)
+                .await
+                .unwrap();
+            assert_eq!(carers, 1, "an acknowledged write was lost");
+            let events: i64 = sqlx::query_scalar("select count(*) from audit_event where request_id = $1::uuid and status = 201")
+                .bind(request)
+                .fetch_one(&mut database)
+                .await
+                .unwrap();
+            assert_eq!(events, 1, "an acknowledged write has no audit event, or two");
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        signal(self.program.id(), "INT");
+        let _ = self.program.wait();
+    }
+}
+
+type Acknowledged = Arc<Mutex<Vec<(String, String)>>>;
+
+fn signal(process: u32, name: &str) {
+    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process} 2>/dev/null")]).status();
+}
+
+/// Adds a carer; none if the service is gone.
+async fn add_carer(client: &Client, path: &str, token: &str) -> Option<(String, String)> {
+    let request = uuid::Uuid::new_v4().to_string();
+    let carer = json!({ "name": { "given": ["Test"], "family": "Carer" }, "relationship": "other", "parentalResponsibility": false });
+    let sending = client
+        .post(path)
+        .bearer_auth(token)
+        .header("Access-Reason", "data-quality")
+        .header("Idempotency-Key", &request)
+        .header("X-Request-Id", &request)
+        .timeout(Duration::from_secs(10))
+        .json(&carer);
+    let answer = sending.send().await.ok()?;
+    if answer.status() != StatusCode::CREATED {
+        return None;
+    }
+    let told: Value = answer.json().await.ok()?;
+    Some((told["id"].as_str().unwrap().to_owned(), request))
+}
+
+async fn write_until(demo: &mut Demo, kill: fn(&mut Demo)) -> Vec<(String, String)> {
+    let token = demo.sign_in("steward").await;
+    let acknowledged = Acknowledged::default();
+    let watch = acknowledged.clone();
+    {
+        let writing = demo.write(&token, acknowledged);
+        let waiting = async {
+            while watch.lock().unwrap().len() < 50 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! { () = writing => panic!("nobody could write"), () = waiting => {} }
+    }
+    kill(demo);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    watch.lock().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_outlives_a_kill_of_the_service() {
+    let mut demo = Demo::anew("crash-service");
+    let acknowledged = write_until(&mut demo, Demo::kill).await;
+    let took = demo.restart();
+    println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
+    demo.assert_kept(&acknowledged).await;
+    fs::remove_dir_all(demo.folder.clone()).ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_outlives_a_kill_of_the_database() {
+    let mut demo = Demo::anew("crash-database");
+    let acknowledged = write_until(&mut demo, |demo| demo.kill_database()).await;
+    let answer = Client::new().get(format!("{}/health/ready", demo.url())).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    demo.kill();
+    let took = demo.restart();
+    println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
+    demo.assert_kept(&acknowledged).await;
+    fs::remove_dir_all(demo.folder.clone()).ok();
+}
