@@ -22,6 +22,7 @@ pub mod ids;
 pub mod involvement;
 pub mod keys;
 pub mod listener;
+pub mod load;
 pub mod matching;
 pub mod organisation;
 pub mod policy;
