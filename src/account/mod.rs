@@ -63,10 +63,13 @@ pub fn new_pin() -> anyhow::Result<SecretString> {
     }
 }
 
-/// A password of 24 random characters.
+/// A password of 24 random letters and digits, none easily taken for another.
 pub fn new_password() -> anyhow::Result<SecretString> {
-    let secret = crate::session::new_secret()?;
-    Ok(secret.chars().take(24).collect::<String>().into())
+    const SIGNS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 24];
+    aws_lc_rs::rand::fill(&mut bytes)?;
+    let signs = bytes.iter().map(|byte| char::from(SIGNS[usize::from(byte % 32)]));
+    Ok(signs.collect::<String>().into())
 }
 
 /// The days on which what an account stands on ends, for a person who met every condition on `day`.

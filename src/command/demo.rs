@@ -10,6 +10,7 @@ use std::{
 };
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
@@ -17,7 +18,6 @@ use sqlx::postgres::PgConnectOptions;
 use super::{
     Refused,
     account::{Person, client},
-    load::{Bar, load},
     log,
     serve::Running,
 };
@@ -30,6 +30,10 @@ use crate::{
     http::sha256,
     ids::OrganisationId,
     keys::{Keys, Sealer},
+    load::{
+        lines::Line,
+        task::{News, load},
+    },
     postgres::{Cluster, Durability, default_dir},
     session::secret::Credential,
     work::Errands,
@@ -167,9 +171,16 @@ impl Demo {
 
 async fn fill(options: &PgConnectOptions, population: &Population) -> Result<(), Refused> {
     eprintln!("Making {} fictitious children; this happens once.", population.children);
-    let work = Errands::begin(options, &Clock::System, "load").await?;
-    let rows = population.rows().enumerate().map(|(n, row)| (n as u64 + 1, row.to_string()));
-    let summary = load(work, rows, Bar::rows(u64::from(population.children))).await?;
+    let mut work = Errands::begin(options, &Clock::System, "load").await?;
+    let rows = (1..).zip(population.rows()).map(|(number, row)| Ok(Line { number, text: row.to_string().into_bytes() }));
+    let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} children, {eta} left")?;
+    let bar = ProgressBar::new(u64::from(population.children)).with_style(style);
+    let loaded = load(&mut work, None, rows, |news| match news {
+        News::Rejected { line, fault } => bar.suspend(|| eprintln!("row {line}: {}: {}", fault.pointer, fault.detail)),
+        News::Progress(summary) => bar.set_position(summary.children),
+    });
+    let summary = loaded.await?;
+    bar.finish_and_clear();
     if summary.rejected > 0 {
         return Err(anyhow::anyhow!("{} of the demo's rows were rejected", summary.rejected).into());
     }

@@ -127,20 +127,3 @@ fn told(problem: &Problem) -> anyhow::Error {
         None => anyhow!("{}", problem.detail()),
     }
 }
-
-pub(super) struct Bar;
-impl Bar {
-    pub(super) fn rows(_: u64) -> Self {
-        Self
-    }
-}
-pub(super) struct Summary {
-    pub(super) rejected: u64,
-}
-pub(super) async fn load(
-    _: crate::work::Errands,
-    _: impl Iterator<Item = (u64, String)>,
-    _: Bar,
-) -> Result<Summary, Refused> {
-    Ok(Summary { rejected: 0 })
-}
