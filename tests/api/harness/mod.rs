@@ -1,0 +1,350 @@
+//! A running index with a database and a clock of its own, and a check on every answer it gives.
+
+use std::{
+    env, fs,
+    net::{SocketAddr, TcpListener},
+    sync::{LazyLock, mpsc},
+    thread,
+    time::Duration,
+};
+
+use actix_web::{dev::ServerHandle, web::Data};
+use chrono::{DateTime, Utc};
+use contactpoint::{
+    app::Shared,
+    clock::Clock,
+    health::Draining,
+    keys::Keys,
+    listener::Limits,
+    server::{self, Settings},
+    session::{
+        Door,
+        secret::{Credential, HashingPool},
+    },
+    token::{Issuer, Verifier},
+    work::Connections,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions, types::Json};
+use uuid::Uuid;
+
+mod conform;
+mod database;
+mod scene;
+
+pub(crate) use conform::DOCUMENT;
+pub(crate) use scene::{Caller, Child, Organisation};
+
+use database::Database;
+
+/// The moment at which every index begins: a Monday in winter, when London keeps UTC.
+pub(crate) const NOW: &str = "2026-11-16T09:30:00Z";
+/// The same day.
+pub(crate) const TODAY: &str = "2026-11-16";
+
+/// A running service. It ends, and its database with it, when it is dropped.
+pub(crate) struct Index {
+    pub(crate) clock: Clock,
+    /// The database, as a superuser: to arrange, and to look.
+    pub(crate) db: PgPool,
+    address: SocketAddr,
+    http: reqwest::Client,
+    server: ServerHandle,
+}
+
+impl Index {
+    /// Starts one with nobody and nothing in it.
+    pub(crate) async fn start() -> Self {
+        LazyLock::force(&LOG);
+        let database = Database::create().await;
+        let db =
+            PgPoolOptions::new().max_connections(2).connect_lazy_with(database.superuser.clone());
+        let clock = Clock::at(NOW.parse().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let server = serve(listener, database, clock.clone());
+        Self { clock, db, address, http, server }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Who knows its tokens.
+    pub(crate) fn verifier(&self) -> Data<Verifier> {
+        SECRETS.0.clone()
+    }
+
+    /// Who judges those who sign in.
+    pub(crate) fn door(&self) -> Data<Door> {
+        SECRETS.1.clone()
+    }
+
+    /// The present moment of this index.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Sends a request and checks its answer against the description.
+    ///
+    /// It carries a token of `caller`, `Access-Reason: direct-service`, an `X-Request-Id` and, for POST, an
+    /// `Idempotency-Key`; `headers` replaces these, and one with an empty value takes it away.
+    pub(crate) async fn request<'c>(
+        &self,
+        caller: impl Into<Option<&'c Caller>>,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let request_id = Uuid::new_v4();
+        let mut sent = HeaderMap::new();
+        let mut set = |name: &str, value: &str| {
+            let name: HeaderName = name.parse().unwrap();
+            sent.remove(&name);
+            if !value.is_empty() {
+                sent.insert(name, HeaderValue::from_str(value).unwrap());
+            }
+        };
+        if let Some(caller) = caller.into() {
+            set("Authorization", &format!("Bearer {}", self.token(caller)));
+        }
+        set("Access-Reason", "direct-service");
+        set("X-Request-Id", &request_id.to_string());
+        if method == "POST" {
+            set("Idempotency-Key", &Uuid::new_v4().to_string());
+        }
+        let body = match body.into() {
+            Body::None => Vec::new(),
+            Body::Bytes(bytes) => {
+                set("Content-Type", "application/json");
+                bytes
+            }
+        };
+        headers.iter().for_each(|(name, value)| set(name, value));
+
+        let url = format!("http://{}{path}", self.address);
+        let request = self.http.request(method.parse().unwrap(), url).headers(sent).body(body);
+        let response =
+            request.send().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let answer = Answer { status, headers, body, bytes, request_id };
+        conform::check(method, path, &answer);
+        answer
+    }
+
+    /// Reads.
+    pub(crate) async fn get(&self, caller: &Caller, path: &str) -> Answer {
+        self.request(caller, "GET", path, (), &[]).await
+    }
+
+    /// Makes something new.
+    pub(crate) async fn post(&self, caller: &Caller, path: &str, body: Value) -> Answer {
+        self.request(caller, "POST", path, body, &[]).await
+    }
+
+    /// Changes what had this version.
+    pub(crate) async fn patch(
+        &self,
+        caller: &Caller,
+        path: &str,
+        version: i64,
+        body: Value,
+    ) -> Answer {
+        self.request(caller, "PATCH", path, body, &[("If-Match", &format!("\"{version}\""))]).await
+    }
+
+    /// Puts something to what had this version.
+    pub(crate) async fn put(
+        &self,
+        caller: &Caller,
+        path: &str,
+        version: i64,
+        body: Value,
+    ) -> Answer {
+        self.request(caller, "PUT", path, body, &[("If-Match", &format!("\"{version}\""))]).await
+    }
+
+    /// Takes away what had this version.
+    pub(crate) async fn delete(&self, caller: &Caller, path: &str, version: i64) -> Answer {
+        self.request(caller, "DELETE", path, (), &[("If-Match", &format!("\"{version}\""))]).await
+    }
+
+    /// The audit events of the request that had this answer, as JSON of the table's columns.
+    pub(crate) async fn events(&self, answer: &Answer) -> Vec<Value> {
+        let found =
+            sqlx::query_scalar("select to_jsonb(e) from audit_event e where request_id = $1");
+        let events: Vec<Json<Value>> =
+            found.bind(answer.request_id).fetch_all(&self.db).await.unwrap();
+        events.into_iter().map(|event| event.0).collect()
+    }
+
+    /// The one audit event of the request that had this answer.
+    pub(crate) async fn event(&self, answer: &Answer) -> Value {
+        let mut events = self.events(answer).await;
+        assert_eq!(events.len(), 1, "one audit event for {}: {events:#?}", answer.status);
+        events.remove(0)
+    }
+
+    /// How many rows each table holds, but for the audit and what is noted of failed sign-ins.
+    pub(crate) async fn rows(&self) -> Value {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "select tablename::text from pg_tables where schemaname = 'public'
+             and tablename not like 'audit\\_event%' and tablename <> 'sign_in_failure' order by 1",
+        )
+        .fetch_all(&self.db)
+        .await
+        .unwrap();
+        let counts =
+            tables.iter().map(|table| format!("'{table}', (select count(*) from {table})"));
+        let counted =
+            format!("select jsonb_build_object({})", counts.collect::<Vec<_>>().join(", "));
+        let rows: Json<Value> =
+            sqlx::query_scalar(AssertSqlSafe(counted)).fetch_one(&self.db).await.unwrap();
+        rows.0
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        drop(self.server.stop(false));
+    }
+}
+
+/// What a request carries.
+pub(crate) enum Body {
+    None,
+    Bytes(Vec<u8>),
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Self::None
+    }
+}
+
+impl From<Value> for Body {
+    fn from(json: Value) -> Self {
+        if json.is_null() { Self::None } else { Self::Bytes(json.to_string().into_bytes()) }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self::Bytes(text.into())
+    }
+}
+
+/// What the index answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) request_id: Uuid,
+}
+
+impl Answer {
+    /// Its header of this name, empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The version in its `ETag`.
+    pub(crate) fn version(&self) -> i64 {
+        self.header("ETag").trim_matches('"').parse().unwrap()
+    }
+
+    /// The last part of the type of the problem that it tells, empty where it tells none.
+    pub(crate) fn problem(&self) -> &str {
+        let told = self.body["type"].as_str().or(self.body["error"].as_str()).unwrap_or_default();
+        told.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The values at fault.
+    pub(crate) fn pointers(&self) -> Vec<&str> {
+        let faults = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        faults.iter().map(|fault| fault["pointer"].as_str().unwrap()).collect()
+    }
+
+    /// The same, if it has this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self
+    }
+
+    /// The same, if it tells this problem.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, problem: &str) -> Self {
+        assert_eq!((self.status, self.problem()), (status, problem), "{:#}", self.body);
+        self
+    }
+}
+
+/// Serves on a thread of its own until told to stop, then removes the database.
+fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandle {
+    let settings = Settings {
+        database: database.application.clone(),
+        connections: Connections { readers: 2, writers: 2, scribes: 1 },
+        workers: 1,
+        limits: Limits::default(),
+    };
+    let (started, handle) = mpsc::channel();
+    thread::spawn(move || {
+        let (verifier, door) = SECRETS.clone();
+        let shared = Shared { verifier, door, clock, draining: Draining::default() };
+        actix_web::rt::System::new().block_on(async {
+            let server = server::start(listener, &settings, &shared).unwrap();
+            started.send(server.handle()).unwrap();
+            server.await.unwrap();
+            database.remove().await;
+        });
+    });
+    handle.recv().unwrap()
+}
+
+/// Keys that end with this process, made once, since making them takes a while.
+static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
+    let folder = env::temp_dir().join(format!("contactpoint-test-keys-{}", std::process::id()));
+    let keys = Keys::generate(&folder).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
+    let issuer = "http://contactpoint.test".to_owned();
+    let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+    let credential = Credential::new(keys.pepper).unwrap();
+    let door = Door { credential, pool: HashingPool::default(), sealer: keys.sealer };
+    (Data::new(Verifier::new(issuer)), Data::new(door))
+});
+
+/// What the service logs, as `RUST_LOG` says; its own failures unless said.
+static LOG: LazyLock<()> = LazyLock::new(|| {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter =
+        filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contactpoint=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+});
+
+#[actix_web::test]
+async fn an_index_is_ready_and_tells_nobody_anything() {
+    let index = Index::start().await;
+    assert_eq!(
+        index.request(None, "GET", "/health/ready", (), &[]).await.body,
+        json!({ "status": "ready" })
+    );
+    let answer = index.request(None, "GET", "/v1/children/48271930566", (), &[]).await;
+    let event = index.event(&answer.refused(401, "unauthenticated")).await;
+    assert_eq!(event["outcome"], "refused");
+}

@@ -1,0 +1,250 @@
+//! Who is there when a test begins: organisations, people and systems, children and those who work with them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use contactpoint::{
+    access::{Role, scopes},
+    child::fold::fold,
+    ids::IndexNumber,
+    token::Grant,
+};
+use uuid::Uuid;
+
+use super::{Index, TODAY};
+
+/// No two names, codes or numbers of a run are the same.
+static MADE: AtomicU64 = AtomicU64::new(1);
+
+/// An organisation, and the local authority in whose area it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Organisation {
+    pub(crate) id: Uuid,
+    pub(crate) authority: Option<Uuid>,
+}
+
+/// Somebody with a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) id: Uuid,
+    pub(crate) role: Role,
+    pub(crate) organisation: Organisation,
+    pub(crate) session: Uuid,
+}
+
+/// A child in the index.
+#[derive(Debug, Clone)]
+pub(crate) struct Child {
+    pub(crate) id: Uuid,
+    pub(crate) number: String,
+    pub(crate) family: String,
+}
+
+impl Child {
+    /// Its path, or one under it.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("/v1/children/{}{rest}", self.number)
+    }
+}
+
+/// A number that was not given before, and a word of letters that goes with it.
+pub(crate) fn fresh() -> (u64, String) {
+    let n = MADE.fetch_add(1, Ordering::Relaxed);
+    let letters: String =
+        format!("{n:05}").bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+    (n, letters)
+}
+
+impl Index {
+    /// A local authority.
+    pub(crate) async fn authority(&self) -> Organisation {
+        self.organisation("localAuthority", None).await
+    }
+
+    /// An organisation of this kind, in the area of `authority`.
+    pub(crate) async fn organisation(
+        &self,
+        kind: &str,
+        authority: Option<Organisation>,
+    ) -> Organisation {
+        let (n, letters) = fresh();
+        let id = Uuid::new_v4();
+        let code = (kind == "localAuthority").then(|| format!("{:03}", n % 1000));
+        let authority =
+            if code.is_some() { Some(id) } else { authority.map(|authority| authority.id) };
+        sqlx::query(
+            "insert into organisation (organisation_id, kind, name, authority_code, authority_id, office_hours, duty, updated_at)
+             values ($1, $2, $3, $4, $5, '01632 960001', '01632 960002', $6)",
+        )
+        .bind(id)
+        .bind(kind)
+        .bind(format!("Example {letters}"))
+        .bind(code)
+        .bind(authority)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        Organisation { id, authority }
+    }
+
+    /// Somebody of this role who acts for an organisation: a system where the role is one, else a person.
+    pub(crate) async fn caller(&self, role: Role, organisation: Organisation) -> Caller {
+        if role.is_system() {
+            self.client(role, organisation).await
+        } else {
+            self.account(role, organisation).await
+        }
+    }
+
+    /// A person who is signed in.
+    pub(crate) async fn account(&self, role: Role, organisation: Organisation) -> Caller {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into account (account_id, user_name, name, organisation_id, role, credential, one_time_code_seed,
+                 vetted_until, trained_until, agreement_signed_on, created_at)
+             values ($1, $2, 'Example Person', $3, $4, 'none', '', '2100-01-01', '2100-01-01', '2020-01-01', $5)",
+        )
+        .bind(id)
+        .bind(format!("person.{}", fresh().1))
+        .bind(organisation.id)
+        .bind(role.as_str())
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        self.signed_in("account_id", id, role, organisation).await
+    }
+
+    /// A system that has a token.
+    pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into client (client_id, name, organisation_id, role, secret_hash, created_at)
+             values ($1, 'Example System', $2, $3, sha256('none'), $4)",
+        )
+        .bind(id)
+        .bind(organisation.id)
+        .bind(role.as_str())
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        self.signed_in("client_id", id, role, organisation).await
+    }
+
+    async fn signed_in(
+        &self,
+        column: &str,
+        id: Uuid,
+        role: Role,
+        organisation: Organisation,
+    ) -> Caller {
+        let session = Uuid::new_v4();
+        let insert = format!(
+            "insert into session (session_id, {column}, authenticated_at, expires_at) values ($1, $2, $3, '2100-01-01')"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(insert))
+            .bind(session)
+            .bind(id)
+            .bind(self.now())
+            .execute(&self.db)
+            .await
+            .unwrap();
+        Caller { id, role, organisation, session }
+    }
+
+    /// A token of the caller, as signing in now would give it.
+    pub(crate) fn token(&self, caller: &Caller) -> String {
+        let issuer = self.verifier().issuer();
+        let grant = Grant {
+            sub: caller.id,
+            client_id: "test".to_owned(),
+            sid: caller.session,
+            role: caller.role.as_str().to_owned(),
+            scope: scopes(caller.role),
+            org: caller.organisation.id,
+            la: caller.organisation.authority,
+            acr: "2".to_owned(),
+            amr: vec!["mfa".to_owned()],
+            auth_time: self.now(),
+        };
+        issuer.issue(&issuer.claims(grant, self.now())).unwrap()
+    }
+
+    /// A girl of eleven, for whose record `authority` is responsible, with a family name of her own.
+    pub(crate) async fn child(&self, authority: Organisation) -> Child {
+        let (n, letters) = fresh();
+        let number = IndexNumber::from_ten_digits(4_000_000_000 + n).as_str().to_owned();
+        let (id, family) = (Uuid::new_v4(), format!("Testley{letters}"));
+        sqlx::query(
+            "with born as (
+                 insert into child (child_id, index_number, date_of_birth, gender, responsible_authority_id,
+                     source_organisation_id, received_at, as_at)
+                 values ($1, $2, '2015-03-14', 'female', $3, $3, $4, $5::date)
+             ), placed as (
+                 insert into whereabouts (child_id, kind, source_organisation_id, received_at, as_at)
+                 values ($1, 'noneKnown', $3, $4, $5::date)
+             )
+             insert into child_name (child_id, kind, given, family, given_keys, family_key, date_of_birth,
+                 source_organisation_id, received_at, as_at)
+             values ($1, 'current', '{Amy}', $6, '{amy}', $7, '2015-03-14', $3, $4, $5::date)",
+        )
+        .bind(id)
+        .bind(&number)
+        .bind(authority.id)
+        .bind(self.now())
+        .bind(TODAY)
+        .bind(&family)
+        .bind(fold(&family))
+        .execute(&self.db)
+        .await
+        .unwrap();
+        Child { id, number, family }
+    }
+
+    /// A mother of the child.
+    pub(crate) async fn carer(&self, child: &Child) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into carer (carer_id, child_id, given, family, relationship, parental_responsibility,
+                 source_organisation_id, received_at, as_at)
+             select $1, $2, '{Ann}', $3, 'mother', true, source_organisation_id, $4, $5::date from child where child_id = $2",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(&child.family)
+        .bind(self.now())
+        .bind(TODAY)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// An organisation's work with the child, by its own word, begun this year.
+    pub(crate) async fn involvement(
+        &self,
+        child: &Child,
+        organisation: Organisation,
+        service_type: &str,
+    ) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            r#"insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact,
+                   started_on, confirmed_on, source_organisation_id, received_at, as_at)
+               values ($1, $2, $3, $4, $4 in ('sexualHealth', 'mentalHealth', 'substanceMisuse'),
+                   '{"team": "Example Team", "officeHours": "01632 960003"}',
+                   '2026-02-02', '2026-09-07', $3, $5, $6::date)"#,
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(organisation.id)
+        .bind(service_type)
+        .bind(self.now())
+        .bind(TODAY)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+}
