@@ -26,19 +26,22 @@ need_tool() {
     has "$1" || install "$1" "$2" "$2" "$2"
 }
 
-# Looks where the service looks too.
 has_postgres() {
-    [ -z "${CONTACTPOINT_PG_BIN:-}" ] || return 0
-    if has initdb && has postgres; then return 0; fi
+    [ -n "$(postgres_bin)" ]
+}
+
+# The folder of the server programs; looks where the service looks too.
+postgres_bin() {
+    if [ -n "${CONTACTPOINT_PG_BIN:-}" ]; then echo "$CONTACTPOINT_PG_BIN"; return; fi
+    if has initdb && has postgres; then dirname "$(command -v initdb)"; return; fi
     for initdb in /usr/lib/postgresql*/bin/initdb /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb \
         /usr/libexec/postgresql*/initdb /usr/local/pgsql/bin/initdb /usr/local/lib/postgresql/*/bin/initdb \
         /opt/homebrew/opt/*/bin/initdb /usr/local/opt/*/bin/initdb /home/linuxbrew/.linuxbrew/opt/*/bin/initdb \
         /opt/local/lib/*/bin/initdb /Library/PostgreSQL/*/bin/initdb \
         /Applications/Postgres.app/Contents/Versions/*/bin/initdb
     do
-        if [ -x "$initdb" ] && [ -x "${initdb%initdb}postgres" ]; then return 0; fi
+        if [ -x "$initdb" ] && [ -x "${initdb%initdb}postgres" ]; then dirname "$initdb"; return; fi
     done
-    return 1
 }
 
 # install WHAT, and its packages for apt, dnf and brew

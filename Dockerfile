@@ -1,0 +1,21 @@
+# The service in a container: docker build -t contactpoint .
+# As `rust-version` in Cargo.toml says.
+FROM rust:1.95-slim-bookworm AS build
+WORKDIR /source
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
+    cargo build --release --locked --bin contactpoint && cp target/release/contactpoint /contactpoint
+
+FROM debian:bookworm-slim
+COPY --from=build /contactpoint /contactpoint
+# Whoever runs it owns nothing but the folder of the secrets; a new volume there takes its owner and mode.
+RUN install -d -o 10001 -g 10001 -m 0700 /keys
+USER 10001:10001
+ENV CONTACTPOINT_KEYS=/keys CONTACTPOINT_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+# Probes belong to whoever runs it, which tells "restart it" (/health/live) from "send it nothing" (/health/ready);
+# one check in here could not, and would need a program to make requests with.
+HEALTHCHECK NONE
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/contactpoint"]
+CMD ["serve"]

@@ -1,0 +1,38 @@
+# `just` alone lists what there is.
+[private]
+default:
+    @{{ just_executable() }} --list --unsorted
+
+# Everything that must hold before a change lands
+check: lint test deny
+
+# Format and lints; nothing may warn
+lint:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# Run the tests; options go to `cargo test`
+test *options:
+    ./test {{ options }}
+
+# Licences, banned crates, sources and known vulnerabilities of what we build on
+deny:
+    @cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: run cargo install --locked cargo-deny"; exit 1; }
+    cargo deny --locked check
+
+# Show the service with invented children; options go to `contactpoint demo`
+demo *options:
+    ./demo {{ options }}
+
+# Regenerate .sqlx, after SQL has changed
+prepare:
+    scripts/prepare
+
+# Regenerate api-spec/openapi.json, after routes or types have changed
+spec:
+    cargo run --locked --quiet -- openapi >api-spec/openapi.json.new
+    mv api-spec/openapi.json.new api-spec/openapi.json
+
+# Build the documentation of the code
+docs:
+    cargo doc --locked --no-deps --document-private-items
