@@ -235,17 +235,19 @@ impl Problem {
     #[must_use]
     pub fn cause(&self) -> Option<String> {
         let source = self.source.as_ref()?;
-        let causes = source.chain().map(|cause| match cause.downcast_ref::<sqlx::Error>() {
-            Some(sqlx::Error::Database(error)) => format!(
-                "database error {} {}",
-                error.code().unwrap_or_default(),
-                error.constraint().unwrap_or_default(),
-            ),
-            _ if cause.downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some() => String::new(),
-            _ => cause.to_string(),
-        });
-        Some(causes.filter(|cause| !cause.is_empty()).collect::<Vec<_>>().join(": "))
+        if let Some(code) = source.chain().find_map(database_code) {
+            return Some(code);
+        }
+        let causes = source.chain().map(ToString::to_string);
+        Some(causes.collect::<Vec<_>>().join(": "))
     }
+}
+
+/// The code and the constraint that the database named, without its text.
+fn database_code(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let sqlx::Error::Database(error) = cause.downcast_ref::<sqlx::Error>()? else { return None };
+    let (code, constraint) = (error.code().unwrap_or_default(), error.constraint().unwrap_or_default());
+    Some(format!("database error {code} {constraint}").trim_end().to_owned())
 }
 
 impl From<Kind> for Problem {

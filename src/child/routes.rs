@@ -70,7 +70,8 @@ async fn add_child(
     }
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let (location, version) = (format!("/v1/children/{number}"), record.version);
-    work.record_created(Trail::of(id), record, location, version).await
+    let trail = Trail::of(id).with(json!({ "distinctFrom": child.distinct_from }));
+    work.record_created(trail, record, location, version).await
 }
 
 async fn answering(work: &mut Work, child: &ChildIn) -> Result<OrganisationId, Problem> {

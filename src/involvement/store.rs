@@ -234,9 +234,15 @@ async fn clear(work: &mut Work, id: InvolvementId, flag: Flag) -> Result<(), Pro
 }
 
 async fn count_on(work: &mut Work, id: InvolvementId) -> Result<(), Problem> {
-    sqlx::query!("update involvement set version = version + 1 where involvement_id = $1", id.0)
-        .execute(work.db())
-        .await?;
+    let (by, now) = (work.caller.subject.uuid(), work.now);
+    sqlx::query!(
+        "update involvement set version = version + 1, recorded_by = $2, received_at = $3 where involvement_id = $1",
+        id.0,
+        by,
+        now,
+    )
+    .execute(work.db())
+    .await?;
     Ok(())
 }
 
