@@ -113,6 +113,7 @@ create table involvement (
     as_at                  date not null
 );
 create unique index involvement_once on involvement (child_id, organisation_id, service_type, coalesce(contact ->> 'team', '')) where ended_on is null;
+create index involvement_by_child on involvement (child_id);
 create index involvement_by_organisation on involvement (organisation_id);
 
 create table flag (

@@ -18,7 +18,6 @@ use sqlx::postgres::PgConnectOptions;
 use super::{
     Refused,
     account::{Person, client},
-    log,
     serve::Running,
 };
 use crate::{
@@ -75,11 +74,7 @@ struct Place {
 
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Refused> {
-        if std::env::var_os("RUST_LOG").is_none() && !self.json {
-            log_quietly();
-        } else {
-            log();
-        }
+        log_errors();
         let folder = self.folder();
         fs::create_dir_all(&folder)?;
         let place = self.place(&folder).await?;
@@ -296,7 +291,8 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(new, path)
 }
 
-fn log_quietly() {
+/// Only what goes wrong: the demo's reader wants the accounts and the walk.
+fn log_errors() {
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
     let layer = fmt::layer().with_writer(std::io::stderr);
     let _ = tracing_subscriber::registry()
