@@ -90,6 +90,12 @@ pub struct Carers {
 /// What is said of a new carer.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "name": { "given": ["Ann"], "family": "Testley" },
+    "relationship": "mother",
+    "parentalResponsibility": true,
+    "phones": ["01632 960001"]
+}))]
 pub struct CarerIn {
     /// The carer's name.
     pub name: PersonName,
@@ -116,6 +122,7 @@ pub struct CarerIn {
 /// What changes about a carer; a member that is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "phones": ["01632 960001", "01632 960002"] }))]
 pub struct CarerChange {
     /// The carer's name.
     #[serde(default)]

@@ -32,6 +32,19 @@ use whereabouts::Whereabouts;
 /// What is said of a child who is not here yet.
 #[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "names": [{ "kind": "current", "given": ["Amy", "Rose"], "family": "Testley" }],
+    "dateOfBirth": "2015-03-14",
+    "gender": "female",
+    "whereabouts": { "kind": "current", "address": { "lines": ["12 Harbour Way"], "town": "Exampleton", "postcode": "PO1 3AX" } },
+    "identifiers": [{ "kind": "upn", "value": "B801200005001" }],
+    "carers": [{
+        "name": { "given": ["Ann"], "family": "Testley" },
+        "relationship": "mother",
+        "parentalResponsibility": true,
+        "phones": ["01632 960001"]
+    }]
+}))]
 pub struct ChildIn {
     /// One current name, and any former and known-as names: 1 to 20.
     #[validate(length(min = 1, max = 20), custom(function = one_current))]
@@ -98,6 +111,9 @@ impl ChildIn {
 /// What changes about a child; a member that is absent stays as it is, one that is present replaces all that was.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "whereabouts": { "kind": "current", "address": { "lines": ["12 Harbour Way"], "town": "Exampleton", "postcode": "PO1 3AX" } }
+}))]
 pub struct ChildChange {
     /// All names: one current, and any former and known-as names. A current name that is replaced is kept and found by search.
     #[serde(default)]

@@ -140,6 +140,7 @@ pub struct FlagSet {
 /// Until when a flag is set.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({}))]
 pub struct FlagIn {
     /// The day on which it is gone unless renewed: after today, 6 months from today unless said, 24 months at most.
     #[serde(default)]
@@ -235,6 +236,11 @@ pub struct Involvements {
 /// What is said of a new involvement.
 #[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "serviceType": "school",
+    "contact": { "team": "Pastoral Team", "officeHours": "01632 960003" },
+    "startedOn": "2025-09-01"
+}))]
 pub struct InvolvementIn {
     /// Who works with the child; your own organisation unless said.
     #[serde(default)]
@@ -289,6 +295,7 @@ fn within(
 /// What changes about an involvement; a member that is absent stays as it is.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "confirmedOn": "2025-11-03" }))]
 pub struct InvolvementChange {
     /// Whom to ask for.
     #[serde(default)]

@@ -27,6 +27,10 @@ pub const MOST: usize = 10;
 /// What a search looks for. Every criterion given must agree.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "name": { "given": ["Amy"], "family": "Testley" },
+    "dateOfBirth": "2015-03-14"
+}))]
 pub struct SearchIn {
     /// The child's number here.
     #[serde(default)]

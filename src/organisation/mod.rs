@@ -189,6 +189,15 @@ pub struct Organisation {
 /// What is said of a new organisation.
 #[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "kind": "school",
+    "name": "Example Park Primary School",
+    "codes": { "urn": "900001", "laestab": "8879001" },
+    "authority": "887",
+    "officeHours": "01632 960001",
+    "duty": "01632 960002",
+    "email": "office@example.org"
+}))]
 pub struct OrganisationIn {
     /// What kind of body it is.
     pub kind: OrganisationKind,
@@ -243,6 +252,7 @@ fn printable(text: &str) -> Result<(), ValidationError> {
 /// What changes about an organisation; a member that is absent stays as it is.
 #[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "officeHours": "01632 960004" }))]
 pub struct OrganisationChange {
     /// Its name: 1 to 120 characters.
     #[serde(default)]

@@ -50,6 +50,12 @@ pub struct Door {
 /// Everything needed to sign in, judged together.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({
+    "userName": "a.practitioner",
+    "password": "correct horse battery staple",
+    "pin": "407713",
+    "oneTimeCode": "287082"
+}))]
 pub struct SessionIn {
     /// The user name.
     pub user_name: UserName,

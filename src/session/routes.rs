@@ -133,6 +133,11 @@ async fn refuse(mut work: SignIn, told: &SessionIn) -> Reply<Session> {
 
 /// What a token request says; which members are needed depends on the grant.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "grant_type": "client_credentials",
+    "client_id": "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
+    "client_secret": "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q"
+}))]
 struct TokenRequest {
     /// `client_credentials` for a system, `refresh_token` to go on with a session.
     #[schema(example = "client_credentials")]
