@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Ref, RefOr, Schema},
+};
 
 use crate::{
     access::Role,
@@ -85,13 +88,37 @@ pub struct KnownName {
 }
 
 /// Where the child is.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct KnownWhereabouts {
     /// What is known.
     #[serde(flatten)]
     pub whereabouts: Whereabouts,
     /// Where this comes from.
     pub source: Provenance,
+}
+
+impl PartialSchema for KnownWhereabouts {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Whereabouts::schema();
+        if let RefOr::T(Schema::OneOf(kinds)) = &mut schema {
+            for kind in &mut kinds.items {
+                if let RefOr::T(Schema::Object(kind)) = kind {
+                    let source = Ref::from_schema_name(Provenance::name());
+                    kind.properties.insert("source".to_owned(), source.into());
+                    kind.required.push("source".to_owned());
+                }
+            }
+        }
+        schema
+    }
+}
+
+impl ToSchema for KnownWhereabouts {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Provenance::name().into(), Provenance::schema()));
+        Provenance::schemas(schemas);
+        Whereabouts::schemas(schemas);
+    }
 }
 
 /// A local authority that answers for a record.
