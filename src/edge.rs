@@ -133,9 +133,11 @@ fn errand(request: &ServiceRequest, id: Uuid, operation: &'static str) -> Errand
 /// The caller's address: the peer's, or what a proxy that we trust says last (security rule H-5).
 fn address(request: &ServiceRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
-    let trusted = request.app_data::<Data<TrustedProxies>>().is_some_and(|proxies| proxies.0.contains(&peer));
+    let trusted =
+        request.app_data::<Data<TrustedProxies>>().is_some_and(|proxies| proxies.0.contains(&peer));
     let forwarded = request.headers().get_all("x-forwarded-for").last().filter(|_| trusted);
-    let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    let last =
+        forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
     last.or(Some(peer))
 }
 
@@ -150,6 +152,9 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
         return response;
     };
     tell(problem, response.request());
+    if problem.is_recorded() {
+        return response;
+    }
     let Some((db, caller, errand)) = audited(response.request()) else { return response };
     let path: Vec<_> =
         response.request().match_info().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();

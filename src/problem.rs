@@ -167,6 +167,7 @@ pub struct Problem {
     retry_after: Option<u32>,
     allow: Option<String>,
     source: Option<anyhow::Error>,
+    recorded: bool,
 }
 
 impl Problem {
@@ -213,6 +214,19 @@ impl Problem {
         self
     }
 
+    /// The same, where its event has been written already.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.recorded = true;
+        self
+    }
+
+    /// Whether its event has been written already.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Its type.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -253,7 +267,15 @@ fn database_code(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 impl From<Kind> for Problem {
     fn from(kind: Kind) -> Self {
         let retry_after = (kind.status() == 503).then_some(1);
-        Self { kind, detail: None, errors: Vec::new(), retry_after, allow: None, source: None }
+        Self {
+            kind,
+            detail: None,
+            errors: Vec::new(),
+            retry_after,
+            allow: None,
+            source: None,
+            recorded: false,
+        }
     }
 }
 

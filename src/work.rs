@@ -254,7 +254,10 @@ impl Look {
         let answer = Answer::new(StatusCode::OK, &answer)?;
         let mut event = Event::answered(self.now, self.caller, self.errand, 200, trail);
         event.id = id;
-        if self.scribe.write(event).await? { Ok(answer) } else { Err(Kind::Unauthenticated.into()) }
+        if self.scribe.write(event).await? {
+            return Ok(answer);
+        }
+        Err(Problem::from(Kind::Unauthenticated).recorded())
     }
 }
 
