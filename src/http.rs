@@ -18,6 +18,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::{
     access::header as one,
+    object::Objects,
     problem::{Fault, Kind, Problem},
 };
 
@@ -146,7 +147,8 @@ fn is_json(request: &HttpRequest) -> bool {
 pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     strict(bytes)?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut json).map_err(|error| refusal(&error))?;
+    let value: T =
+        serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| refusal(&error))?;
     value.validate().map_err(|errors| {
         let mut faults = faults("", &errors);
         faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
@@ -180,7 +182,10 @@ fn plain(error: &serde_json::Error) -> String {
 /// serde quotes the value that it refuses; a personal value must not come back in an error text.
 fn without_values(said: &str) -> String {
     match said.split_once("expected ") {
-        Some((before, expected)) if before.starts_with("invalid ") => format!("must be {expected}"),
+        Some((before, expected)) if before.starts_with("invalid ") => match expected {
+            structure if structure.starts_with("struct ") => "must be an object".to_owned(),
+            _ => format!("must be {expected}"),
+        },
         Some((before, expected)) if before.starts_with("unknown variant") => {
             format!("must be {expected}")
         }
@@ -371,7 +376,8 @@ fn base_version(request: &HttpRequest) -> Result<i64, Problem> {
         Some(Ok(version)) => Ok(version),
         Some(Err(_)) => Err(Kind::PreconditionFailed.into()),
         None => {
-            let form = "If-Match must be the one entity tag that the record was read with, in quotes.";
+            let form =
+                "If-Match must be the one entity tag that the record was read with, in quotes.";
             Err(Problem::new(Kind::InvalidHeader, form))
         }
     }

@@ -24,6 +24,7 @@ pub mod keys;
 pub mod listener;
 pub mod load;
 pub mod matching;
+pub mod object;
 pub mod organisation;
 pub mod policy;
 pub mod postgres;
