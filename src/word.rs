@@ -2,6 +2,7 @@
 
 use std::{fmt, ops::Deref};
 
+use chrono::NaiveDate;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, Visitor},
@@ -38,6 +39,29 @@ impl<'de> Deserialize<'de> for Text {
             if repeats { D::Error::custom("Send text, in quotation marks.") } else { error }
         })
     }
+}
+
+/// A day written as `2015-03-14`; the calendar's own reader would take `+2015-3-14` too.
+pub(crate) fn day<'de, D: Deserializer<'de>>(reader: D) -> Result<NaiveDate, D::Error> {
+    full_date(&Text::deserialize(reader)?.0)
+}
+
+/// The same, where there may be none.
+pub(crate) fn some_day<'de, D: Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<NaiveDate>, D::Error> {
+    let text: Option<Text> = Option::deserialize(reader)?;
+    text.map(|text| full_date(&text.0)).transpose()
+}
+
+fn full_date<E: Error>(text: &str) -> Result<NaiveDate, E> {
+    let written = |(n, byte): (usize, u8)| match n {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let day =
+        text.parse().ok().filter(|_| text.len() == 10 && text.bytes().enumerate().all(written));
+    day.ok_or_else(|| E::custom("Send a day of the calendar as year, month and day: 2015-03-14."))
 }
 
 struct TextVisitor;

@@ -52,6 +52,7 @@ pub struct ChildIn {
     pub names: Vec<Name>,
     /// The date of birth: not in the future, not over 25 years ago. Where only the month or the year is known, its first day.
     #[schema(example = "2015-03-14")]
+    #[serde(deserialize_with = "crate::word::day")]
     pub date_of_birth: NaiveDate,
     /// How much of it is known; `day` unless said.
     #[serde(default)]
@@ -121,7 +122,7 @@ pub struct ChildChange {
     #[schema(nullable = false, min_items = 1, max_items = 20)]
     pub names: Option<Vec<Name>>,
     /// The date of birth, with its precision.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub date_of_birth: Option<NaiveDate>,
     /// How much of it is known; `day` unless said. Only with `dateOfBirth`.

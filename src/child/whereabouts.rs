@@ -112,6 +112,7 @@ impl fmt::Debug for Whereabouts {
 struct Told {
     kind: WhereaboutsKind,
     address: Option<Address>,
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     left_on: Option<NaiveDate>,
     r#return: Option<Return>,
 }

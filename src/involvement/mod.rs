@@ -143,7 +143,7 @@ pub struct FlagSet {
 #[schema(example = json!({}))]
 pub struct FlagIn {
     /// The day on which it is gone unless renewed: after today, 6 months from today unless said, 24 months at most.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub expires_on: Option<NaiveDate>,
 }
@@ -251,13 +251,14 @@ pub struct InvolvementIn {
     /// Whom to ask for.
     pub contact: Contact,
     /// The day it began: not before the child's birth, not after today.
+    #[serde(deserialize_with = "crate::word::day")]
     pub started_on: NaiveDate,
     /// The day on which it was last confirmed, today unless said: not before it began, not after today.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub confirmed_on: Option<NaiveDate>,
     /// The day it ended, where it has: not before it began, not after today.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub ended_on: Option<NaiveDate>,
 }
@@ -302,11 +303,11 @@ pub struct InvolvementChange {
     #[schema(nullable = false)]
     pub contact: Option<Contact>,
     /// The day on which it was confirmed: not before it began, not after today.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub confirmed_on: Option<NaiveDate>,
     /// The day it ended: not before it began, not after today. Its flags end with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub ended_on: Option<NaiveDate>,
 }

@@ -46,7 +46,7 @@ pub struct SearchIn {
     #[schema(nullable = false)]
     pub name: Option<NameIn>,
     /// The date of birth. A child of whom only the month or the year is known is found by any day in it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false, example = "2015-03-14")]
     pub date_of_birth: Option<NaiveDate>,
     /// The gender. A child whose gender is not specified is found by either.

@@ -228,7 +228,7 @@ pub struct OrganisationIn {
     #[schema(nullable = false)]
     pub email: Option<Email>,
     /// The day it opened, where known.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub opened_on: Option<NaiveDate>,
 }
@@ -281,7 +281,7 @@ pub struct OrganisationChange {
     #[schema(nullable = false)]
     pub status: Option<Accreditation>,
     /// The day it closed: today or earlier; its status becomes `closed`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub closed_on: Option<NaiveDate>,
 }
