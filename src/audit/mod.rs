@@ -1,13 +1,16 @@
 //! What is written down of every request: who, for whom, why, about which children, with what outcome.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+use validator::Validate;
 
 use crate::{
     access::{Caller, Errand, Subject},
     code::codes,
-    ids::{ChildId, EventId},
+    ids::{AccountId, ChildId, ClientId, EventId, IndexNumber, OrganisationId},
     problem::Problem,
 };
 
@@ -141,4 +144,87 @@ pub fn refusal_details(problem: &Problem, path: &[(String, String)]) -> Option<V
 pub fn unaudited(cause: impl Into<anyhow::Error>) -> Problem {
     metrics::counter!("contactpoint_audit_failures_total").increment(1);
     Problem::unavailable(cause.into().context("the audit cannot be written")).retry_after(2)
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, Deserialize, IntoParams, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Of this account alone.
+    #[param(nullable = false)]
+    pub account: Option<AccountId>,
+    /// Of this operation alone, by its `operationId`.
+    #[validate(length(min = 1, max = 40))]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 40,
+        pattern = "^[a-z_]+$",
+        example = "open_child"
+    )]
+    pub operation: Option<String>,
+    /// From this moment on.
+    #[param(nullable = false, example = "2026-11-01T00:00:00Z")]
+    pub since: Option<DateTime<Utc>>,
+    /// How many at most: 1 to 100, 20 unless said.
+    #[validate(range(min = 1, max = 100))]
+    #[param(nullable = false, minimum = 1, maximum = 100, example = 20)]
+    pub limit: Option<u8>,
+    /// The `next` of the page before.
+    #[validate(length(min = 1, max = 400))]
+    #[param(nullable = false, min_length = 1, max_length = 400)]
+    pub after: Option<String>,
+}
+
+/// One line of the audit.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEvent {
+    /// Its number; of a search also its `searchId`.
+    pub id: EventId,
+    /// When the request began.
+    pub at: DateTime<Utc>,
+    /// What was asked: an `operationId` of this document.
+    #[schema(example = "open_child")]
+    pub operation: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status answered.
+    #[schema(example = 200)]
+    pub status: u16,
+    /// The type of problem, where it was not done.
+    pub problem: Option<String>,
+    /// The person who called.
+    pub account_id: Option<AccountId>,
+    /// The system that called.
+    pub client_id: Option<ClientId>,
+    /// Whom they acted for.
+    pub organisation_id: Option<OrganisationId>,
+    /// What they are to the index.
+    #[schema(example = "practitioner")]
+    pub role: Option<String>,
+    /// Why.
+    #[schema(example = "direct-service")]
+    pub reason: Option<String>,
+    /// Their own reference.
+    pub reference: Option<String>,
+    /// The children concerned; of a search, those found.
+    pub children: Vec<IndexNumber>,
+    /// Criteria, ids and values, as the operation has them.
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
+    /// The request's number, which its answer carried in `X-Request-Id`.
+    pub request_id: Uuid,
+}
+
+/// A page of the audit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AuditEvents {
+    /// The events, the latest first.
+    pub items: Vec<AuditEvent>,
+    /// Where the next page begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub next: Option<String>,
 }

@@ -3,7 +3,7 @@
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::routes::{AuditEvent, AuditQuery};
+use super::{AuditEvent, AuditQuery};
 use crate::{ids::OrganisationId, problem::Problem, work::Look};
 use chrono::{DateTime, Utc};
 
