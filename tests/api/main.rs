@@ -1,4 +1,8 @@
 //! The index as its callers see it: over HTTP, on a real socket, against a real PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod harness;
+mod input;
+mod rooms;
+mod spec;

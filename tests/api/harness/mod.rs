@@ -11,8 +11,10 @@ use std::{
 use actix_web::{dev::ServerHandle, web::Data};
 use chrono::{DateTime, Utc};
 use contactpoint::{
+    access::Role,
     app::Shared,
     clock::Clock,
+    edge::TrustedProxies,
     health::Draining,
     keys::Keys,
     listener::Limits,
@@ -31,10 +33,12 @@ use uuid::Uuid;
 
 mod conform;
 mod database;
+mod operations;
 mod scene;
 
 pub(crate) use conform::DOCUMENT;
-pub(crate) use scene::{Caller, Child, Organisation};
+pub(crate) use operations::{Operation, Target};
+pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
 use database::Database;
 
@@ -69,18 +73,13 @@ impl Index {
         Self { clock, db, address, http, server }
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Who knows its tokens.
-    pub(crate) fn verifier(&self) -> Data<Verifier> {
+    pub(crate) fn verifier() -> Data<Verifier> {
         SECRETS.0.clone()
     }
 
     /// Who judges those who sign in.
-    pub(crate) fn door(&self) -> Data<Door> {
+    pub(crate) fn door() -> Data<Door> {
         SECRETS.1.clone()
     }
 
@@ -102,12 +101,12 @@ impl Index {
         headers: &[(&str, &str)],
     ) -> Answer {
         let request_id = Uuid::new_v4();
-        let mut sent = HeaderMap::new();
+        let mut carried = HeaderMap::new();
         let mut set = |name: &str, value: &str| {
             let name: HeaderName = name.parse().unwrap();
-            sent.remove(&name);
+            carried.remove(&name);
             if !value.is_empty() {
-                sent.insert(name, HeaderValue::from_str(value).unwrap());
+                carried.insert(name, HeaderValue::from_str(value).unwrap());
             }
         };
         if let Some(caller) = caller.into() {
@@ -125,10 +124,12 @@ impl Index {
                 bytes
             }
         };
-        headers.iter().for_each(|(name, value)| set(name, value));
+        for (name, value) in headers {
+            set(name, value);
+        }
 
         let url = format!("http://{}{path}", self.address);
-        let request = self.http.request(method.parse().unwrap(), url).headers(sent).body(body);
+        let request = self.http.request(method.parse().unwrap(), url).headers(carried).body(body);
         let response =
             request.send().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -306,7 +307,13 @@ fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandl
     let (started, handle) = mpsc::channel();
     thread::spawn(move || {
         let (verifier, door) = SECRETS.clone();
-        let shared = Shared { verifier, door, clock, draining: Draining::default() };
+        let shared = Shared {
+            verifier,
+            door,
+            clock,
+            draining: Draining::default(),
+            proxies: TrustedProxies::default(),
+        };
         actix_web::rt::System::new().block_on(async {
             let server = server::start(listener, &settings, &shared).unwrap();
             started.send(server.handle()).unwrap();
@@ -340,11 +347,39 @@ static LOG: LazyLock<()> = LazyLock::new(|| {
 #[actix_web::test]
 async fn an_index_is_ready_and_tells_nobody_anything() {
     let index = Index::start().await;
-    assert_eq!(
-        index.request(None, "GET", "/health/ready", (), &[]).await.body,
-        json!({ "status": "ready" })
-    );
+    let ready = index.request(None, "GET", "/health/ready", (), &[]).await.expect(200);
+    assert_eq!(ready.body, json!({ "status": "ready" }));
     let answer = index.request(None, "GET", "/v1/children/48271930566", (), &[]).await;
     let event = index.event(&answer.refused(401, "unauthenticated")).await;
     assert_eq!(event["outcome"], "refused");
+}
+
+#[actix_web::test]
+async fn what_was_arranged_is_there_for_those_who_sign_in() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let person = scene.caller(Role::Practitioner);
+    let session = index
+        .request(None, "POST", "/v1/sessions", index.secrets(person).await, &[])
+        .await
+        .expect(200);
+    let child = index.child(scene.authority).await;
+    let token = format!("Bearer {}", session.body["accessToken"].as_str().unwrap());
+    let record = index
+        .request(None, "GET", &child.path(""), (), &[("Authorization", &token)])
+        .await
+        .expect(200);
+    assert_eq!((record.version(), &record.body["names"][0]["family"]), (1, &json!(child.family)));
+
+    let begun = json!({ "serviceType": "school", "startedOn": "2026-09-07",
+                        "contact": { "team": "Example Team", "officeHours": "01632 960003" } });
+    let begun = index.post(person, &child.path("/involvements"), begun).await.expect(201);
+    let flag = format!("{}/flags/takingAction", begun.header("Location"));
+    let flagged = index.put(person, &flag, begun.version(), json!({})).await.expect(200);
+    assert_eq!(flagged.body["flags"][0]["expiresOn"], "2027-05-16");
+    index.clock.set("2027-05-16T00:00:00Z".parse().unwrap());
+    assert_eq!(index.get(person, &child.path("/flags")).await.expect(200).body["items"], json!([]));
+    let cleared = index.delete(person, &flag, flagged.version()).await.expect(200);
+    let ended = json!({ "endedOn": "2027-05-14" });
+    index.patch(person, begun.header("Location"), cleared.version(), ended).await.expect(200);
 }

@@ -6,8 +6,14 @@ use contactpoint::{
     access::{Role, scopes},
     child::fold::fold,
     ids::IndexNumber,
+    session::{
+        seed_context,
+        totp::{Seed, code_at},
+    },
     token::Grant,
 };
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Index, TODAY};
@@ -39,6 +45,33 @@ pub(crate) struct Child {
     pub(crate) family: String,
 }
 
+/// Two authorities with a school each, a national partner, and in the first a caller of every role.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    pub(crate) authority: Organisation,
+    pub(crate) school: Organisation,
+    pub(crate) other_authority: Organisation,
+    pub(crate) other_school: Organisation,
+    pub(crate) national: Organisation,
+    callers: Vec<Caller>,
+}
+
+impl Scene {
+    /// The caller of this role.
+    pub(crate) fn caller(&self, role: Role) -> &Caller {
+        self.callers.iter().find(|caller| caller.role == role).unwrap()
+    }
+
+    /// Whom a caller of this role acts for here.
+    fn organisation(&self, role: Role) -> Organisation {
+        match role {
+            Role::Steward | Role::ShieldApprover | Role::Auditor | Role::Subject => self.authority,
+            Role::Operator | Role::ArchiveReviewer => self.national,
+            _ => self.school,
+        }
+    }
+}
+
 impl Child {
     /// Its path, or one under it.
     pub(crate) fn path(&self, rest: &str) -> String {
@@ -55,6 +88,27 @@ pub(crate) fn fresh() -> (u64, String) {
 }
 
 impl Index {
+    /// Sets the scene.
+    pub(crate) async fn scene(&self) -> Scene {
+        let [authority, other_authority] = [self.authority().await, self.authority().await];
+        let school = self.organisation("school", Some(authority)).await;
+        let other_school = self.organisation("school", Some(other_authority)).await;
+        let national = self.organisation("nationalPartner", None).await;
+        let mut scene = Scene {
+            authority,
+            school,
+            other_authority,
+            other_school,
+            national,
+            callers: Vec::new(),
+        };
+        for &role in Role::ALL {
+            let caller = self.caller(role, scene.organisation(role)).await;
+            scene.callers.push(caller);
+        }
+        scene
+    }
+
     /// A local authority.
     pub(crate) async fn authority(&self) -> Organisation {
         self.organisation("localAuthority", None).await
@@ -153,9 +207,29 @@ impl Index {
         Caller { id, role, organisation, session }
     }
 
+    /// Gives a person what is needed to sign in, and tells it as the body of a sign-in now.
+    pub(crate) async fn secrets(&self, person: &Caller) -> Value {
+        let (door, seed) = (Self::door(), Seed::generate().unwrap());
+        let [password, pin] = ["a password of this test", "407713"].map(SecretString::from);
+        sqlx::query(
+            "update account set credential = $2, one_time_code_seed = $3 where account_id = $1",
+        )
+        .bind(person.id)
+        .bind(door.credential.hash(&password, &pin).unwrap())
+        .bind(door.sealer.seal(seed.expose(), &seed_context(person.id)).unwrap())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        let name = sqlx::query_scalar("select user_name from account where account_id = $1")
+            .bind(person.id);
+        let name: String = name.fetch_one(&self.db).await.unwrap();
+        let code = code_at(&seed, self.now()).unwrap();
+        json!({ "userName": name, "password": password.expose_secret(), "pin": pin.expose_secret(), "oneTimeCode": code })
+    }
+
     /// A token of the caller, as signing in now would give it.
     pub(crate) fn token(&self, caller: &Caller) -> String {
-        let issuer = self.verifier().issuer();
+        let issuer = Self::verifier().issuer();
         let grant = Grant {
             sub: caller.id,
             client_id: "test".to_owned(),
@@ -221,7 +295,7 @@ impl Index {
         id
     }
 
-    /// An organisation's work with the child, by its own word, begun this year.
+    /// An organisation's work with the child, by its own word, begun in 2024.
     pub(crate) async fn involvement(
         &self,
         child: &Child,
@@ -234,7 +308,7 @@ impl Index {
                    started_on, confirmed_on, source_organisation_id, received_at, as_at)
                values ($1, $2, $3, $4, $4 in ('sexualHealth', 'mentalHealth', 'substanceMisuse'),
                    '{"team": "Example Team", "officeHours": "01632 960003"}',
-                   '2026-02-02', '2026-09-07', $3, $5, $6::date)"#,
+                   '2024-09-02', '2024-09-02', $3, $5, $6::date)"#,
         )
         .bind(id)
         .bind(child.id)

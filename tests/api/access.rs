@@ -1,0 +1,173 @@
+//! Every operation against every role and every child: who gets in, who does not, and that it is written down.
+
+use contactpoint::access::{POLICIES, Role};
+
+use crate::harness::{Answer, Caller, Index, Operation, Target};
+
+/// Whose child it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// For whom the caller's authority answers, and with whom the caller's organisation works.
+    Own,
+    /// For whom another authority answers, and with whom another organisation works.
+    Other,
+    /// Nobody's: the index does not hold it.
+    Unknown,
+}
+
+use Whose::{Other, Own};
+
+/// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
+/// A feed may not even see what others do.
+const REFUSED: [(&[&str], Whose, &[Role], u16); 4] = [
+    (
+        &["correct_child", "read_history", "add_carer", "change_carer", "end_carer"],
+        Other,
+        &[Role::Steward],
+        403,
+    ),
+    (
+        &["open_involvement", "change_involvement", "set_flag", "clear_flag"],
+        Other,
+        &[Role::Feed],
+        404,
+    ),
+    (&["change_involvement", "set_flag", "clear_flag"], Other, Role::ALL, 403),
+    (&["set_flag", "clear_flag"], Own, &[Role::Steward], 403),
+];
+
+#[actix_web::test]
+async fn every_operation_answers_exactly_the_roles_and_records_of_the_table() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    for operation in Operation::all().filter(|operation| operation.policy().is_some()) {
+        for &role in Role::ALL {
+            let caller = scene.caller(role);
+            for whose in [Own, Other, Whose::Unknown] {
+                let target = match whose {
+                    Own => index.own(&scene).await,
+                    Other => index.other(&scene).await,
+                    Whose::Unknown => Target::unknown(),
+                };
+                let answer = index.ask(operation, caller, &target, operation.example(), &[]).await;
+                let at = format!("{} as {role} of {whose:?}", operation.id);
+                assert_eq!(
+                    answer.status,
+                    expected(operation, role, whose),
+                    "{at}: {:#}",
+                    answer.body
+                );
+                written_down(&index, operation, Some(caller), &target, &answer).await;
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nobody_gets_in_without_a_token_of_ours() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let target = index.own(&scene).await;
+    let good = index.token(scene.caller(Role::Steward));
+    let unsigned = format!("{}.{}", good.rsplit_once('.').unwrap().0, "A".repeat(86));
+    let before = index.rows().await;
+    for operation in Operation::all().filter(|operation| operation.policy().is_some()) {
+        let tokens =
+            ["", "Bearer nonsense", "Basic bm9ib2R5Om5vdGhpbmc=", &format!("Bearer {unsigned}")];
+        for authorization in tokens {
+            let headers = [("Authorization", authorization)];
+            let answer = index.ask(operation, None, &target, operation.example(), &headers).await;
+            let answer = answer.refused(401, "unauthenticated");
+            assert_eq!(answer.header("WWW-Authenticate"), "Bearer");
+            written_down(&index, operation, None, &target, &answer).await;
+        }
+    }
+    assert_eq!(index.rows().await, before, "nothing was stored");
+}
+
+#[actix_web::test]
+async fn nobody_learns_of_a_child_without_a_reason() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let target = index.own(&scene).await;
+    let before = index.rows().await;
+    for operation in
+        Operation::all().filter(|o| o.policy().is_some_and(|policy| policy.about_a_child))
+    {
+        let caller = scene.caller(operation.asked_by().unwrap());
+        for (reason, problem) in [("", "reason-required"), ("curiosity", "invalid-header")] {
+            let headers = [("Access-Reason", reason)];
+            let answer = index.ask(operation, caller, &target, operation.example(), &headers).await;
+            let answer = answer.refused(400, problem);
+            written_down(&index, operation, Some(caller), &target, &answer).await;
+        }
+    }
+    assert_eq!(index.rows().await, before, "nothing was stored");
+}
+
+#[actix_web::test]
+async fn whoever_was_stopped_gets_no_further_answer() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let target = index.own(&scene).await;
+    let end = "update session set ended_at = now()";
+    sqlx::query(end).execute(&index.db).await.unwrap();
+    let before = index.rows().await;
+    for operation in Operation::all().filter(|operation| operation.policy().is_some()) {
+        let caller = scene.caller(operation.asked_by().unwrap());
+        let answer = index.ask(operation, caller, &target, operation.example(), &[]).await;
+        let answer = answer.refused(401, "unauthenticated");
+        written_down(&index, operation, Some(caller), &target, &answer).await;
+    }
+    assert_eq!(index.rows().await, before, "nothing was stored");
+}
+
+#[test]
+fn the_roles_hold_these_permissions() {
+    let rows = POLICIES.iter().map(|policy| {
+        let held = Role::ALL.iter().filter(|role| policy.held_by.contains(role));
+        let held: Vec<_> = held.map(|role| role.as_str()).collect();
+        let reason = if policy.about_a_child { "with a reason" } else { "without a reason" };
+        format!("{} ({reason}): {}\n  {}", policy.scope, policy.limit, held.join(", "))
+    });
+    insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"));
+}
+
+fn expected(operation: Operation, role: Role, whose: Whose) -> u16 {
+    if !operation.policy().unwrap().held_by.contains(&role) {
+        return 403;
+    }
+    if whose == Whose::Unknown && operation.path.contains('{') {
+        return 404;
+    }
+    let refused = REFUSED.iter().find(|(operations, of, roles, _)| {
+        operations.contains(&operation.id) && *of == whose && roles.contains(&role)
+    });
+    refused.map_or(operation.success(), |(.., status)| *status)
+}
+
+/// Exactly one event says who asked for what, about whom, and how it ended.
+async fn written_down(
+    index: &Index,
+    operation: Operation,
+    caller: Option<&Caller>,
+    target: &Target,
+    answer: &Answer,
+) {
+    let (at, event) = (operation.id, index.event(answer).await);
+    assert_eq!(event["operation"], operation.id);
+    assert_eq!(event["status"], answer.status, "{at}");
+    assert_eq!(event["outcome"], if answer.status < 400 { "answered" } else { "refused" }, "{at}");
+    assert_eq!(event["problem"].as_str().unwrap_or_default(), answer.problem(), "{at}");
+    assert_eq!(event["role"].as_str(), caller.map(|caller| caller.role.as_str()), "{at}");
+    let who = event["account_id"].as_str().or(event["client_id"].as_str());
+    assert_eq!(who, caller.map(|caller| caller.id.to_string()).as_deref(), "{at}");
+    let organisation = caller.map(|caller| caller.organisation.id.to_string());
+    assert_eq!(event["organisation_id"].as_str(), organisation.as_deref(), "{at}");
+    let about_one =
+        operation.path.contains("{indexNumber}") || operation.path.contains("{involvementId}");
+    if about_one && answer.status < 400 {
+        assert_eq!(event["children"], serde_json::json!([target.child.id]), "{at}");
+        assert_eq!(event["reason"], "direct-service", "{at}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Every operation of the description, and how to ask for it.
+
+use contactpoint::{
+    access::{POLICIES, Policy, Role},
+    ids::IndexNumber,
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    Answer, Body, Caller, Child, DOCUMENT, Index, Organisation,
+    scene::{Scene, fresh},
+};
+
+/// One operation of the description.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation {
+    pub(crate) id: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) described: &'static Value,
+}
+
+/// What a request is about.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) child: Child,
+    pub(crate) carer: Uuid,
+    pub(crate) involvement: Uuid,
+    pub(crate) organisation: Uuid,
+}
+
+impl Operation {
+    /// All of them.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let items = DOCUMENT["paths"].as_object().unwrap().iter();
+        items.flat_map(|(path, item)| {
+            item.as_object().unwrap().iter().map(|(method, described)| Self {
+                id: described["operationId"].as_str().unwrap_or_default(),
+                method: method.to_uppercase().leak(),
+                path,
+                described,
+            })
+        })
+    }
+
+    /// The permission that it needs; open operations need none.
+    pub(crate) fn policy(self) -> Option<&'static Policy> {
+        let scope = self.described["security"][0]["bearer"][0].as_str()?;
+        Some(POLICIES.iter().find(|policy| policy.scope == scope).expect("a scope of the table"))
+    }
+
+    /// A role that may ask for it, if it is not open.
+    pub(crate) fn asked_by(self) -> Option<Role> {
+        self.policy().map(|policy| {
+            *policy
+                .held_by
+                .iter()
+                .find(|role| **role == Role::Steward)
+                .unwrap_or(&policy.held_by[0])
+        })
+    }
+
+    /// The status of success.
+    pub(crate) fn success(self) -> u16 {
+        let statuses = self.described["responses"].as_object().unwrap().keys();
+        statuses
+            .map(|status| status.parse().unwrap())
+            .find(|status| (200..300).contains(status))
+            .unwrap()
+    }
+
+    /// The schema of its JSON body, where it has one.
+    pub(crate) fn body(self) -> Option<&'static Value> {
+        let reference =
+            self.described["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+                .as_str()?;
+        DOCUMENT.pointer(&reference[1..])
+    }
+
+    /// The example of its body, with names and codes that nobody has yet.
+    pub(crate) fn example(self) -> Value {
+        let mut example = self.body().map_or(Value::Null, |schema| schema["example"].clone());
+        let (n, letters) = fresh();
+        match self.id {
+            "add_child" => {
+                example["names"][0]["family"] = json!(format!("Exampley{letters}"));
+                example.as_object_mut().unwrap().remove("identifiers");
+            }
+            "add_organisation" => {
+                example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
+                example.as_object_mut().unwrap().remove("authority");
+            }
+            _ => {}
+        }
+        example
+    }
+
+    /// Its path for this target.
+    pub(crate) fn path(self, target: &Target) -> String {
+        self.path
+            .replace("{indexNumber}", &target.child.number)
+            .replace("{carerId}", &target.carer.to_string())
+            .replace("{involvementId}", &target.involvement.to_string())
+            .replace("{organisationId}", &target.organisation.to_string())
+            .replace("{flag}", "takingAction")
+            .replace("{problem}", "not-found")
+    }
+}
+
+impl Target {
+    /// A child for whom `authority` answers and with whom `organisation` works.
+    pub(crate) async fn of(
+        index: &Index,
+        authority: Organisation,
+        organisation: Organisation,
+    ) -> Self {
+        let child = index.child(authority).await;
+        let carer = index.carer(&child).await;
+        let involvement = index.involvement(&child, organisation, "school").await;
+        Self { child, carer, involvement, organisation: organisation.id }
+    }
+
+    /// A child whom the index does not hold, and what does not exist either.
+    pub(crate) fn unknown() -> Self {
+        let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
+        let [id, carer, involvement, organisation] = [(); 4].map(|()| Uuid::new_v4());
+        Self {
+            child: Child { id, number, family: String::new() },
+            carer,
+            involvement,
+            organisation,
+        }
+    }
+}
+
+impl Index {
+    /// Asks for an operation, with version 1 where it changes something; `headers` replaces headers.
+    pub(crate) async fn ask<'c>(
+        &self,
+        operation: Operation,
+        caller: impl Into<Option<&'c Caller>>,
+        target: &Target,
+        body: impl Into<Body>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let changes = matches!(operation.method, "PUT" | "PATCH" | "DELETE");
+        let version = [("If-Match", if changes { "\"1\"" } else { "" })];
+        let headers = [&version, headers].concat();
+        self.request(caller, operation.method, &operation.path(target), body, &headers).await
+    }
+
+    /// A child of the scene's own authority and school.
+    pub(crate) async fn own(&self, scene: &Scene) -> Target {
+        Target::of(self, scene.authority, scene.school).await
+    }
+
+    /// A child of another authority and school.
+    pub(crate) async fn other(&self, scene: &Scene) -> Target {
+        Target::of(self, scene.other_authority, scene.other_school).await
+    }
+}

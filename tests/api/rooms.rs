@@ -1,0 +1,243 @@
+//! Every file has a level and imports only from the levels below it; SQL, HTTP and the time stay in their places.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// The files of the crate from the ground up, `child` for `src/child/mod.rs`; `*` stands for any name, and a
+/// file's own name comes before a star.
+const LEVELS: &[&[&str]] = &[
+    &["word", "object", "clock", "keys", "postgres", "postgres::*"],
+    &["code", "contact", "ids", "problem", "token", "session::secret", "session::user_name"],
+    &["access", "cursor", "catalogue", "session::totp", "listener", "listener::*"],
+    &["http", "span", "describe"],
+    &["child::fold", "child::address", "child::birth", "child::identifier", "child::provenance"],
+    &["child::name", "child::whereabouts"],
+    &["carer", "organisation"],
+    &["involvement"],
+    &["child"],
+    &["record", "matching", "policy", "session", "audit", "load", "load::lines"],
+    &["account"],
+    &["scribe"],
+    &["work"],
+    &["database", "edge", "health", "*::store"],
+    &["demo", "demo::*", "*::routes", "*::task"],
+    &["app"],
+    &["server"],
+    &["command", "command::*"],
+    &["lib", "main"],
+];
+
+/// Where HTTP is spoken.
+const EDGE: [&str; 16] = [
+    "access",
+    "app",
+    "catalogue",
+    "command",
+    "command::*",
+    "edge",
+    "health",
+    "http",
+    "listener",
+    "listener::*",
+    "main",
+    "problem",
+    "server",
+    "span",
+    "work",
+    "*::routes",
+];
+
+/// Where SQL stands.
+const SQL: [&str; 4] = ["database", "scribe", "work", "*::store"];
+
+#[test]
+fn every_file_has_a_level() {
+    let lost: Vec<_> = files().into_keys().filter(|file| level(file).is_none()).collect();
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[test]
+fn imports_go_down() {
+    let files = files();
+    let mut upward = Vec::new();
+    for (file, source) in &files {
+        for import in imports(file, source, &files) {
+            let own_words = room(&import) == room(file) && level(&import) == level(file);
+            if !own_words && level(&import) >= level(file) {
+                upward.push(format!("{file} imports {import}"));
+            }
+        }
+    }
+    assert!(upward.is_empty(), "{upward:#?}");
+}
+
+#[test]
+fn sql_stands_only_in_stores() {
+    refuse("has SQL", &["sqlx::query", "sqlx::raw_sql"], |file| !any(&SQL, file));
+}
+
+#[test]
+fn http_is_spoken_only_at_the_edge() {
+    refuse("speaks HTTP", &["actix_web", "actix_http"], |file| !any(&EDGE, file));
+}
+
+#[test]
+fn a_handler_that_admits_a_caller_answers_only_by_recording() {
+    let admits: Vec<_> = files()
+        .into_iter()
+        .filter(|(_, source)| source.contains("Access<"))
+        .map(|(file, _)| file)
+        .collect();
+    refuse("answers without recording", &["HttpResponse"], |file| {
+        file.ends_with("::routes") && admits.iter().any(|admitting| admitting == file)
+    });
+}
+
+#[test]
+fn only_the_clock_tells_the_time() {
+    refuse("tells the time", &["Utc::now", "Local::now", "SystemTime::now"], |file| {
+        file != "clock"
+    });
+}
+
+#[test]
+fn nothing_is_written_outside_a_unit_of_work() {
+    refuse(
+        "writes past its work",
+        &[".execute(&pool)", ".execute(&self.pool)", ".execute(look.db())"],
+        |_| true,
+    );
+}
+
+/// Fails where a file of these has one of these in it.
+fn refuse(fault: &str, marks: &[&str], of: impl Fn(&str) -> bool) {
+    let mut found = files();
+    found.retain(|file, source| of(file) && marks.iter().any(|mark| source.contains(mark)));
+    let files: Vec<_> = found.into_keys().map(|file| format!("{file} {fault}")).collect();
+    assert!(files.is_empty(), "{files:#?}");
+}
+
+/// The crate's files by name, without their tests.
+fn files() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    gather(Path::new("src"), "", &mut found);
+    found
+}
+
+fn gather(folder: &Path, room: &str, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{room}{}", path.file_stem().unwrap().display());
+        if path.is_dir() {
+            gather(&path, &format!("{name}::"), found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !name.contains("tests")
+        {
+            let source = fs::read_to_string(&path).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            found.insert(name.trim_end_matches("::mod").to_owned(), code);
+        }
+    }
+}
+
+/// The files that a file takes something from.
+fn imports(file: &str, source: &str, files: &BTreeMap<String, String>) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (mark, root) in [("crate::", ""), ("super::", parent(file))] {
+        for (at, _) in source.match_indices(mark) {
+            let begins = source[..at]
+                .chars()
+                .next_back()
+                .is_none_or(|before| !before.is_alphanumeric() && !"_:$".contains(before));
+            if begins {
+                expand(root, &source[at + mark.len()..], &mut paths);
+            }
+        }
+    }
+    // A room imported by its name is used by its store: `child::store::find`.
+    for room in files.keys().filter(|name| !name.contains("::")) {
+        for part in ["store", "routes"] {
+            if source.contains(&format!(" {room}::{part}::")) {
+                paths.push(format!("{room}::{part}"));
+            }
+        }
+    }
+    let mut found: Vec<_> = paths.iter().filter_map(|path| module(path, files)).collect();
+    found.sort();
+    found.dedup();
+    found.retain(|import| import != file);
+    found
+}
+
+/// The paths of a tree such as `a::{b, c::{d, e}}` under `root`.
+fn expand(root: &str, tree: &str, found: &mut Vec<String>) -> usize {
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let length = tree.find(|c| !word(c)).unwrap_or(tree.len());
+    let head = join(root, tree[..length].trim_matches(':'));
+    if !tree[length..].starts_with('{')
+        || !tree[..length].is_empty() && !tree[..length].ends_with("::")
+    {
+        found.push(head);
+        return length;
+    }
+    let mut at = length + 1;
+    while !tree[at..].starts_with('}') {
+        match tree[at..].chars().next() {
+            Some(letter) if word(letter) => at += expand(&head, &tree[at..], found),
+            Some(letter) => at += letter.len_utf8(),
+            None => return at,
+        }
+    }
+    at + 1
+}
+
+fn join(root: &str, path: &str) -> String {
+    if root.is_empty() || path.is_empty() {
+        format!("{root}{path}")
+    } else {
+        format!("{root}::{path}")
+    }
+}
+
+/// The file that a path leads into, the innermost one.
+fn module(path: &str, files: &BTreeMap<String, String>) -> Option<String> {
+    let mut path = path;
+    loop {
+        if files.contains_key(path) {
+            return Some(path.to_owned());
+        }
+        path = path.rsplit_once("::")?.0;
+    }
+}
+
+/// What `super` is in a file.
+fn parent(file: &str) -> &str {
+    file.rsplit_once("::").map_or("", |(room, _)| room)
+}
+
+fn room(file: &str) -> &str {
+    file.split("::").next().unwrap_or(file)
+}
+
+/// How far above the ground a file stands.
+fn level(file: &str) -> Option<usize> {
+    let exact = LEVELS.iter().position(|names| names.contains(&file));
+    exact.or_else(|| LEVELS.iter().position(|names| any(names, file)))
+}
+
+fn any(names: &[&str], file: &str) -> bool {
+    names.iter().any(|name| match (name.split_once("::"), file.split_once("::")) {
+        (Some(("*", part)), Some((_, own))) => part == own,
+        (Some((room, "*")), Some((own, _))) => room == own,
+        _ => *name == file,
+    })
+}
+
+#[test]
+fn a_tree_of_imports_is_read_whole() {
+    let mut found = Vec::new();
+    expand("", "{a, b::{self, C, d::{E, F}}, g}; rest", &mut found);
+    assert_eq!(found, ["a", "b::self", "b::C", "b::d::E", "b::d::F", "g"]);
+    found.clear();
+    expand("", "a::b(c)", &mut found);
+    assert_eq!(found, ["a::b"]);
+}
