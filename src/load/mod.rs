@@ -166,15 +166,14 @@ impl LoadChild {
         self.said.identifiers.iter().filter_map(|identifier| identifier.check().ok()).collect()
     }
 
-    /// What keeps the rules of a child from holding on this day.
+    /// What keeps the rules of a child from holding on this day; the rest is judged by the birth, so only once that holds.
     #[must_use]
     pub fn faults(&self, today: NaiveDate) -> Vec<Fault> {
+        if let Err(problem) = self.said.check(today) {
+            return faults("/child", &problem);
+        }
         let born = self.said.birth().earliest();
-        let mut found = self
-            .said
-            .check(today)
-            .err()
-            .map_or_else(Vec::new, |problem| faults("/child", &problem));
+        let mut found = Vec::new();
         if self.former_whereabouts.len() > MOST {
             found.push(fault("/child/formerWhereabouts", "must have at most 100"));
         }
