@@ -33,7 +33,7 @@ pub(super) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         id.0,
         number.as_str(),
-        child.date_of_birth,
+        child.birth().date,
         child.date_of_birth_precision.as_str(),
         child.date_of_birth_estimated,
         child.gender.as_str(),
@@ -47,7 +47,7 @@ pub(super) async fn insert(
     .execute(work.db())
     .await?;
     for name in &child.names {
-        insert_name(work, id, child.date_of_birth, name).await?;
+        insert_name(work, id, child.birth().date, name).await?;
     }
     insert_whereabouts(work, id, &child.whereabouts).await?;
     for (n, identifier) in child.identifiers.iter().enumerate() {
