@@ -341,8 +341,6 @@ pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>,
             union all
             select 'whereabouts', told::jsonb, superseded_at from whereabouts_told where child_id = $1 and superseded_at is not null
             union all
-            select 'carer', told::jsonb, superseded_at from carer_told where child_id = $1 and superseded_at is not null
-            union all
             select 'identifier', to_jsonb(i), superseded_at from child_identifier i where child_id = $1 and superseded_at is not null
             union all
             select 'flag', to_jsonb(f), cleared_at from flag f where child_id = $1 and cleared_at is not null
