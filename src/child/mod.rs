@@ -154,6 +154,13 @@ pub struct ChildChange {
     pub without_service: Option<Vec<ServiceType>>,
 }
 
+impl ChildChange {
+    /// Whether it says anything of the facts that stand once in a record, which have one provenance.
+    pub(crate) fn names_core(&self) -> bool {
+        self.date_of_birth.is_some() || self.gender.is_some() || self.without_service.is_some()
+    }
+}
+
 /// The facts of a child that stand once in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Core {

@@ -211,6 +211,32 @@ pub(super) async fn save(
     core: &Core,
     change: &ChildChange,
 ) -> Result<(), Problem> {
+    if change.names_core() {
+        save_core(work, id, core).await?;
+    } else {
+        sqlx::query!("update child set version = $2 where child_id = $1", id.0, core.version)
+            .execute(work.db())
+            .await?;
+    }
+    if let Some(names) = &change.names {
+        replace_names(work, id, core.birth.date, names).await?;
+    }
+    if let Some(whereabouts) = &change.whereabouts {
+        let now = work.now;
+        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
+            .execute(work.db())
+            .await?;
+        insert_whereabouts(work, id, whereabouts).await?;
+    }
+    if let Some(identifiers) = &change.identifiers {
+        let identifiers =
+            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
+        replace_identifiers(work, id, &identifiers).await?;
+    }
+    Ok(())
+}
+
+async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "update child set date_of_birth = $2, date_of_birth_precision = $3, date_of_birth_estimated = $4, gender = $5,
@@ -230,20 +256,6 @@ pub(super) async fn save(
     )
     .execute(work.db())
     .await?;
-    if let Some(names) = &change.names {
-        replace_names(work, id, core.birth.date, names).await?;
-    }
-    if let Some(whereabouts) = &change.whereabouts {
-        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
-            .execute(work.db())
-            .await?;
-        insert_whereabouts(work, id, whereabouts).await?;
-    }
-    if let Some(identifiers) = &change.identifiers {
-        let identifiers =
-            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
-        replace_identifiers(work, id, &identifiers).await?;
-    }
     Ok(())
 }
 
