@@ -108,6 +108,9 @@ async fn candidates(
                    'dateOfBirth', c.date_of_birth,
                    'dateOfBirthPrecision', c.date_of_birth_precision,
                    'gender', c.gender,
+                   'identified', exists (
+                       select from child_identifier i
+                       where i.child_id = c.child_id and i.kind = $2 and i.value = $3 and i.superseded_at is null),
                    'names', (
                        select json_agg(json_build_object('kind', n.kind, 'given', n.given, 'family', n.family,
                            'superseded', n.superseded_at is not null))
