@@ -152,7 +152,7 @@ end $$;
 revoke execute on function keep_history() from public;
 
 create trigger child_history after update on child
-    for each row when (old is distinct from new) execute function keep_history('child');
+    for each row when (to_jsonb(old) - 'version' is distinct from to_jsonb(new) - 'version') execute function keep_history('child');
 create trigger carer_history after update on carer
     for each row when (old is distinct from new) execute function keep_history('carer');
 create trigger involvement_history after update on involvement

@@ -259,6 +259,16 @@ impl Look {
         }
         Err(Problem::from(Kind::Unauthenticated).recorded())
     }
+
+    /// Writes down what was asked and found, and refuses to tell it.
+    pub async fn refuse(self, problem: Problem, trail: Trail) -> Problem {
+        let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
+        match self.scribe.write(event).await {
+            Ok(true) => problem.recorded(),
+            Ok(false) => Problem::from(Kind::Unauthenticated).recorded(),
+            Err(unaudited) => unaudited,
+        }
+    }
 }
 
 /// A change: a transaction that ends only by recording what was done.

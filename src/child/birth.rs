@@ -78,6 +78,12 @@ impl DateOfBirth {
         first.unwrap_or(self.date)
     }
 
+    /// The birth as it is kept: the first day stands for the month or the year that alone is known.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        Self { date: self.earliest(), ..self }
+    }
+
     /// The last day on which the child may have been born.
     #[must_use]
     pub fn latest(&self) -> NaiveDate {

@@ -92,7 +92,7 @@ pub struct ChildIn {
 }
 
 impl ChildIn {
-    /// The birth.
+    /// The birth, as it is kept.
     #[must_use]
     pub fn birth(&self) -> DateOfBirth {
         DateOfBirth {
@@ -100,12 +100,13 @@ impl ChildIn {
             precision: self.date_of_birth_precision,
             estimated: self.date_of_birth_estimated,
         }
+        .kept()
     }
 
     /// The rules that need today.
     pub fn check(&self, today: NaiveDate) -> Result<(), Problem> {
         check_birth(self.birth(), today)?;
-        check_whereabouts(&self.whereabouts, self.date_of_birth, today)
+        check_whereabouts(&self.whereabouts, self.birth().date, today)
     }
 }
 
@@ -153,6 +154,13 @@ pub struct ChildChange {
     pub without_service: Option<Vec<ServiceType>>,
 }
 
+impl ChildChange {
+    /// Whether it says anything of the facts that stand once in a record, which have one provenance.
+    pub(crate) fn names_core(&self) -> bool {
+        self.date_of_birth.is_some() || self.gender.is_some() || self.without_service.is_some()
+    }
+}
+
 /// The facts of a child that stand once in a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Core {
@@ -181,7 +189,7 @@ impl Core {
         if let Some(date) = change.date_of_birth {
             let precision = change.date_of_birth_precision.unwrap_or_default();
             let estimated = change.date_of_birth_estimated.unwrap_or_default();
-            self.birth = DateOfBirth { date, precision, estimated };
+            self.birth = DateOfBirth { date, precision, estimated }.kept();
             check_birth(self.birth, today)?;
         } else if change.date_of_birth_precision.is_some()
             || change.date_of_birth_estimated.is_some()

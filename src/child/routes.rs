@@ -57,7 +57,7 @@ async fn add_child(
     let child = body.value;
     child.check(work.today())?;
     let authority = answering(&mut work, &child).await?;
-    matching::store::hold(&mut work, &child.names, child.date_of_birth).await?;
+    matching::store::hold(&mut work, &child.names, child.birth().date).await?;
     let alike = matching::store::alike(&mut work, &child.names, child.birth()).await?;
     if alike.iter().any(|number| !child.distinct_from.contains(number)) {
         return Err(Kind::PossibleDuplicate.into());

@@ -33,7 +33,7 @@ pub(super) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         id.0,
         number.as_str(),
-        child.date_of_birth,
+        child.birth().date,
         child.date_of_birth_precision.as_str(),
         child.date_of_birth_estimated,
         child.gender.as_str(),
@@ -47,7 +47,7 @@ pub(super) async fn insert(
     .execute(work.db())
     .await?;
     for name in &child.names {
-        insert_name(work, id, child.date_of_birth, name).await?;
+        insert_name(work, id, child.birth().date, name).await?;
     }
     insert_whereabouts(work, id, &child.whereabouts).await?;
     for (n, identifier) in child.identifiers.iter().enumerate() {
@@ -211,6 +211,32 @@ pub(super) async fn save(
     core: &Core,
     change: &ChildChange,
 ) -> Result<(), Problem> {
+    if change.names_core() {
+        save_core(work, id, core).await?;
+    } else {
+        sqlx::query!("update child set version = $2 where child_id = $1", id.0, core.version)
+            .execute(work.db())
+            .await?;
+    }
+    if let Some(names) = &change.names {
+        replace_names(work, id, core.birth.date, names).await?;
+    }
+    if let Some(whereabouts) = &change.whereabouts {
+        let now = work.now;
+        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
+            .execute(work.db())
+            .await?;
+        insert_whereabouts(work, id, whereabouts).await?;
+    }
+    if let Some(identifiers) = &change.identifiers {
+        let identifiers =
+            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
+        replace_identifiers(work, id, &identifiers).await?;
+    }
+    Ok(())
+}
+
+async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "update child set date_of_birth = $2, date_of_birth_precision = $3, date_of_birth_estimated = $4, gender = $5,
@@ -230,20 +256,6 @@ pub(super) async fn save(
     )
     .execute(work.db())
     .await?;
-    if let Some(names) = &change.names {
-        replace_names(work, id, core.birth.date, names).await?;
-    }
-    if let Some(whereabouts) = &change.whereabouts {
-        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
-            .execute(work.db())
-            .await?;
-        insert_whereabouts(work, id, whereabouts).await?;
-    }
-    if let Some(identifiers) = &change.identifiers {
-        let identifiers =
-            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
-        replace_identifiers(work, id, &identifiers).await?;
-    }
     Ok(())
 }
 
@@ -340,8 +352,6 @@ pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>,
             select 'name' as fact, told::jsonb as was, superseded_at from name_told where child_id = $1 and superseded_at is not null
             union all
             select 'whereabouts', told::jsonb, superseded_at from whereabouts_told where child_id = $1 and superseded_at is not null
-            union all
-            select 'carer', told::jsonb, superseded_at from carer_told where child_id = $1 and superseded_at is not null
             union all
             select 'identifier', to_jsonb(i), superseded_at from child_identifier i where child_id = $1 and superseded_at is not null
             union all

@@ -131,7 +131,7 @@ pub(super) async fn here_already(
     let each = || children.iter().enumerate();
     let names: Vec<_> = each()
         .flat_map(|(n, child)| {
-            child.row.present_names().map(move |name| (n, child.row.said.date_of_birth, name))
+            child.row.present_names().map(move |name| (n, child.row.said.birth().date, name))
         })
         .collect();
     let identifiers: Vec<_> = each()
@@ -230,7 +230,7 @@ async fn insert_cores(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
                  without_service, responsible_authority_id, source_organisation_id)",
         &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
         &numbers,
-        &new.iter().map(|new| new.row.said.date_of_birth).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.row.said.birth().date).collect::<Vec<_>>(),
         &new.iter().map(|new| new.row.said.date_of_birth_precision.as_str()).collect::<Vec<_>>() as _,
         &new.iter().map(|new| new.row.said.date_of_birth_estimated).collect::<Vec<_>>(),
         &new.iter().map(|new| new.row.said.gender.as_str()).collect::<Vec<_>>() as _,
@@ -261,7 +261,7 @@ async fn insert_names(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
         &names.iter().map(|(_, name)| name.family.as_str()).collect::<Vec<_>>() as _,
         &names.iter().map(|(_, name)| array(name.given_keys().iter().map(String::as_str))).collect::<Vec<_>>(),
         &names.iter().map(|(_, name)| name.family_key()).collect::<Vec<_>>(),
-        &names.iter().map(|(child, _)| child.row.said.date_of_birth).collect::<Vec<_>>(),
+        &names.iter().map(|(child, _)| child.row.said.birth().date).collect::<Vec<_>>(),
         &sources(names.iter().map(|(child, _)| *child)),
         now,
         today,

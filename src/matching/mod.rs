@@ -251,6 +251,8 @@ pub(crate) struct Candidate {
     pub(crate) date_of_birth: NaiveDate,
     pub(crate) date_of_birth_precision: DatePrecision,
     pub(crate) gender: Gender,
+    /// Whether the child holds the identifier that is searched by.
+    pub(crate) identified: bool,
     pub(crate) names: Vec<CandidateName>,
     pub(crate) postcodes: Vec<CandidatePostcode>,
 }
@@ -277,7 +279,7 @@ impl Candidate {
             (*number == self.index_number).then(|| say(Field::IndexNumber, How::Same))?;
         }
         if criteria.identifier.is_some() {
-            say(Field::Identifier, How::Same);
+            self.identified.then(|| say(Field::Identifier, How::Same))?;
         }
         if criteria.family_key.is_some() {
             let (name, given) = self.name(criteria)?;

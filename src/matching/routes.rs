@@ -40,17 +40,18 @@ async fn search_children(
     let criteria = Criteria::of(body.value)?;
     let look = access.look(&db);
     may_search_by(&look, &criteria).await?;
-    let mut found = store::find(&look, &criteria).await?;
-    if found.len() > MOST {
-        return Err(Kind::TooManyMatches.into());
-    }
+    let told = json!({ "criteria": criteria.told() });
+    let Some(mut found) = store::find(&look, &criteria).await?.filter(|found| found.len() <= MOST)
+    else {
+        return Err(look.refuse(Kind::TooManyMatches.into(), Trail::default().with(told)).await);
+    };
     found.sort_by(|(_, a), (_, b)| {
         (a.strength, &a.index_number).cmp(&(b.strength, &b.index_number))
     });
 
     let search_id = EventId::new();
     let (children, results) = found.into_iter().unzip();
-    let trail = Trail::about(children).with(json!({ "criteria": criteria.told() }));
+    let trail = Trail::about(children).with(told);
     look.record_as(search_id, trail, Matches { search_id, results }).await
 }
 

@@ -19,19 +19,19 @@ use chrono::NaiveDate;
 /// As many candidates as are compared; a search that has more is told that there are too many.
 const MOST_COMPARED: i64 = 200;
 
-/// What a search finds: children with how they agree, or that there are too many to compare.
+/// What a search finds: children with how they agree; nothing where there are too many to compare.
 pub(super) async fn find(
     look: &Look,
     criteria: &Criteria,
-) -> Result<Vec<(ChildId, Match)>, Problem> {
+) -> Result<Option<Vec<(ChildId, Match)>>, Problem> {
     let candidates = candidates(look.db(), criteria).await?;
     if i64::try_from(candidates.len()).unwrap_or(i64::MAX) > MOST_COMPARED {
-        return Err(crate::problem::Kind::TooManyMatches.into());
+        return Ok(None);
     }
-    Ok(candidates
+    let agreeing = candidates
         .into_iter()
-        .filter_map(|(id, candidate)| Some((id, candidate.compare(criteria)?)))
-        .collect())
+        .filter_map(|(id, candidate)| Some((id, candidate.compare(criteria)?)));
+    Ok(Some(agreeing.collect()))
 }
 
 /// The children whom a search by these names and this birth would find.
@@ -108,6 +108,9 @@ async fn candidates(
                    'dateOfBirth', c.date_of_birth,
                    'dateOfBirthPrecision', c.date_of_birth_precision,
                    'gender', c.gender,
+                   'identified', exists (
+                       select from child_identifier i
+                       where i.child_id = c.child_id and i.kind = $2 and i.value = $3 and i.superseded_at is null),
                    'names', (
                        select json_agg(json_build_object('kind', n.kind, 'given', n.given, 'family', n.family,
                            'superseded', n.superseded_at is not null))

@@ -2,7 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod carer;
+mod child;
 mod harness;
 mod input;
+mod matching;
+mod parts;
+mod record;
 mod rooms;
 mod spec;

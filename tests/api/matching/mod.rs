@@ -1,0 +1,5 @@
+//! Finding the one right child.
+
+mod criteria;
+mod names;
+mod results;
