@@ -2,7 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod flag;
 mod harness;
 mod input;
+mod involvement;
+mod involvement_change;
+mod organisation;
 mod rooms;
 mod spec;
+mod written;
