@@ -62,8 +62,8 @@ pub async fn check(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
         select bool_or(r.rolsuper) as "superuser!", bool_or(r.rolbypassrls) as "bypasses!",
                bool_or(r.rolcreaterole or r.rolcreatedb) as "creates!",
                bool_or(pg_has_role(r.oid, 'contactpoint_owner', 'member')) as "owner!",
-               (select bool_or(has_table_privilege(current_user, c.oid, 'update, delete, truncate'))
-                from pg_class c where c.relname like 'audit\_event%' and c.relkind in ('r', 'p')) as "rewrites!"
+               bool_or((select bool_or(has_table_privilege(r.oid, c.oid, 'delete, truncate') or has_any_column_privilege(r.oid, c.oid, 'update'))
+                from pg_class c where c.relname like 'audit\_event%' and c.relkind in ('r', 'p'))) as "rewrites!"
         from pg_roles r where r.rolname in (current_user, session_user)
         "#
     )

@@ -75,10 +75,20 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, inbox: Inbox) {
         for (n, waiter) in waiting.into_iter().enumerate() {
             let answer = match &written {
                 Ok(standing) => Ok(standing.get(n).copied().unwrap_or(false)),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(fit_for_the_log(error)),
             };
             let _ = waiter.send(answer);
         }
+    }
+}
+
+/// Of the database only its code, since its texts may quote values.
+fn fit_for_the_log(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            format!("database error {}", error.code().unwrap_or_default())
+        }
+        error => error.to_string(),
     }
 }
 

@@ -92,7 +92,9 @@ async fn add_involvement(
     new.check(core.birth.earliest(), work.today())?;
 
     let id = store::insert(&mut work, child, organisation, &new).await?;
-    child::store::has_service(&mut work, child, new.service_type).await?;
+    if new.ended_on.is_none() {
+        child::store::has_service(&mut work, child, new.service_type).await?;
+    }
     let involvement = store::reread(&mut work, id).await?.involvement;
     let (location, version) = (format!("/v1/involvements/{id}"), involvement.version);
     work.record_created(

@@ -11,6 +11,9 @@ use crate::{
     work::{Look, Work},
 };
 
+/// How long an involvement is shown after its end.
+const SHOWN: Months = Months::new(12);
+
 /// An involvement with what the rules about it need beside it.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -28,7 +31,7 @@ pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>
            order by started_on desc, involvement_id"#,
         child.0,
         look.caller.organisation.0,
-        today - Months::new(12),
+        today - SHOWN,
     )
     .fetch_all(look.db())
     .await?;
@@ -51,7 +54,7 @@ pub(super) async fn flags(look: &Look, child: ChildId) -> Result<Vec<FlagOfChild
 
 /// Opens an involvement that the caller may see.
 pub(super) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Problem> {
-    read(look.db(), &look.caller, id, look.today()).await
+    read(look.db(), &look.caller, id, look.today(), Some(look.today() - SHOWN)).await
 }
 
 /// Finds an involvement that the caller may see, and holds it until the work is done.
@@ -63,13 +66,14 @@ pub(super) async fn lock(work: &mut Work, id: InvolvementId) -> Result<Found, Pr
     .fetch_optional(work.db())
     .await?
     .ok_or(Kind::NotFound)?;
-    reread(work, id).await
+    let (caller, today) = (work.caller.clone(), work.today());
+    read(work.db(), &caller, id, today, Some(today - SHOWN)).await
 }
 
-/// The involvement as the work has left it.
+/// The involvement as the work has left it, even where it ended so long ago that it is shown no more.
 pub(super) async fn reread(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
     let (caller, today) = (work.caller.clone(), work.today());
-    read(work.db(), &caller, id, today).await
+    read(work.db(), &caller, id, today, None).await
 }
 
 async fn read(
@@ -77,6 +81,7 @@ async fn read(
     caller: &Caller,
     id: InvolvementId,
     today: NaiveDate,
+    since: Option<NaiveDate>,
 ) -> Result<Found, Problem> {
     let row = sqlx::query!(
         r#"
@@ -86,12 +91,12 @@ async fn read(
         join child c on c.child_id = i.child_id
         where i.involvement_id = $1 and c.status = 'active'
           and (i.organisation_id = $2 or not (i.sensitive or $3))
-          and (i.ended_on is null or i.ended_on >= $4)
+          and (i.ended_on is null or $4::date is null or i.ended_on >= $4)
         "#,
         id.0,
         caller.organisation.0,
         caller.role == Role::Feed,
-        today - Months::new(12),
+        since,
     )
     .fetch_optional(db)
     .await?

@@ -4,10 +4,15 @@
 mod access;
 mod carer;
 mod child;
+mod flag;
 mod harness;
 mod input;
+mod involvement;
+mod involvement_change;
 mod matching;
+mod organisation;
 mod parts;
 mod record;
 mod rooms;
 mod spec;
+mod written;
