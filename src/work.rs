@@ -48,7 +48,7 @@ pub struct Connections {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { readers: 8, writers: 4, scribes: 2 }
+        Self { readers: 8, writers: 4, scribes: 1 }
     }
 }
 
@@ -79,7 +79,6 @@ impl Db {
         // Looks cannot write, so an autocommitted write cannot be lost on a connection left inside a transaction.
         let reader = pool(connections.readers).connect_lazy_with(options.clone().options([
             ("default_transaction_read_only", "on"),
-            ("plan_cache_mode", "force_generic_plan"),
         ]));
         // A transaction whose request went away is rolled back before its connection is used again.
         let writer = pool(connections.writers)
@@ -133,6 +132,8 @@ fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
         ("lock_timeout", "1s"),
         ("idle_in_transaction_session_timeout", "5s"),
         ("timezone", "UTC"),
+        // Statements are planned once: planning a look anew costs more than the look.
+        ("plan_cache_mode", "force_generic_plan"),
     ])
 }
 

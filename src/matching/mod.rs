@@ -251,15 +251,17 @@ pub(crate) struct Candidate {
     pub(crate) date_of_birth: NaiveDate,
     pub(crate) date_of_birth_precision: DatePrecision,
     pub(crate) gender: Gender,
-    /// Whether the child holds the identifier that is searched by.
-    pub(crate) identified: bool,
     pub(crate) names: Vec<CandidateName>,
+    /// Those of every address, where the search asks for one.
+    #[serde(default)]
     pub(crate) postcodes: Vec<CandidatePostcode>,
+    /// Those that hold, where the search asks for one.
+    #[serde(default)]
+    pub(crate) identifiers: Vec<Identifier>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct CandidateName {
-    #[serde(flatten)]
     pub(crate) name: Name,
     pub(crate) superseded: bool,
 }
@@ -278,8 +280,8 @@ impl Candidate {
         if let Some(number) = &criteria.index_number {
             (*number == self.index_number).then(|| say(Field::IndexNumber, How::Same))?;
         }
-        if criteria.identifier.is_some() {
-            self.identified.then(|| say(Field::Identifier, How::Same))?;
+        if let Some(identifier) = &criteria.identifier {
+            self.identifiers.contains(identifier).then(|| say(Field::Identifier, How::Same))?;
         }
         if criteria.family_key.is_some() {
             let (name, given) = self.name(criteria)?;

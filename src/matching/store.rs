@@ -3,10 +3,12 @@
 use aws_lc_rs::digest;
 use sqlx::{PgExecutor, types::Json};
 
-use super::{Candidate, Criteria, Match};
+use super::{Candidate, CandidatePostcode, Criteria, Match};
 use crate::{
     child::{
+        address::Postcode,
         birth::DateOfBirth,
+        identifier::Identifier,
         name::{Name, NameKind},
     },
     ids::{ChildId, IndexNumber},
@@ -80,63 +82,93 @@ fn lock(name: &Name, born: NaiveDate) -> i64 {
     i64::from_be_bytes(first)
 }
 
-async fn candidates(
-    db: impl PgExecutor<'_>,
-    criteria: &Criteria,
-) -> Result<Vec<(ChildId, Candidate)>, Problem> {
-    let (days, keys) = (criteria.days(), criteria.given_keys());
-    let rows = sqlx::query!(
+/// A child as a search compares it, with what the search asks for beside.
+struct Row {
+    child: ChildId,
+    told: Json<Candidate>,
+    postcodes: Option<Json<Vec<CandidatePostcode>>>,
+    identifiers: Option<Json<Vec<Identifier>>>,
+}
+
+impl Row {
+    fn candidate(self) -> (ChildId, Candidate) {
+        let mut candidate = self.told.0;
+        candidate.postcodes = self.postcodes.map(|list| list.0).unwrap_or_default();
+        candidate.identifiers = self.identifiers.map(|list| list.0).unwrap_or_default();
+        (self.child, candidate)
+    }
+}
+
+async fn candidates(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<(ChildId, Candidate)>, Problem> {
+    let rows = if criteria.index_number.is_some() || criteria.identifier.is_some() {
+        by_number(db, criteria).await?
+    } else if criteria.date_of_birth.is_some() {
+        by_birth(db, criteria).await?
+    } else {
+        by_postcode(db, criteria).await?
+    };
+    Ok(rows.into_iter().map(Row::candidate).collect())
+}
+
+async fn by_number(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = sqlx::query_as!(
+        Row,
         r#"
-        with found as (
-            select child_id from child where index_number = $1
-            union
-            select child_id from child_identifier where kind = $2 and value = $3 and superseded_at is null
-            union
-            select child_id from child_name
-            where $1::text is null and $2::text is null
-              and family_key = $4 and date_of_birth = any($5) and ($6::text[] is null or given_keys && $6)
-            union
-            select n.child_id
-            from whereabouts w
-            join child_name n on n.child_id = w.child_id
-            where $1::text is null and $2::text is null and $5::date[] is null
-              and w.postcode = $7 and n.family_key = $4 and n.given_keys && $6
-        )
-        select c.child_id as "child!: ChildId",
-               json_build_object(
-                   'indexNumber', c.index_number,
-                   'dateOfBirth', c.date_of_birth,
-                   'dateOfBirthPrecision', c.date_of_birth_precision,
-                   'gender', c.gender,
-                   'identified', exists (
-                       select from child_identifier i
-                       where i.child_id = c.child_id and i.kind = $2 and i.value = $3 and i.superseded_at is null),
-                   'names', (
-                       select json_agg(json_build_object('kind', n.kind, 'given', n.given, 'family', n.family,
-                           'superseded', n.superseded_at is not null))
-                       from child_name n where n.child_id = c.child_id),
-                   'postcodes', case when $7::text is null then '[]' else coalesce((
-                       select json_agg(json_build_object('postcode', w.postcode,
-                           'former', w.superseded_at is not null or w.kind = 'lastKnown'))
-                       from whereabouts w where w.child_id = c.child_id and w.postcode is not null), '[]') end
-               ) as "candidate!: Json<Candidate>"
-        from found
-        join child c on c.child_id = found.child_id
-        where c.status = 'active'
-        limit $8
+        select child_id as "child!: ChildId", told as "told!: Json<Candidate>", postcodes as "postcodes: Json<Vec<CandidatePostcode>>",
+               identifiers as "identifiers: Json<Vec<Identifier>>"
+        from candidate_told
+        where index_number = $1
+           or child_id = (select child_id from child_identifier where kind = $2 and value = $3 and superseded_at is null)
         "#,
         criteria.index_number.as_ref().map(IndexNumber::as_str),
         criteria.identifier.as_ref().map(|identifier| identifier.kind().as_str()),
-        criteria.identifier.as_ref().map(super::super::child::identifier::Identifier::value),
+        criteria.identifier.as_ref().map(Identifier::value),
+    );
+    rows.fetch_all(db).await
+}
+
+async fn by_birth(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+    let (days, keys) = (criteria.days(), criteria.given_keys());
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
+               case when $4 then c.postcodes end as "postcodes: Json<Vec<CandidatePostcode>>",
+               null::json as "identifiers: Json<Vec<Identifier>>"
+        from (select distinct child_id from child_name
+              where family_key = $1 and date_of_birth = any($2) and ($3::text[] is null or given_keys && $3)
+              limit $5) found
+        join candidate_told c on c.child_id = found.child_id
+        "#,
         criteria.family_key,
         days.as_deref(),
         keys.as_deref(),
-        criteria.postcode.as_ref().map(super::super::child::address::Postcode::as_str),
+        criteria.postcode.is_some(),
         MOST_COMPARED + 1,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.child, row.candidate.0)).collect())
+    );
+    rows.fetch_all(db).await
+}
+
+async fn by_postcode(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+    let keys = criteria.given_keys();
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
+               c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>"
+        from (select distinct n.child_id
+              from whereabouts w
+              join child_name n on n.child_id = w.child_id
+              where w.postcode = $1 and n.family_key = $2 and n.given_keys && $3
+              limit $4) found
+        join candidate_told c on c.child_id = found.child_id
+        "#,
+        criteria.postcode.as_ref().map(Postcode::as_str),
+        criteria.family_key,
+        keys.as_deref(),
+        MOST_COMPARED + 1,
+    );
+    rows.fetch_all(db).await
 }
 
 /// What kind of body the caller works for.
