@@ -2,12 +2,19 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod audit;
+mod audit_guard;
 mod flag;
+mod guess;
 mod harness;
+mod http;
 mod input;
 mod involvement;
 mod involvement_change;
 mod organisation;
+mod raw;
 mod rooms;
+mod session;
 mod spec;
+mod token;
 mod written;
