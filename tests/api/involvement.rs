@@ -78,7 +78,7 @@ async fn an_involvement_is_said_for_ones_own_organisation_unless_another_is_name
     let location = format!("/v1/involvements/{}", told["id"].as_str().unwrap());
     assert_eq!(answer.header("Location"), location);
     assert_eq!(&index.get(by, &location).await.expect(200).body, told);
-    assert_eq!(place.listed().await, [told.clone()]);
+    assert_eq!(place.listed().await, std::slice::from_ref(told));
 
     let named = with(service("earlyYears"), "organisationId", place.school.id.to_string());
     place.say(by, named).await.expect(201);
@@ -237,7 +237,9 @@ async fn of_many_at_once_one_is_done() {
     let mut twins = join_all((0..8).map(|_| place.say(by, service("school")))).await;
     twins.sort_by_key(|answer| answer.status);
     assert_eq!(twins.remove(0).status, 201);
-    twins.into_iter().for_each(|twin| drop(twin.refused(409, "involvement-exists")));
+    for twin in twins {
+        twin.refused(409, "involvement-exists");
+    }
 
     let (path, key) = (place.child.path("/involvements"), [("Idempotency-Key", "at-once-1")]);
     let same = (0..8).map(|_| index.request(by, "POST", &path, service("police"), &key));

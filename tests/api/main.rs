@@ -2,17 +2,24 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod audit;
+mod audit_guard;
 mod carer;
 mod child;
 mod flag;
+mod guess;
 mod harness;
+mod http;
 mod input;
 mod involvement;
 mod involvement_change;
 mod matching;
 mod organisation;
 mod parts;
+mod raw;
 mod record;
 mod rooms;
+mod session;
 mod spec;
+mod token;
 mod written;

@@ -78,6 +78,11 @@ impl Index {
         SECRETS.0.clone()
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Who judges those who sign in.
     pub(crate) fn door() -> Data<Door> {
         SECRETS.1.clone()
