@@ -21,7 +21,8 @@ use uuid::Uuid;
 use crate::{
     access::{Caller, Errand},
     audit::{Trail, refusal_details},
-    problem::{Kind, Problem},
+    involvement::Flag,
+    problem::{Kind, Problem, harden},
     work::Db,
 };
 
@@ -156,8 +157,7 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
         return response;
     }
     let Some((db, caller, errand)) = audited(response.request()) else { return response };
-    let path: Vec<_> =
-        response.request().match_info().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    let path: Vec<_> = response.request().match_info().iter().map(named).collect();
     let details = refusal_details(problem, &path);
     let trail = Trail { children: Vec::new(), details };
     match db.record_refusal(caller, errand, problem, trail).await {
@@ -167,6 +167,13 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
             response.into_response(instead.error_response())
         }
     }
+}
+
+/// A part of the path as it is written down: a number or a code as it stands; of anything else, which might be a name, nothing.
+fn named((name, value): (&str, &str)) -> (String, String) {
+    let number = value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let known = number || Flag::parse(value).is_ok();
+    (name.to_owned(), if known { value } else { "…" }.to_owned())
 }
 
 /// Refusals of operations are written down; an address that is none, or a health check, is not an operation on the index.
@@ -199,24 +206,6 @@ fn panicked(operation: &'static str, panic: &rt::task::JoinError) -> Error {
     metrics::counter!("contactpoint_panics_total").increment(1);
     tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
     Problem::from(Kind::Internal).into()
-}
-
-/// The headers of every answer (security rule H-4).
-pub fn harden(headers: &mut HeaderMap, docs: bool) {
-    const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-                        connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-    let policy = if docs { PAGE } else { "default-src 'none'; frame-ancestors 'none'" };
-    let fixed = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, policy),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
 }
 
 fn measure(operation: &'static str, status: u16, took: Duration) {

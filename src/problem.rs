@@ -2,7 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use actix_web::{HttpResponse, ResponseError, http::StatusCode, http::header};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderMap, HeaderValue},
+    },
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -260,7 +266,8 @@ impl Problem {
 /// The code and the constraint that the database named, without its text.
 fn database_code(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     let sqlx::Error::Database(error) = cause.downcast_ref::<sqlx::Error>()? else { return None };
-    let (code, constraint) = (error.code().unwrap_or_default(), error.constraint().unwrap_or_default());
+    let (code, constraint) =
+        (error.code().unwrap_or_default(), error.constraint().unwrap_or_default());
     Some(format!("database error {code} {constraint}").trim_end().to_owned())
 }
 
@@ -316,6 +323,24 @@ impl From<sqlx::Error> for Problem {
     }
 }
 
+/// The headers of every answer (security rule H-4).
+pub fn harden(headers: &mut HeaderMap, docs: bool) {
+    const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                        connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    let policy = if docs { PAGE } else { "default-src 'none'; frame-ancestors 'none'" };
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
@@ -323,6 +348,11 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
+        let mut fixed = HeaderMap::new();
+        harden(&mut fixed, false);
+        for header in fixed {
+            response.insert_header(header);
+        }
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }

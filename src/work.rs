@@ -77,9 +77,8 @@ impl Db {
                 })
         };
         // Looks cannot write, so an autocommitted write cannot be lost on a connection left inside a transaction.
-        let reader = pool(connections.readers).connect_lazy_with(options.clone().options([
-            ("default_transaction_read_only", "on"),
-        ]));
+        let reader = pool(connections.readers)
+            .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
         // A transaction whose request went away is rolled back before its connection is used again.
         let writer = pool(connections.writers)
             .after_release(|connection, _| {

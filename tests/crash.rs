@@ -43,7 +43,8 @@ impl Demo {
     }
 
     fn anew(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("contactpoint-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("contactpoint-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).unwrap();
@@ -90,7 +91,8 @@ impl Demo {
         let child = self.told["examples"]["indexNumber"].as_str().unwrap();
         let path = format!("{}/v1/children/{child}/carers", self.url());
         let writers = (0..4).map(|_| {
-            let (path, token, acknowledged) = (path.clone(), token.to_owned(), acknowledged.clone());
+            let (path, token, acknowledged) =
+                (path.clone(), token.to_owned(), acknowledged.clone());
             tokio::spawn(async move {
                 let client = Client::new();
                 while let Some((carer, request)) = add_carer(&client, &path, &token).await {
@@ -108,17 +110,20 @@ impl Demo {
         let options = options.username("contactpoint").database("contactpoint");
         let mut database = PgConnection::connect_with(&options).await.unwrap();
         for (carer, request) in acknowledged {
-            let carers: i64 = sqlx::query_scalar("select count(*) from carer where carer_id = $1::uuid")
-                .bind(carer)
-                .fetch_one(&mut database)
-                .await
-                .unwrap();
+            let carers: i64 =
+                sqlx::query_scalar("select count(*) from carer where carer_id = $1::uuid")
+                    .bind(carer)
+                    .fetch_one(&mut database)
+                    .await
+                    .unwrap();
             assert_eq!(carers, 1, "an acknowledged write was lost");
-            let events: i64 = sqlx::query_scalar("select count(*) from audit_event where request_id = $1::uuid and status = 201")
-                .bind(request)
-                .fetch_one(&mut database)
-                .await
-                .unwrap();
+            let events: i64 = sqlx::query_scalar(
+                "select count(*) from audit_event where request_id = $1::uuid and status = 201",
+            )
+            .bind(request)
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
             assert_eq!(events, 1, "an acknowledged write has no audit event, or two");
         }
     }
@@ -134,7 +139,8 @@ impl Drop for Demo {
 type Acknowledged = Arc<Mutex<Vec<(String, String)>>>;
 
 fn signal(process: u32, name: &str) {
-    let _ = Command::new("sh").args(["-c", &format!("kill -{name} {process} 2>/dev/null")]).status();
+    let _ =
+        Command::new("sh").args(["-c", &format!("kill -{name} {process} 2>/dev/null")]).status();
 }
 
 /// Adds a carer; none if the service is gone.

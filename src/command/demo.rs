@@ -167,11 +167,15 @@ impl Demo {
 async fn fill(options: &PgConnectOptions, population: &Population) -> Result<(), Refused> {
     eprintln!("Making {} fictitious children; this happens once.", population.children);
     let mut work = Errands::begin(options, &Clock::System, "load").await?;
-    let rows = (1..).zip(population.rows()).map(|(number, row)| Ok(Line { number, text: row.to_string().into_bytes() }));
+    let rows = (1..)
+        .zip(population.rows())
+        .map(|(number, row)| Ok(Line { number, text: row.to_string().into_bytes() }));
     let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} children, {eta} left")?;
     let bar = ProgressBar::new(u64::from(population.children)).with_style(style);
     let loaded = load(&mut work, None, rows, |news| match news {
-        News::Rejected { line, fault } => bar.suspend(|| eprintln!("row {line}: {}: {}", fault.pointer, fault.detail)),
+        News::Rejected { line, fault } => {
+            bar.suspend(|| eprintln!("row {line}: {}: {}", fault.pointer, fault.detail))
+        }
         News::Progress(summary) => bar.set_position(summary.children),
     });
     let summary = loaded.await?;

@@ -99,7 +99,10 @@ impl Row {
     }
 }
 
-async fn candidates(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<(ChildId, Candidate)>, Problem> {
+async fn candidates(
+    db: impl PgExecutor<'_>,
+    criteria: &Criteria,
+) -> Result<Vec<(ChildId, Candidate)>, Problem> {
     let rows = if criteria.index_number.is_some() || criteria.identifier.is_some() {
         by_number(db, criteria).await?
     } else if criteria.date_of_birth.is_some() {
@@ -149,7 +152,10 @@ async fn by_birth(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Ro
     rows.fetch_all(db).await
 }
 
-async fn by_postcode(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+async fn by_postcode(
+    db: impl PgExecutor<'_>,
+    criteria: &Criteria,
+) -> Result<Vec<Row>, sqlx::Error> {
     let keys = criteria.given_keys();
     let rows = sqlx::query_as!(
         Row,
