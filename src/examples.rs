@@ -134,7 +134,10 @@ mod tests {
         }
         assert_eq!(
             shown,
-            EXAMPLES.iter().map(|(_, request, _)| 1 + usize::from(request.is_some())).sum::<usize>()
+            EXAMPLES
+                .iter()
+                .map(|(_, request, _)| 1 + usize::from(request.is_some()))
+                .sum::<usize>()
         );
     }
 }
