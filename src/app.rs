@@ -15,10 +15,11 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    audit, carer, catalogue, child,
+    audit, bounds, carer, catalogue, child,
     clock::Clock,
     describe::{self, Description},
-    edge::{Operations, TrustedProxies, edge, no_route},
+    edge::{Operations, TrustedProxies, edge, no_route, only_get},
+    examples,
     health::{self, Draining},
     involvement, matching, organisation, policy,
     problem::{Kind, Problem},
@@ -67,6 +68,8 @@ static API: LazyLock<(OpenApi, Operations)> = LazyLock::new(|| {
     let app = App::new().into_utoipa_app().openapi(Description::openapi());
     let mut api = app.configure(mount).split_for_parts().1;
     describe::complete(&mut api);
+    bounds::complete(&mut api);
+    examples::add(&mut api);
     let operations = Operations::of(&api);
     (api, operations)
 });
@@ -112,7 +115,9 @@ pub fn service(
         .app_data(Data::new(operations))
         .app_data(Data::new(db))
         .configure(|routes| mount(&mut ServiceConfig::new(routes)))
-        .route("/openapi.json", web::get().to(read_document))
+        .service(
+            web::resource("/openapi.json").get(read_document).default_service(web::to(only_get)),
+        )
         .service(web::redirect("/docs", "/docs/"))
         .service(SwaggerUi::new("/docs/{_:.*}").config(describe::page()))
         .default_service(web::to(no_route))

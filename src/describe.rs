@@ -62,6 +62,9 @@ impl Modify for Security {
 /// How the documentation page is shown: offline, with what was entered kept.
 pub(crate) fn page() -> Config<'static> {
     Config::from("/openapi.json")
+        .use_base_layout()
+        .deep_linking(true)
+        .default_models_expand_depth(0)
         .try_it_out_enabled(true)
         .persist_authorization(true)
         .display_request_duration(true)
@@ -70,6 +73,13 @@ pub(crate) fn page() -> Config<'static> {
 
 /// Adds to every operation the headers that it takes, the problems that it can give and who may call it.
 pub(crate) fn complete(api: &mut openapi::OpenApi) {
+    let first = |path: &str| {
+        ["/v1/sessions", "/oauth/token", "/v1/children/search", "/v1/children/{indexNumber}"]
+            .iter()
+            .position(|first| *first == path)
+            .unwrap_or(usize::MAX)
+    };
+    api.paths.paths.sort_by(|a, _, b, _| first(a).cmp(&first(b)));
     for (path, item) in &mut api.paths.paths {
         let methods =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
@@ -91,6 +101,7 @@ struct Operating<'a> {
 impl Operating<'_> {
     fn complete(&mut self) {
         let scope = self.scope();
+        self.operation.security.get_or_insert_default();
         let policy = POLICIES.iter().find(|policy| Some(policy.scope) == scope.as_deref());
         let mut kinds =
             vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
@@ -108,6 +119,7 @@ impl Operating<'_> {
             extensions.insert("x-access".to_owned(), access);
         }
         self.take(request_id());
+        self.leave_choices_open();
         self.bodies(&mut kinds);
         self.preconditions(&mut kinds);
         if self.path.contains('{') {
@@ -183,6 +195,22 @@ impl Operating<'_> {
 
     fn take(&mut self, parameter: Parameter) {
         self.operation.parameters.get_or_insert_default().push(parameter.into());
+    }
+
+    /// The page fills in what is given as an example: what need not be sent, or must differ each time, is only told of.
+    fn leave_choices_open(&mut self) {
+        for parameter in self.operation.parameters.iter_mut().flatten() {
+            let RefOr::T(told) = parameter else { continue };
+            let example = serde_json::to_value(&*told).unwrap_or_default()["example"].take();
+            if matches!(told.required, Required::True) || example.is_null() {
+                continue;
+            }
+            let example = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+            let described = told.description.clone().unwrap_or_default();
+            let described = format!("{described} For example `{example}`.");
+            let open = ParameterBuilder::from(told.clone()).example(None);
+            *parameter = open.description(Some(described)).build().into();
+        }
     }
 
     /// Puts every problem under its status, with an example of each.
@@ -272,7 +300,7 @@ fn parameter(
         .required(if required { Required::True } else { Required::False })
         .description(Some(described))
         .schema(Some(schema))
-        .example(Some(json!(example)))
+        .example((!example.is_empty()).then(|| json!(example)))
         .build()
 }
 
@@ -312,17 +340,18 @@ fn reference() -> Parameter {
 }
 
 fn request_id() -> Parameter {
-    let described = "A number of yours for the request (a UUID), mirrored in the answer; anything else is replaced.";
-    parameter("X-Request-Id", false, described, uuid(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
+    let described = "A number of yours for the request: a UUID is mirrored in the answer, anything else is replaced by one of ours.";
+    let any = openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String);
+    parameter("X-Request-Id", false, described, any.into(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
 }
 
 fn idempotency_key() -> Parameter {
     parameter(
         "Idempotency-Key",
         true,
-        "A key of your choice: 8 to 64 printable ASCII characters. Repeating the request with it gives the first answer again, for 7 days.",
+        "A key of your choice, a new one for each request: 8 to 64 printable ASCII characters. Repeating the request with it gives the first answer again, for 7 days.",
         text("^[!-~]{8,64}$"),
-        "b3f1c2d4-0001",
+        "",
     )
 }
 

@@ -31,6 +31,9 @@ const MAX_URI: usize = 2048;
 /// How long a request may take from its header to its answer: 15 s for its body, 5 s for the work.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// What a request is named that asks for no operation.
+const UNMATCHED: &str = "unmatched";
+
 /// The operations by method and path template, as the API description has them.
 #[derive(Debug)]
 pub struct Operations {
@@ -68,16 +71,20 @@ impl Operations {
     fn named(&'static self, request: &ServiceRequest) -> &'static str {
         let pattern = request.match_pattern().unwrap_or_default();
         let route = format!("{} {pattern}", request.method());
-        self.by_route.get(&route).map_or("unmatched", String::as_str)
+        self.by_route.get(&route).map_or(UNMATCHED, String::as_str)
+    }
+
+    /// The refusal of a method that the path does not have; judged before routing, since `/v1/children/search` is also an
+    /// `/v1/children/{indexNumber}`.
+    fn wrong_method(&self, path: &str) -> Option<Problem> {
+        let (_, allowed) = self.paths.iter().find(|(described, _)| described.is_match(path))?;
+        Some(Problem::from(Kind::MethodNotAllowed).allow(allowed.clone()))
     }
 
     /// The answer to a path or a method that no route serves.
     #[must_use]
     pub fn no_route(&self, request: &HttpRequest) -> Problem {
-        match self.paths.iter().find(|(path, _)| path.is_match(request.path())) {
-            Some((_, allowed)) => Problem::from(Kind::MethodNotAllowed).allow(allowed.clone()),
-            None => Kind::NotFound.into(),
-        }
+        self.wrong_method(request.path()).unwrap_or_else(|| Kind::NotFound.into())
     }
 }
 
@@ -87,8 +94,11 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let operation =
-        request.app_data::<Data<&'static Operations>>().map_or("unmatched", |o| o.named(&request));
+    let operations = request.app_data::<Data<&'static Operations>>().cloned();
+    let operation = operations.as_ref().map_or(UNMATCHED, |operations| operations.named(&request));
+    let wrong_method = operations
+        .filter(|_| operation == UNMATCHED)
+        .and_then(|operations| operations.wrong_method(request.path()));
     let id = request_id(request.headers());
     let errand = errand(&request, id, operation);
     request.extensions_mut().insert(errand);
@@ -96,6 +106,8 @@ pub async fn edge(
 
     let mut response = if request.uri().to_string().len() > MAX_URI {
         request.into_response(Problem::from(Kind::UriTooLong).error_response())
+    } else if let Some(problem) = wrong_method {
+        request.into_response(problem.error_response())
     } else {
         let work = rt::spawn(next.call(request));
         match tokio::time::timeout(DEADLINE, work).await {
@@ -180,7 +192,7 @@ fn named((name, value): (&str, &str)) -> (String, String) {
 fn audited(request: &HttpRequest) -> Option<(Data<Db>, Option<Caller>, Errand)> {
     let errand = request.extensions().get::<Errand>().cloned()?;
     let pattern = request.match_pattern()?;
-    if errand.operation == "unmatched"
+    if errand.operation == UNMATCHED
         || !(pattern.starts_with("/v1/") || pattern.starts_with("/oauth/"))
     {
         return None;
@@ -219,4 +231,9 @@ pub async fn no_route(request: HttpRequest) -> Result<HttpResponse, Problem> {
         Some(operations) => Err(operations.no_route(&request)),
         None => Err(Kind::NotFound.into()),
     }
+}
+
+/// The answer to any other method than GET of a page that is no operation.
+pub async fn only_get() -> Result<HttpResponse, Problem> {
+    Err(Problem::from(Kind::MethodNotAllowed).allow("GET".to_owned()))
 }

@@ -256,20 +256,27 @@ pub(crate) fn camel(name: &str) -> String {
     })
 }
 
-/// Refuses JSON with a member given twice or nested too deep, which parsers read in different ways (RFC 8259, section 4).
+/// Refuses JSON with a member given twice or nested too deep, which parsers read in different ways (RFC 8259, section 4),
+/// and null, which might be meant to leave a value as it is or to take it away.
 fn strict(bytes: &[u8]) -> Result<(), Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let mut trail = Trail { steps: Vec::new() };
+    let mut trail = Trail::default();
     let read = Strict(&mut trail).deserialize(&mut json).and_then(|()| json.end());
     read.map_err(|error| {
         let fault = Fault { pointer: trail.steps.concat(), detail: plain(&error) };
         Problem::faults(Kind::MalformedJson, vec![fault])
-    })
+    })?;
+    match trail.null {
+        Some(pointer) => Err(Problem::invalid(pointer, "must not be null: leave it out")),
+        None => Ok(()),
+    }
 }
 
-/// Where in the body the reader stands.
+/// Where in the body the reader stands, and where it met the first null.
+#[derive(Default)]
 struct Trail {
     steps: Vec<String>,
+    null: Option<String>,
 }
 
 struct Strict<'t>(&'t mut Trail);
@@ -313,6 +320,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
+        let Trail { steps, null } = self.0;
+        null.get_or_insert_with(|| steps.concat());
         Ok(())
     }
 

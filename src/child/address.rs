@@ -10,7 +10,7 @@ word! {
     #[schema(
         min_length = 5,
         max_length = 9,
-        pattern = "^ *[A-Za-z](?:[0-9]{1,2}|[A-Za-z][0-9]{1,2}|[0-9][A-Za-z]|[A-Za-z][0-9][A-Za-z]|[Ii][Rr]) *[0-9][A-Za-z]{2} *$",
+        pattern = "^ *(?:[A-PR-UWYZa-pr-uwyz](?:[0-9]{1,2}|[0-9][A-HJKPSTUWa-hjkpstuw]|[A-HK-Ya-hk-y][0-9]{1,2}|[A-HK-Ya-hk-y][0-9][ABEHMNPRVWXYabehmnprvwxy]) *[0-9][ABD-HJLNP-UW-Zabd-hjlnp-uw-z]{2}|[Zz]{2}99 *[0-9][A-Za-z]{2}|[Gg][Ii][Rr] *0[Aa]{2}) *$",
         example = "PO1 3AX",
     )]
     Postcode = postcode
@@ -18,7 +18,7 @@ word! {
 
 word! {
     /// A unique property reference number: 1 to 12 digits, without leading noughts.
-    #[schema(min_length = 1, max_length = 12, pattern = "^[0-9]{1,12}$", example = "100060023")]
+    #[schema(min_length = 1, max_length = 12, pattern = "^0*[1-9][0-9]*$", example = "100060023")]
     Uprn = uprn
 }
 

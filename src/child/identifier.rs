@@ -56,7 +56,7 @@ word! {
     #[schema(
         min_length = 9,
         max_length = 20,
-        pattern = "^ *(?:[A-Za-z] *){2}(?:[0-9] *){6}[A-Da-d] *$",
+        pattern = "^ *[A-CEGHJ-PR-TW-Za-ceghj-pr-tw-z] *[A-CEGHJ-NPR-TW-Za-ceghj-npr-tw-z] *(?:[0-9] *){6}[A-Da-d] *$",
         example = "AB123456C",
     )]
     NationalInsuranceNumber = national_insurance_number

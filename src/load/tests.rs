@@ -55,9 +55,8 @@ fn every_row_of_the_demo_is_read() {
 #[test]
 fn a_row_is_one_organisation_or_one_child() {
     assert!(Row::read(child().to_string().as_bytes(), today()).is_ok());
-    for row in [json!({}), json!({ "child": null })] {
-        assert_eq!(refused(&row), [""]);
-    }
+    assert_eq!(refused(&json!({})), [""]);
+    assert_eq!(refused(&json!({ "child": null })), ["/child"]);
     assert_eq!(refused(&json!({ "adult": {} })), ["/adult"]);
     assert_eq!(refused(&json!([])).len(), 1);
     assert!(Row::read(b"{\"child\":", today()).is_err());

@@ -16,6 +16,7 @@ use crate::{
     code::codes,
     ids::{EventId, IndexNumber},
     problem::{Kind, Problem},
+    word::is_letter,
 };
 
 pub mod routes;
@@ -95,7 +96,8 @@ impl Criteria {
                     return Err(Problem::invalid("/name/given", "must have at most 5"));
                 }
                 let key = fold(family.as_str());
-                if key.len() < 2 {
+                let letters = family.as_str().chars().filter(|c| is_letter(*c)).count();
+                if letters < 2 || key.len() < 2 {
                     return Err(Problem::invalid("/name/family", "must have at least 2 letters"));
                 }
                 (Some(given).filter(|given| !given.is_empty()), Some(key))

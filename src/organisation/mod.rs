@@ -206,7 +206,7 @@ pub struct OrganisationIn {
     #[schema(
         min_length = 1,
         max_length = 120,
-        pattern = "^[^\\x00-\\x1f\\x7f]+$",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$",
         example = "Example Park Primary School"
     )]
     pub name: String,
@@ -261,7 +261,7 @@ pub struct OrganisationChange {
         nullable = false,
         min_length = 1,
         max_length = 120,
-        pattern = "^[^\\x00-\\x1f\\x7f]+$"
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
     )]
     pub name: Option<String>,
     /// Where it is reached in office hours.
@@ -319,7 +319,7 @@ pub struct OrganisationQuery {
         nullable = false,
         min_length = 1,
         max_length = 120,
-        pattern = "^[^\\x00-\\x1f\\x7f]+$",
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$",
         example = "Example"
     )]
     pub name: Option<String>,

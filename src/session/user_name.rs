@@ -12,7 +12,13 @@ const MOST: usize = 64;
 /// The name a user signs in with: 3 to 64 letters, digits, `.`, `_`, `-` and `@`; capitals make no difference.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, min_length = 3, max_length = 64, example = "a.practitioner")]
+#[schema(
+    value_type = String,
+    min_length = 3,
+    max_length = 64,
+    pattern = r"^[^\x00-,/:-?\[-\^`{-\xA0]+$",
+    example = "a.practitioner",
+)]
 pub struct UserName(String);
 
 /// What was given is not a user name.

@@ -1,0 +1,143 @@
+//! An example of each operation's request and of its answer, as the demo gives them.
+
+use utoipa::openapi::{Content, OpenApi, RefOr, path::Operation};
+
+macro_rules! file {
+    ($id:literal $part:literal) => {
+        include_str!(concat!("../api-spec/examples/", $id, ".", $part, ".json"))
+    };
+}
+
+macro_rules! examples {
+    ($($id:literal $(asks $request:literal)?;)*) => {
+        /// Each operation's id, the example of its request where it has a body, and that of its answer.
+        const EXAMPLES: &[(&str, Option<&str>, &str)] =
+            &[$(($id, examples!(@request $id $($request)?), file!($id "answer"))),*];
+    };
+    (@request $id:literal $request:literal) => { Some(file!($id $request)) };
+    (@request $id:literal) => { None };
+}
+
+examples! {
+    "create_session" asks "request";
+    "issue_token" asks "request";
+    "read_keys";
+    "read_metadata";
+    "search_children" asks "request";
+    "add_child" asks "request";
+    "open_child";
+    "correct_child" asks "request";
+    "read_history";
+    "list_carers";
+    "add_carer" asks "request";
+    "change_carer" asks "request";
+    "end_carer";
+    "list_involvements";
+    "add_involvement" asks "request";
+    "open_involvement";
+    "change_involvement" asks "request";
+    "list_flags";
+    "set_flag" asks "request";
+    "clear_flag";
+    "list_organisations";
+    "add_organisation" asks "request";
+    "open_organisation";
+    "change_organisation" asks "request";
+    "list_audit_events";
+    "list_policies";
+    "list_service_types";
+    "list_codes";
+    "is_live";
+    "is_ready";
+    "list_problems";
+    "read_problem";
+}
+
+/// Puts them into the description.
+pub(crate) fn add(api: &mut OpenApi) {
+    for item in api.paths.paths.values_mut() {
+        let methods =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in methods.into_iter().flatten() {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            if let Some((_, request, answer)) = EXAMPLES.iter().find(|(of, ..)| *of == id) {
+                show(operation, *request, answer);
+            }
+        }
+    }
+}
+
+fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
+    if let (Some(RefOr::T(body)), Some(request)) = (&mut operation.request_body, request) {
+        put(body.content.values_mut(), request);
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with('2')
+        {
+            put(response.content.values_mut(), answer);
+        }
+    }
+}
+
+fn put<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &str) {
+    for content in contents {
+        if let RefOr::T(content) = content {
+            content.example = serde_json::from_str(example).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::app;
+
+    fn fault(document: &Value, media: &Value) -> Vec<String> {
+        let mut schema = media["schema"].clone();
+        schema["components"] = document["components"].clone();
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let validator = options.build(&schema).unwrap();
+        let errors = validator.iter_errors(&media["example"]);
+        errors.map(|error| format!("{}: {error}", error.instance_path())).collect()
+    }
+
+    #[test]
+    fn every_operation_has_examples_that_its_schemas_admit() {
+        let document: Value = serde_json::from_str(&app::document()).unwrap();
+        let items = document["paths"].as_object().unwrap().values();
+        let operations = items.flat_map(|item| item.as_object().unwrap().values());
+        let mut shown = 0_usize;
+        for operation in operations.filter(|operation| operation["operationId"].is_string()) {
+            let responses = operation["responses"].as_object().unwrap().iter();
+            let answers = responses.filter(|(status, _)| status.starts_with('2'));
+            let bodies = answers.map(|(_, response)| response).chain([&operation["requestBody"]]);
+            for media in bodies
+                .flat_map(|body| body["content"].as_object())
+                .flat_map(|content| content.values())
+            {
+                assert!(
+                    media["example"].is_object(),
+                    "{} has no example",
+                    operation["operationId"]
+                );
+                assert_eq!(
+                    fault(&document, media),
+                    Vec::<String>::new(),
+                    "{}",
+                    operation["operationId"]
+                );
+                shown += 1;
+            }
+        }
+        assert_eq!(
+            shown,
+            EXAMPLES
+                .iter()
+                .map(|(_, request, _)| 1 + usize::from(request.is_some()))
+                .sum::<usize>()
+        );
+    }
+}

@@ -1,0 +1,45 @@
+"""What the service may refuse although the description admits it: rules that JSON Schema cannot say, and nothing else."""
+
+import re
+
+import schemathesis
+
+KEY = "idempotency-key-reused"
+VERSION = "precondition-failed"
+CHECK_DIGIT = r"look for a digit mistyped|NHS number is|National Insurance number is"
+BIRTH = r"date of birth (lies in the future|is more than 25 years ago)|child's birth or after today"
+AUTHORITY = r"3-digit code of a local authority"
+DAY = r"^must not be before .* or after today$"
+
+# Each operation's problems, those of values with what may be said of them.
+MAY = {
+    "search_children": {"too-many-matches": "", "invalid-value": CHECK_DIGIT},
+    "add_child": {KEY: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}|{AUTHORITY}"},
+    "correct_child": {VERSION: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}"},
+    "add_carer": {KEY: ""},
+    "change_carer": {VERSION: ""},
+    "end_carer": {VERSION: ""},
+    "add_involvement": {KEY: "", "consent-required": "", "invalid-value": f"{DAY}|{BIRTH}|no organisation of the index"},
+    "change_involvement": {VERSION: "", "invalid-value": DAY},
+    "set_flag": {VERSION: "", "invalid-value": "after today and at most 24 months"},
+    "clear_flag": {VERSION: ""},
+    "add_organisation": {KEY: "", "invalid-value": AUTHORITY},
+    "change_organisation": {VERSION: "", "invalid-value": DAY},
+    "create_session": {"invalid-value": "a user name is"},
+    "list_organisations": {"invalid-query": r"^after must be the `next`"},
+    "list_audit_events": {"invalid-query": r"^after must be the `next`"},
+}
+
+
+@schemathesis.check
+def refused_for_a_reason_the_schema_cannot_say(ctx, response, case):
+    admitted = case.meta is not None and case.meta.generation.mode.is_positive
+    if not admitted or response.status_code not in (400, 412, 422) or case.path.startswith("/oauth/"):
+        return
+    told = response.json()
+    operation = case.operation.definition.raw["operationId"]
+    problem = told["type"].removeprefix("/problems/")
+    reasons = MAY.get(operation, {})
+    said = [fault["detail"] for fault in told.get("errors", [])] or [told["detail"]]
+    unsaid = [text for text in said if not re.search(reasons.get(problem, "(?!)"), text)]
+    assert not unsaid, f"{operation} is refused with {problem}, which its schema does not say: {unsaid}"
