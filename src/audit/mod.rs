@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use crate::{
     access::{Caller, Errand, Subject},
@@ -156,8 +156,14 @@ pub struct AuditQuery {
     #[param(nullable = false)]
     pub account: Option<AccountId>,
     /// Of this operation alone, by its `operationId`.
-    #[validate(length(min = 1, max = 40))]
-    #[param(nullable = false, min_length = 1, max_length = 40, example = "open_child")]
+    #[validate(length(min = 1, max = 40), custom(function = operation_id))]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 40,
+        pattern = "^[a-z_]+$",
+        example = "open_child"
+    )]
     pub operation: Option<String>,
     /// From this moment on.
     #[param(nullable = false, example = "2026-11-01T00:00:00Z")]
@@ -168,8 +174,15 @@ pub struct AuditQuery {
     pub limit: Option<u8>,
     /// The `next` of the page before.
     #[validate(length(min = 1, max = 400))]
-    #[param(nullable = false, min_length = 1, max_length = 400)]
+    #[param(nullable = false, min_length = 1, max_length = 400, pattern = "^[A-Za-z0-9_-]+$")]
     pub after: Option<String>,
+}
+
+fn operation_id(text: &str) -> Result<(), ValidationError> {
+    if text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+        return Ok(());
+    }
+    Err(ValidationError::new("form").with_message("must be an operationId".into()))
 }
 
 /// One line of the audit.

@@ -32,8 +32,8 @@ word! {
     /// A unique pupil number, permanent or temporary (a temporary one ends in a letter), with its check letter in front.
     #[schema(
         min_length = 13,
-        max_length = 13,
-        pattern = "^[A-HJ-NP-RT-Za-hj-np-rt-z][0-9]{11}[0-9A-HJ-NP-RT-Za-hj-np-rt-z]$",
+        max_length = 20,
+        pattern = "^ *[A-HJ-NP-RT-Za-hj-np-rt-z][0-9]{11}[0-9A-HJ-NP-RT-Za-hj-np-rt-z] *$",
         example = "B801200005001",
     )]
     Upn = upn
@@ -47,7 +47,7 @@ word! {
 
 word! {
     /// A council's reference for a child.
-    #[schema(min_length = 1, max_length = 20, pattern = "^[A-Za-z0-9/-]{1,20}$", example = "C/104-22")]
+    #[schema(min_length = 1, max_length = 20, pattern = "^ *[A-Za-z0-9/-]{1,20} *$", example = "C/104-22")]
     ChildReference = child_reference
 }
 
@@ -64,7 +64,7 @@ word! {
 
 word! {
     /// A unique learner number: ten digits, the last a check digit.
-    #[schema(min_length = 10, max_length = 10, pattern = "^[1-9][0-9]{9}$", example = "9990000017")]
+    #[schema(min_length = 10, max_length = 20, pattern = "^ *[1-9][0-9]{9} *$", example = "9990000017")]
     Uln = uln
 }
 
@@ -169,6 +169,9 @@ pub struct Identifier {
 impl Identifier {
     /// Reads a value by the algorithm of its kind.
     pub fn parse(kind: IdentifierKind, value: &str) -> Result<Self, Refusal> {
+        if value.chars().nth(20).is_some() {
+            return Err(Refusal::because("An identifier has at most 20 characters."));
+        }
         let value = match kind {
             IdentifierKind::Upn => upn(value),
             IdentifierKind::NhsNumber => nhs_number(value),

@@ -336,7 +336,7 @@ pub struct OrganisationQuery {
     pub limit: Option<u8>,
     /// The `next` of the page before.
     #[validate(length(min = 1, max = 400))]
-    #[param(nullable = false, min_length = 1, max_length = 400)]
+    #[param(nullable = false, min_length = 1, max_length = 400, pattern = "^[A-Za-z0-9_-]+$")]
     pub after: Option<String>,
 }
 
