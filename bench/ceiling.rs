@@ -66,6 +66,7 @@ async fn main() -> std::io::Result<()> {
         .database(&database)
         .options([
             ("plan_cache_mode", "force_generic_plan"),
+            ("random_page_cost", "1.1"),
             ("default_transaction_read_only", "on"),
         ])
         .disable_statement_logging();

@@ -265,7 +265,7 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     let mut errand = errand(request)?;
     let (reason, reference) = (reason(request), reference(request));
     errand.reason = *reason.as_ref().unwrap_or(&None);
-    errand.reference = reference.as_ref().unwrap_or(&None).clone();
+    errand.reference.clone_from(reference.as_ref().unwrap_or(&None));
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(errand.clone());
     let in_scope = scope.split(' ').any(|held| held == P::SCOPE);

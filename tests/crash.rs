@@ -169,12 +169,12 @@ async fn write_until(demo: &mut Demo, kill: fn(&mut Demo)) -> Vec<(String, Strin
     let watch = acknowledged.clone();
     {
         let writing = demo.write(&token, acknowledged);
-        let waiting = async {
+        let enough = async {
             while watch.lock().unwrap().len() < 50 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::select! { () = writing => panic!("nobody could write"), () = waiting => {} }
+        tokio::select! { () = writing => panic!("nobody could write"), () = enough => {} }
     }
     kill(demo);
     tokio::time::sleep(Duration::from_millis(200)).await;

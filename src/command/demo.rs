@@ -174,7 +174,7 @@ async fn fill(options: &PgConnectOptions, population: &Population) -> Result<(),
     let bar = ProgressBar::new(u64::from(population.children)).with_style(style);
     let loaded = load(&mut work, None, rows, |news| match news {
         News::Rejected { line, fault } => {
-            bar.suspend(|| eprintln!("row {line}: {}: {}", fault.pointer, fault.detail))
+            bar.suspend(|| eprintln!("row {line}: {}: {}", fault.pointer, fault.detail));
         }
         News::Progress(summary) => bar.set_position(summary.children),
     });

@@ -62,10 +62,10 @@ impl Load {
         let bytes = lines.bytes();
         let loaded = load(&mut work, source, lines, |news| match news {
             News::Rejected { line, fault } if fault.pointer.is_empty() => {
-                bar.suspend(|| eprintln!("line {line}: {}", fault.detail))
+                bar.suspend(|| eprintln!("line {line}: {}", fault.detail));
             }
             News::Rejected { line, fault } => {
-                bar.suspend(|| eprintln!("line {line}: {}: {}", fault.pointer, fault.detail))
+                bar.suspend(|| eprintln!("line {line}: {}: {}", fault.pointer, fault.detail));
             }
             News::Progress(summary) => {
                 bar.set_position(bytes.load(Ordering::Relaxed));

@@ -62,7 +62,10 @@ async fn a_number_that_is_unknown_malformed_wrong_or_archived_has_one_answer() {
             let event = place.index.event(&answer).await;
             assert_eq!((&event["status"], &event["children"]), (&json!(404), &json!([])));
             let kept = if number == "x" { "…" } else { number };
-            assert_eq!(event["details"]["path"]["indexNumber"], kept, "what might be a name is not written down");
+            assert_eq!(
+                event["details"]["path"]["indexNumber"], kept,
+                "what might be a name is not written down"
+            );
             let mut headers = answer.headers;
             for varying in ["x-request-id", "date"] {
                 headers.remove(varying);
