@@ -110,21 +110,24 @@ grant update (ended_at) on session to contactpoint_app;
 grant update (used_at, replaced_by) on refresh_token to contactpoint_app;
 grant delete on refresh_token, sign_in_failure to contactpoint_app;
 
--- Whether whoever signed in by this session may act now: every condition of an account or a client, in one place.
+-- Every condition that whoever signed in by a session must meet to act, in one place.
+create view caller_standing as
+    select s.session_id, s.expires_at, least(a.vetted_until, a.trained_until) as fit_until, a.agreement_signed_on,
+           (s.ended_at is null and o.status = 'accredited'
+            and coalesce(a.status, 'active') = 'active' and coalesce(c.status, 'active') = 'active') as live
+    from session s
+    left join account a on a.account_id = s.account_id
+    left join client c on c.client_id = s.client_id
+    join organisation o on o.organisation_id = coalesce(a.organisation_id, c.organisation_id);
+grant select on caller_standing to contactpoint_app;
+
+-- Whether whoever signed in by this session may act now.
 create function caller_may_act(session uuid, at timestamptz, today date) returns boolean
     language plpgsql stable set search_path = public, pg_temp as $$
 begin
     return (
-        select s.ended_at is null and s.expires_at > at
-               and o.status = 'accredited'
-               and (a.account_id is null
-                    or (a.status = 'active' and a.vetted_until >= today and a.trained_until >= today
-                        and a.agreement_signed_on <= today))
-               and (c.client_id is null or c.status = 'active')
-        from session s
-        left join account a on a.account_id = s.account_id
-        left join client c on c.client_id = s.client_id
-        join organisation o on o.organisation_id = coalesce(a.organisation_id, c.organisation_id)
+        select s.live and s.expires_at > at and coalesce(s.fit_until >= today, true) and coalesce(s.agreement_signed_on <= today, true)
+        from caller_standing s
         where s.session_id = session
     );
 end $$;

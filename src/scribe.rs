@@ -129,14 +129,16 @@ pub(crate) async fn statement(
         r#"
         with event as (
             select e.*,
-                   case when session_id is null then true
-                        else coalesce(caller_may_act(session_id, $20, $21), false) end as standing
+                   e.session_id is null
+                   or coalesce(s.live and s.expires_at > $20 and coalesce(s.fit_until >= $21, true)
+                               and coalesce(s.agreement_signed_on <= $21, true), false) as standing
             from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
                         $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
                         $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[])
                  with ordinality as e (event_id, at, operation, outcome, status, problem, account_id, client_id,
                         organisation_id, session_id, token_id, role, reason, reference, children, details, request_id,
                         address, user_agent, n)
+            left join caller_standing s on s.session_id = e.session_id
         ), written as (
             insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id,
                 organisation_id, session_id, token_id, role, reason, reference, children, details, request_id, address,
