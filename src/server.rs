@@ -91,22 +91,23 @@ pub fn serve_metrics(
     Ok(server.workers(1).disable_signals().bind(address)?.run())
 }
 
-/// Waits to be told to stop. On SIGTERM readiness is withdrawn at once and the balancer given time to see it; on
-/// SIGINT there is nobody to wait for. Requests under way are finished, within 25 seconds.
-pub async fn stop_when_told(
+/// Waits to be told to stop, from this call on. On SIGTERM readiness is withdrawn at once and the balancer given time to
+/// see it; on SIGINT there is nobody to wait for. Requests under way are finished, within 25 seconds.
+pub fn stop_when_told(
     handle: ServerHandle,
     shared: Shared,
     notice: Duration,
-) -> io::Result<()> {
+) -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut term, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let notice = tokio::select! {
-        _ = term.recv() => notice,
-        _ = interrupt.recv() => Duration::ZERO,
-    };
-    shared.draining.begin();
-    tokio::time::sleep(notice).await;
-    handle.stop(true).await;
-    Ok(())
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let notice = tokio::select! {
+            _ = term.recv() => notice,
+            _ = interrupt.recv() => Duration::ZERO,
+        };
+        shared.draining.begin();
+        tokio::time::sleep(notice).await;
+        handle.stop(true).await;
+    })
 }

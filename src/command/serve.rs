@@ -112,7 +112,7 @@ impl Running {
         }
         let running = server::start(listener, &settings, &shared)?;
         let notice = Duration::from_secs(self.drain_notice);
-        actix_web::rt::spawn(server::stop_when_told(running.handle(), shared, notice));
+        actix_web::rt::spawn(server::stop_when_told(running.handle(), shared, notice)?);
         ready(address)?;
         running.await?;
         Ok(())
