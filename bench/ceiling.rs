@@ -72,7 +72,7 @@ async fn main() -> std::io::Result<()> {
         .disable_statement_logging();
     HttpServer::new(move || {
         let pool = PgPoolOptions::new()
-            .max_connections(8)
+            .max_connections(4)
             .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(5))
             .connect_lazy_with(options.clone());

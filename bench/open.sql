@@ -16,7 +16,7 @@ select json_build_object(
                select json_agg(r.told order by r.received_at, r.carer_id) from carer_told r
                where r.child_id = c.child_id and r.superseded_at is null), '[]'),
            'involvements', coalesce((
-               select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told i
+               select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told_on(current_date) i
                where i.child_id = c.child_id), '[]'),
            'withoutService', c.without_service,
            'responsibleAuthority', json_build_object(

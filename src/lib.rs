@@ -37,5 +37,6 @@ pub mod server;
 pub mod session;
 pub mod span;
 pub mod token;
+pub mod told;
 pub mod word;
 pub mod work;

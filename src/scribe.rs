@@ -3,21 +3,22 @@
 //! The same statement tells of each caller whether they may still act, so that a session, an account, a client or an
 //! organisation that was stopped gets no further answer, although a token itself lasts ten minutes.
 
-use std::time::Duration;
+use std::{collections::HashMap, io, thread, time::Duration};
 
-use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
     audit::{Event, unaudited},
-    clock::day_in_london,
     problem::Problem,
+    work::guarded,
 };
 
 /// As many events as one statement takes.
 const BATCH: usize = 256;
+/// How long a batch waits for more events, where the one before it had several; an event that comes alone waits for nothing.
+const GATHER: Duration = Duration::from_micros(500);
 /// As many events as may wait.
 const QUEUE: usize = 4096;
 /// How long an event may take to become durable.
@@ -32,15 +33,17 @@ pub struct Scribe {
 }
 
 impl Scribe {
-    /// Starts `writers` tasks on the present runtime, each with a connection of its own, used for nothing else.
-    #[must_use]
-    pub fn start(options: &PgConnectOptions, instance: Uuid, writers: usize) -> Self {
-        let (queue, events) = mpsc::channel(QUEUE);
-        let events = std::sync::Arc::new(tokio::sync::Mutex::new(events));
-        for _ in 0..writers {
-            tokio::task::spawn_local(write_all(options.clone(), instance, events.clone()));
-        }
-        Self { queue }
+    /// Starts a thread with a connection of its own, used for nothing else. It ends when the last handle is gone.
+    ///
+    /// One for all workers: a statement and its flush cost far more than an event in it, so the more events share them, the
+    /// less each costs.
+    pub fn start(options: &PgConnectOptions, instance: Uuid) -> io::Result<Self> {
+        let (queue, inbox) = mpsc::channel(QUEUE);
+        let options = guarded(options);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("scribe".to_owned());
+        thread.spawn(move || runtime.block_on(write_all(options, instance, inbox)))?;
+        Ok(Self { queue })
     }
 
     /// Writes an event down; says whether its caller may still act.
@@ -57,16 +60,23 @@ impl Scribe {
     }
 }
 
-type Inbox = std::sync::Arc<tokio::sync::Mutex<mpsc::Receiver<(Event, oneshot::Sender<Written>)>>>;
+type Inbox = mpsc::Receiver<(Event, oneshot::Sender<Written>)>;
 
-async fn write_all(options: PgConnectOptions, instance: Uuid, inbox: Inbox) {
+async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) {
     let mut connection: Option<PgConnection> = None;
     let mut batch = Vec::with_capacity(BATCH);
-    loop {
-        let received = inbox.lock().await.recv_many(&mut batch, BATCH).await;
-        if received == 0 {
-            return;
+    let mut crowded = false;
+    while inbox.recv_many(&mut batch, BATCH).await > 0 {
+        if crowded && batch.len() < BATCH {
+            // Nothing else runs on this thread, and the runtime's own timer counts whole milliseconds.
+            thread::sleep(GATHER);
+            while batch.len() < BATCH
+                && let Ok(next) = inbox.try_recv()
+            {
+                batch.push(next);
+            }
         }
+        crowded = batch.len() > 1;
         let (events, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         let written = insert(&mut connection, &options, &events, instance).await;
         if written.is_err() {
@@ -119,39 +129,29 @@ pub(crate) async fn statement(
     instance: Uuid,
 ) -> Result<Vec<bool>, sqlx::Error> {
     let Some(last) = events.last() else { return Ok(Vec::new()) };
-    let (now, today): (DateTime<Utc>, NaiveDate) = (last.at, day_in_london(last.at));
     let children = |event: &Event| {
         let ids: Vec<_> = event.trail.children.iter().map(|id| id.0.to_string()).collect();
         format!("{{{}}}", ids.join(","))
     };
     let caller = |event: &Event| event.caller.clone();
-    let rows = sqlx::query_scalar!(
+    let written = sqlx::query!(
         r#"
-        with event as (
-            select e.*,
-                   e.session_id is null
-                   or coalesce(s.live and s.expires_at > $20 and coalesce(s.fit_until >= $21, true)
-                               and coalesce(s.agreement_signed_on <= $21, true), false) as standing
-            from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
-                        $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
-                        $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[])
-                 with ordinality as e (event_id, at, operation, outcome, status, problem, account_id, client_id,
-                        organisation_id, session_id, token_id, role, reason, reference, children, details, request_id,
-                        address, user_agent, n)
-            left join caller_standing s on s.session_id = e.session_id
-        ), written as (
-            insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id,
-                organisation_id, session_id, token_id, role, reason, reference, children, details, request_id, address,
-                user_agent, instance)
-            select event_id, at, operation,
-                   case when standing then outcome else 'refused' end,
-                   case when standing then status else 401 end,
-                   case when standing then problem else 'unauthenticated' end,
-                   account_id, client_id, organisation_id, session_id, token_id, role, reason, reference,
-                   children::uuid[], details, request_id, address::inet, user_agent, $22
-            from event
-        )
-        select standing as "standing!" from event order by n
+        insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
+            session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance)
+        select e.event_id, e.at, e.operation,
+               case when may_act then e.outcome else 'refused' end,
+               case when may_act then e.status else 401 end,
+               case when may_act then e.problem else 'unauthenticated' end,
+               e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
+               e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21
+        from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
+                    $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
+                    $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[])
+             as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
+                   token_id, role, reason, reference, children, details, request_id, address, user_agent)
+        left join session s on s.session_id = e.session_id
+        cross join lateral (select e.session_id is null or s.stands_until > $20 as may_act) judged
+        returning event_id, problem is not distinct from 'unauthenticated' as "stopped!"
         "#,
         &events.iter().map(|e| e.id.0).collect::<Vec<_>>(),
         &events.iter().map(|e| e.at).collect::<Vec<_>>(),
@@ -172,11 +172,12 @@ pub(crate) async fn statement(
         &events.iter().map(|e| e.errand.request).collect::<Vec<_>>(),
         &events.iter().map(|e| e.errand.address.map(|a| a.to_string())).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.user_agent.clone()).collect::<Vec<_>>() as _,
-        now,
-        today,
+        last.at,
         instance,
     )
     .fetch_all(&mut *connection)
     .await?;
-    Ok(rows)
+    let stopped: HashMap<Uuid, bool> =
+        written.into_iter().map(|event| (event.event_id, event.stopped)).collect();
+    Ok(events.iter().map(|event| stopped.get(&event.id.0) == Some(&false)).collect())
 }

@@ -16,6 +16,7 @@ use crate::{
     clock::day_in_london,
     database,
     listener::{self, Limits},
+    scribe::Scribe,
     work::{Connections, Db},
 };
 
@@ -40,8 +41,10 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let instance = Uuid::new_v4();
+    let scribe = Scribe::start(&settings.database, instance)?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
-        let db = Db::new(&settings.database, settings.connections, shared.clock.clone(), instance);
+        let (scribe, clock) = (scribe.clone(), shared.clock.clone());
+        let db = Db::new(&settings.database, settings.connections, scribe, clock, instance);
         app::service(&shared, db)
     })
 }

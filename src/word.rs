@@ -190,7 +190,8 @@ impl<T> From<UpToFive<T>> for Vec<T> {
 /// The text in Unicode's composed form, without spaces around it and with single spaces inside.
 pub(crate) fn tidy(text: &str) -> String {
     let words = text.split(' ').filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ").nfc().collect()
+    let single = words.collect::<Vec<_>>().join(" ");
+    if single.is_ascii() { single } else { single.nfc().collect() }
 }
 
 /// A line of at most `most` characters: letters, marks on them and what `also` allows, and at least one that `needs` asks for.

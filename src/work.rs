@@ -42,13 +42,11 @@ pub struct Connections {
     pub readers: u32,
     /// For changes.
     pub writers: u32,
-    /// For the audit of looks.
-    pub scribes: usize,
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { readers: 8, writers: 4, scribes: 1 }
+        Self { readers: 4, writers: 4 }
     }
 }
 
@@ -58,6 +56,7 @@ impl Db {
     pub fn new(
         options: &PgConnectOptions,
         connections: Connections,
+        scribe: Scribe,
         clock: Clock,
         instance: Uuid,
     ) -> Self {
@@ -85,7 +84,6 @@ impl Db {
                 Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
-        let scribe = Scribe::start(&options, instance, connections.scribes);
         Self { reader, writer, scribe, clock, instance }
     }
 
@@ -125,7 +123,7 @@ impl Db {
 }
 
 /// The limits that every connection of the service works under (security rule D-4).
-fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
+pub(crate) fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().application_name("contactpoint").options([
         ("statement_timeout", "5s"),
         ("lock_timeout", "1s"),
@@ -155,12 +153,11 @@ impl<P: Permission> Access<P> {
         let now = db.now();
         let mut transaction = db.writer.begin().await?;
         let standing = sqlx::query_scalar!(
-            "select caller_may_act($1, $2, $3)",
+            r#"select stands_until > $2 as "stands!" from session where session_id = $1"#,
             self.caller.session.0,
             now,
-            day_in_london(now),
         )
-        .fetch_one(transaction.as_mut())
+        .fetch_optional(transaction.as_mut())
         .await?;
         if standing != Some(true) {
             return Err(Kind::Unauthenticated.into());

@@ -5,8 +5,14 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 /// The name in the letters a–z alone: case, accents, apostrophes, hyphens and spaces fall out.
 #[must_use]
 pub fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        return letters(name);
+    }
     let bare: String = name.nfkd().filter(|c| !is_combining_mark(*c)).collect();
-    let plain = deunicode::deunicode(&bare);
+    letters(&deunicode::deunicode(&bare))
+}
+
+fn letters(plain: &str) -> String {
     plain.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect()
 }
 

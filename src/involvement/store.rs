@@ -26,16 +26,17 @@ pub(super) struct Found {
 pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>, Problem> {
     let today = look.today();
     let rows = sqlx::query_scalar!(
-        r#"select told as "told!: Json<Involvement>" from involvement_told
+        r#"select told as "told!: Json<Involvement>" from involvement_told_on($4)
            where child_id = $1 and (not sensitive or organisation_id = $2) and (ended_on is null or ended_on >= $3)
            order by started_on desc, involvement_id"#,
         child.0,
         look.caller.organisation.0,
         today - SHOWN,
+        today,
     )
     .fetch_all(look.db())
     .await?;
-    Ok(rows.into_iter().map(|row| current(row.0, today)).collect())
+    Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 /// The flags of a child that hold.
@@ -87,7 +88,7 @@ async fn read(
         r#"
         select i.child_id as "child!: ChildId", i.authority_id as "authority: OrganisationId",
                i.told as "told!: Json<Involvement>"
-        from involvement_told i
+        from involvement_told_on($5) i
         join child c on c.child_id = i.child_id
         where i.involvement_id = $1 and c.status = 'active'
           and (i.organisation_id = $2 or not (i.sensitive or $3))
@@ -97,20 +98,12 @@ async fn read(
         caller.organisation.0,
         caller.role == Role::Feed,
         since,
+        today,
     )
     .fetch_optional(db)
     .await?
     .ok_or(Kind::NotFound)?;
-    Ok(Found {
-        involvement: current(row.told.0, today),
-        child: row.child,
-        authority: row.authority,
-    })
-}
-
-fn current(mut involvement: Involvement, today: NaiveDate) -> Involvement {
-    involvement.flags.retain(|flag| flag.expires_on > today);
-    involvement
+    Ok(Found { involvement: row.told.0, child: row.child, authority: row.authority })
 }
 
 /// Adds an involvement.

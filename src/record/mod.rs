@@ -21,6 +21,7 @@ use crate::{
     ids::{IndexNumber, OrganisationId},
     involvement::{Involvement, ServiceType},
     organisation::OrganisationKind,
+    told::Told,
 };
 
 pub mod routes;
@@ -33,7 +34,8 @@ pub struct Record {
     /// The child's number here.
     pub index_number: IndexNumber,
     /// The names that hold: one current, and former and known-as names.
-    pub names: Vec<KnownName>,
+    #[schema(value_type = Vec<KnownName>)]
+    pub names: Told<Vec<KnownName>>,
     /// The date of birth.
     #[schema(example = "2015-03-14")]
     pub date_of_birth: NaiveDate,
@@ -44,17 +46,21 @@ pub struct Record {
     /// The gender.
     pub gender: Gender,
     /// Where the child is.
-    pub whereabouts: KnownWhereabouts,
+    #[schema(value_type = KnownWhereabouts)]
+    pub whereabouts: Told<KnownWhereabouts>,
     /// Numbers that other bodies gave the child; only those of the kind of body that you work for.
     pub identifiers: Vec<Identifier>,
     /// Parents, and others with parental responsibility or care.
-    pub carers: Vec<Carer>,
+    #[schema(value_type = Vec<Carer>)]
+    pub carers: Told<Vec<Carer>>,
     /// Who is working with the child, and who did within the last year; the latest first.
-    pub involvements: Vec<Involvement>,
+    #[schema(value_type = Vec<Involvement>)]
+    pub involvements: Told<Vec<Involvement>>,
     /// Universal services that the child is known to have none of.
     pub without_service: Vec<ServiceType>,
     /// The local authority that answers for the record.
-    pub responsible_authority: Authority,
+    #[schema(value_type = Authority)]
+    pub responsible_authority: Told<Authority>,
     /// What to do about services that are told to nobody: the same on every record.
     #[serde(default = "brokering")]
     #[schema(
@@ -64,7 +70,8 @@ pub struct Record {
     /// Whether the record is in use.
     pub status: Status,
     /// Where the facts that stand once come from.
-    pub source: Provenance,
+    #[schema(value_type = Provenance)]
+    pub source: Told<Provenance>,
     /// The version of the child's own facts, which is the record's `ETag`.
     #[schema(example = 1)]
     pub version: i64,
@@ -75,7 +82,7 @@ fn brokering() -> String {
 }
 
 /// A name by which the child is or was known.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, ToSchema)]
 pub struct KnownName {
     /// What kind of name it is.
     pub kind: NameKind,
@@ -88,10 +95,9 @@ pub struct KnownName {
 }
 
 /// Where the child is.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug)]
 pub struct KnownWhereabouts {
     /// What is known.
-    #[serde(flatten)]
     pub whereabouts: Whereabouts,
     /// Where this comes from.
     pub source: Provenance,
@@ -122,8 +128,8 @@ impl ToSchema for KnownWhereabouts {
 }
 
 /// A local authority that answers for a record.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
 pub struct Authority {
     /// Its number here.
     pub organisation_id: OrganisationId,
@@ -136,12 +142,9 @@ pub struct Authority {
 }
 
 impl Record {
-    /// Leaves what a caller of this role, from this kind of body, may see on this day.
-    pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind, today: NaiveDate) {
+    /// Leaves what a caller of this role, from this kind of body, may see.
+    pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind) {
         self.identifiers
             .retain(|identifier| role == Role::Steward || body.may_read(identifier.kind()));
-        for involvement in &mut self.involvements {
-            involvement.flags.retain(|flag| flag.expires_on > today);
-        }
     }
 }

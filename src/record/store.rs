@@ -39,7 +39,7 @@ async fn read(
         r#"
         select c.child_id as "child: ChildId",
                viewer.kind as "viewer: OrganisationKind",
-               json_build_object(
+               json_strip_nulls(json_build_object(
                    'indexNumber', c.index_number,
                    'names', (
                        select json_agg(n.told order by n.kind, n.received_at) from name_told n
@@ -57,7 +57,7 @@ async fn read(
                        select json_agg(r.told order by r.received_at, r.carer_id) from carer_told r
                        where r.child_id = c.child_id and r.superseded_at is null), '[]'),
                    'involvements', coalesce((
-                       select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told i
+                       select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told_on($4) i
                        where i.child_id = c.child_id and (not i.sensitive or i.organisation_id = $2)
                          and (i.ended_on is null or i.ended_on >= $3)), '[]'),
                    'withoutService', c.without_service,
@@ -67,7 +67,7 @@ async fn read(
                    'source', json_build_object(
                        'organisationId', c.source_organisation_id, 'receivedAt', c.received_at, 'asAt', c.as_at),
                    'version', c.version
-               ) as "told!: Json<super::Record>"
+               )) as "told!: Json<super::Record>"
         from child c
         join organisation a on a.organisation_id = c.responsible_authority_id
         join organisation viewer on viewer.organisation_id = $2
@@ -76,12 +76,13 @@ async fn read(
         number.as_str(),
         caller.organisation.0,
         today - Months::new(12),
+        today,
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| {
         let mut record = row.told.0;
-        record.restrict(caller.role, row.viewer, today);
+        record.restrict(caller.role, row.viewer);
         (row.child, record)
     }))
 }

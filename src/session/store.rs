@@ -176,7 +176,7 @@ pub(super) struct Refresh {
 
 /// Finds a refresh token, and holds it until the work is done.
 pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
-    let (now, today) = (work.now, work.today());
+    let now = work.now;
     let row = sqlx::query!(
         r#"
         select s.session_id as "session: SessionId", s.authenticated_at, a.account_id as "account: AccountId",
@@ -184,7 +184,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
                a.role as "role: Role", r.used_at, r.replaced_by,
                exists (select from refresh_token n where n.token_hash = r.replaced_by and n.used_at is not null)
                    as "replacement_used!",
-               (r.idle_until > $2 and caller_may_act(s.session_id, $2, $3)) as "live!"
+               (r.idle_until > $2 and s.stands_until > $2) as "live!"
         from refresh_token r
         join session s on s.session_id = r.session_id
         join account a on a.account_id = s.account_id
@@ -194,7 +194,6 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
         "#,
         &secret_hash(token)[..],
         now,
-        today,
     )
     .fetch_optional(work.db())
     .await?;

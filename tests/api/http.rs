@@ -247,7 +247,7 @@ fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
     let address = listener.local_addr().unwrap();
     let settings = Settings {
         database: (*index.db.connect_options()).clone().options([("role", APPLICATION)]),
-        connections: Connections { readers: 1, writers: 1, scribes: 1 },
+        connections: Connections { readers: 1, writers: 1 },
         workers: 1,
         limits: Limits::default(),
     };

@@ -305,7 +305,7 @@ impl Answer {
 fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandle {
     let settings = Settings {
         database: database.application.clone(),
-        connections: Connections { readers: 2, writers: 2, scribes: 1 },
+        connections: Connections { readers: 2, writers: 2 },
         workers: 1,
         limits: Limits::default(),
     };
