@@ -16,7 +16,7 @@ PROGRAMS = sys.argv[1]
 CHILDREN = int(os.environ.get("BENCH_CHILDREN", "100000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-CONNECTIONS = 32
+CONNECTIONS = 64
 
 
 def psql(folder, sql):

@@ -18,7 +18,7 @@ use crate::{
 /// As many events as one statement takes.
 const BATCH: usize = 256;
 /// How long a batch waits for more events, where the one before it had several; an event that comes alone waits for nothing.
-const GATHER: Duration = Duration::from_micros(500);
+const GATHER: Duration = Duration::from_millis(1);
 /// As many events as may wait.
 const QUEUE: usize = 4096;
 /// How long an event may take to become durable.
@@ -68,7 +68,7 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) 
     let mut crowded = false;
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
         if crowded && batch.len() < BATCH {
-            // Nothing else runs on this thread, and the runtime's own timer counts whole milliseconds.
+            // Nothing else runs on this thread, and the runtime's own timer would round up to its next tick.
             thread::sleep(GATHER);
             while batch.len() < BATCH
                 && let Ok(next) = inbox.try_recv()
