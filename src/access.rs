@@ -10,7 +10,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -67,6 +67,8 @@ pub trait Permission: 'static {
     const HELD_BY: &'static [Role];
     /// Whether it is about a child, so that a reason must be stated.
     const ABOUT_A_CHILD: bool;
+    /// Whether the caller must have signed in of late (security rule AUTH-8).
+    const FRESH: bool;
 }
 
 /// A line of the table of permissions.
@@ -80,12 +82,17 @@ pub struct Policy {
     pub held_by: &'static [Role],
     /// Whether a reason must be stated.
     pub about_a_child: bool,
+    /// Whether the caller must have signed in within the last 5 minutes.
+    pub fresh: bool,
     /// Which records it reaches.
     pub limit: &'static str,
 }
 
+/// How long a sign-in counts as fresh (security rule AUTH-8).
+const FRESH: TimeDelta = TimeDelta::minutes(5);
+
 macro_rules! permissions {
-    ($(#[doc = $doc:literal] $name:ident $scope:literal $about:literal [$($role:ident)+] $limit:literal;)*) => {
+    ($(#[doc = $doc:literal] $name:ident $scope:literal $about:literal [$($role:ident)+] $limit:literal $($fresh:ident)?;)*) => {
         $(
             #[doc = $doc]
             #[derive(Debug)]
@@ -95,6 +102,7 @@ macro_rules! permissions {
                 const SCOPE: &'static str = $scope;
                 const HELD_BY: &'static [Role] = &[$(Role::$role),+];
                 const ABOUT_A_CHILD: bool = $about;
+                const FRESH: bool = permissions!(@fresh $($fresh)?);
             }
         )*
 
@@ -104,9 +112,12 @@ macro_rules! permissions {
             permits: $doc,
             held_by: $name::HELD_BY,
             about_a_child: $about,
+            fresh: $name::FRESH,
             limit: $limit,
         }),*];
     };
+    (@fresh) => { false };
+    (@fresh fresh) => { true };
 }
 
 permissions! {
@@ -130,6 +141,10 @@ permissions! {
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.
     WriteOrganisation "organisation:write" false [Operator] "every organisation";
+    /// Find and open accounts.
+    ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
+    /// Make, change, suspend and close accounts, and invite people to them.
+    WriteAccount "account:write" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners" fresh;
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
     /// Read the table of who may do what, and the code lists.
@@ -277,6 +292,12 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
                 P::SCOPE
             ),
         ));
+    }
+    if P::FRESH {
+        let clock = request.app_data::<Data<Clock>>().ok_or(Kind::Unauthenticated)?;
+        if clock.now() - caller.authenticated_at > FRESH {
+            return Err(Kind::StepUpRequired.into());
+        }
     }
     reference?;
     if reason?.is_none() && P::ABOUT_A_CHILD {

@@ -44,6 +44,8 @@ ids! {
     OrganisationId
     /// A person who may sign in.
     AccountId
+    /// What a person opens an account with.
+    InvitationId
     /// A system that may call.
     ClientId
     /// A time of being signed in.

@@ -68,8 +68,12 @@ kinds! {
     Unauthenticated 401 "unauthenticated" "Not signed in";
     /// User name, password, PIN and one-time code are judged together, and which of them was wrong is never told.
     SignInFailed 401 "sign-in-failed" "Sign-in failed";
+    /// This needs a sign-in within the last 5 minutes (RFC 9470): sign in again, and repeat the request with the new token.
+    StepUpRequired 401 "step-up-required" "Sign in again for this";
     /// Your role, or your organisation's relation to the record, does not permit this. `GET /v1/policies` says which roles may.
     Forbidden 403 "forbidden" "Not permitted";
+    /// The invitation is unknown, used or ended, or a second administrator has not yet approved it.
+    InvitationRefused 403 "invitation-refused" "The invitation cannot be used";
     /// There is nothing here that you may see.
     NotFound 404 "not-found" "Not found";
     /// The resource exists, but not with this method; `Allow` lists those it has.
@@ -89,6 +93,12 @@ kinds! {
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// Another account has this user name.
+    UserNameHeld 409 "user-name-held" "The user name is taken";
+    /// The account is closed, for ever.
+    AccountClosed 409 "account-closed" "The account is closed";
+    /// The invitation has been approved, used or has ended.
+    InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
@@ -361,6 +371,10 @@ impl ResponseError for Problem {
         }
         if self.kind == Kind::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.kind == Kind::StepUpRequired {
+            let again = "Bearer error=\"insufficient_user_authentication\", max_age=\"300\"";
+            response.insert_header((header::WWW_AUTHENTICATE, again));
         }
         if self.kind == Kind::InvalidClient {
             response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"contactpoint\""));

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::{
     audit::{Event, unaudited},
     problem::Problem,
-    work::guarded,
 };
 
 /// As many events as one statement takes.
@@ -39,7 +38,7 @@ impl Scribe {
     /// less each costs.
     pub fn start(options: &PgConnectOptions, instance: Uuid) -> io::Result<Self> {
         let (queue, inbox) = mpsc::channel(QUEUE);
-        let options = guarded(options);
+        let options = options.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("scribe".to_owned());
         thread.spawn(move || runtime.block_on(write_all(options, instance, inbox)))?;

@@ -17,7 +17,7 @@ use crate::{
     database,
     listener::{self, Limits},
     scribe::Scribe,
-    work::{Connections, Db},
+    work::{Connections, Db, guarded},
 };
 
 /// How the service is to run.
@@ -41,7 +41,7 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let instance = Uuid::new_v4();
-    let scribe = Scribe::start(&settings.database, instance)?;
+    let scribe = Scribe::start(&guarded(&settings.database), instance)?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let db = Db::new(&settings.database, settings.connections, scribe, clock, instance);

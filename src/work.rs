@@ -123,7 +123,8 @@ impl Db {
 }
 
 /// The limits that every connection of the service works under (security rule D-4).
-pub(crate) fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
+#[must_use]
+pub fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().application_name("contactpoint").options([
         ("statement_timeout", "5s"),
         ("lock_timeout", "1s"),
@@ -305,13 +306,25 @@ impl Work {
 
     /// The same, for what has been made at `location`; a request with an idempotency key is answered so again.
     pub async fn record_created<T: Serialize>(
-        mut self,
+        self,
         trail: Trail,
         answer: T,
         location: String,
         version: i64,
     ) -> Reply<T> {
-        let body = serde_json::to_value(&answer).map_err(Problem::internal)?;
+        let again = serde_json::to_value(&answer).map_err(Problem::internal)?;
+        self.record_created_once(trail, answer, again, location, version).await
+    }
+
+    /// The same, where a repetition is answered without what may be told only once.
+    pub async fn record_created_once<T: Serialize>(
+        mut self,
+        trail: Trail,
+        answer: T,
+        again: serde_json::Value,
+        location: String,
+        version: i64,
+    ) -> Reply<T> {
         let answer =
             Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
         if let Some(key) = self.key.take() {
@@ -323,7 +336,7 @@ impl Work {
                 key,
                 location,
                 answer.etag,
-                body,
+                again,
                 trail.children.first().map(|child| child.0),
             )
             .execute(self.db())
@@ -419,9 +432,23 @@ impl SignIn {
 
     /// Writes down who signed in, and answers.
     pub async fn record<T: Serialize>(self, caller: Caller, answer: T) -> Reply<T> {
+        self.finish(Some(caller), Trail::default(), answer).await
+    }
+
+    /// Writes down what somebody did who has no session, and answers.
+    pub async fn record_unknown<T: Serialize>(self, trail: Trail, answer: T) -> Reply<T> {
+        self.finish(None, trail, answer).await
+    }
+
+    async fn finish<T: Serialize>(
+        self,
+        caller: Option<Caller>,
+        trail: Trail,
+        answer: T,
+    ) -> Reply<T> {
         let answer = Answer::new(StatusCode::OK, &answer)?;
         let Self { errand, now, instance, mut transaction } = self;
-        let event = Event::answered(now, caller, errand, 200, Trail::default());
+        let event = Event { caller, ..Event::done(now, errand, 200, trail) };
         let standing =
             scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
         if standing != [true] {

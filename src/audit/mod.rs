@@ -89,8 +89,14 @@ impl Event {
         status: u16,
         trail: Trail,
     ) -> Self {
-        let (id, caller) = (EventId::new(), Some(caller));
-        Self { id, at, outcome: Outcome::Answered, status, problem: None, caller, errand, trail }
+        Self { caller: Some(caller), ..Self::done(at, errand, status, trail) }
+    }
+
+    /// A request of nobody known that is done.
+    #[must_use]
+    pub fn done(at: DateTime<Utc>, errand: Errand, status: u16, trail: Trail) -> Self {
+        let (id, outcome) = (EventId::new(), Outcome::Answered);
+        Self { id, at, outcome, status, problem: None, caller: None, errand, trail }
     }
 
     /// A request that is not done.

@@ -33,6 +33,8 @@ pub struct PolicyLine {
     pub limit: &'static str,
     /// Whether a reason must be stated.
     pub needs_reason: bool,
+    /// Whether the caller must have signed in within the last 5 minutes.
+    pub needs_fresh_sign_in: bool,
 }
 
 /// The table, as it is enforced.
@@ -44,6 +46,7 @@ pub fn table() -> PolicyTable {
         roles: policy.held_by,
         limit: policy.limit,
         needs_reason: policy.about_a_child,
+        needs_fresh_sign_in: policy.fresh,
     };
     PolicyTable { items: POLICIES.iter().map(line).collect() }
 }

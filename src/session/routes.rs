@@ -109,7 +109,7 @@ async fn judge(
     told: &SessionIn,
     account: Option<&store::Account>,
 ) -> Result<bool, Problem> {
-    let credential = account.map(|account| account.credential.clone());
+    let credential = account.and_then(|account| account.credential.clone());
     let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
     let judged =
         door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
@@ -121,7 +121,7 @@ async fn judge(
 }
 
 fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arrival) -> Option<u64> {
-    let seed = door.sealer.open(&account.seed, &seed_context(account.id.0)).ok()?;
+    let seed = door.sealer.open(account.seed.as_ref()?, &seed_context(account.id.0)).ok()?;
     let seed = totp::Seed::from_bytes(seed.expose_secret())?;
     totp::accept(&seed, told.one_time_code.expose_secret(), arrival.now)
 }

@@ -20,8 +20,8 @@ pub(super) struct Account {
     pub(super) organisation: OrganisationId,
     pub(super) authority: Option<OrganisationId>,
     pub(super) role: Role,
-    pub(super) credential: String,
-    pub(super) seed: Vec<u8>,
+    pub(super) credential: Option<String>,
+    pub(super) seed: Option<Vec<u8>>,
     pub(super) may_act: bool,
 }
 
@@ -35,14 +35,13 @@ pub(super) async fn account(
         select a.account_id as "id: AccountId", a.organisation_id as "organisation: OrganisationId",
                o.authority_id as "authority: OrganisationId", a.role as "role: Role", a.credential,
                a.one_time_code_seed as seed,
-               (a.status = 'active' and o.status = 'accredited' and a.vetted_until >= $2 and a.trained_until >= $2
-                and a.agreement_signed_on <= $2) as "may_act!"
+               coalesce(stands_until(a.account_id, null) > $2, false) as "may_act!"
         from account a
         join organisation o on o.organisation_id = a.organisation_id
         where a.user_name = $1
         "#,
         name.as_str(),
-        arrival.today(),
+        arrival.now,
     )
     .fetch_optional(arrival.db())
     .await?;
@@ -264,16 +263,18 @@ pub(super) struct Client {
 
 /// Finds a client.
 pub(super) async fn client(work: &mut SignIn, id: Uuid) -> Result<Option<Client>, Problem> {
+    let now = work.now;
     let row = sqlx::query!(
         r#"
         select c.client_id as "id: ClientId", c.organisation_id as "organisation: OrganisationId",
                o.authority_id as "authority: OrganisationId", c.role as "role: Role", c.secret_hash,
-               (c.status = 'active' and o.status = 'accredited') as "may_act!"
+               coalesce(stands_until(null, c.client_id) > $2, false) as "may_act!"
         from client c
         join organisation o on o.organisation_id = c.organisation_id
         where c.client_id = $1
         "#,
         id,
+        now,
     )
     .fetch_optional(work.db())
     .await?;
