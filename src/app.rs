@@ -15,7 +15,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    audit, bounds, carer, catalogue, child,
+    account, audit, bounds, carer, catalogue, child,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
@@ -59,6 +59,7 @@ pub fn mount(api: &mut ServiceConfig) {
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);
         organisation::routes::mount(rooms);
+        account::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
     }));

@@ -35,6 +35,7 @@ use crate::{
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
+        (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
@@ -92,6 +93,10 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
     }
 }
 
+/// Where a POST makes nothing that could be made twice.
+const NOT_CREATING: [&str; 4] =
+    ["/v1/sessions", "/v1/children/search", "/v1/enrolments", "/v1/enrolments/completion"];
+
 struct Operating<'a> {
     path: &'a str,
     method: &'static str,
@@ -108,6 +113,9 @@ impl Operating<'_> {
         kinds.push(Kind::RequestTimeout);
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
+            if policy.fresh {
+                kinds.push(Kind::StepUpRequired);
+            }
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
@@ -117,6 +125,11 @@ impl Operating<'_> {
                 json!({ "scope": policy.scope, "roles": policy.held_by, "limit": policy.limit });
             let extensions = self.operation.extensions.get_or_insert_default();
             extensions.insert("x-access".to_owned(), access);
+        }
+        match self.path {
+            "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
+            "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            _ => {}
         }
         self.take(request_id());
         self.leave_choices_open();
@@ -168,6 +181,11 @@ impl Operating<'_> {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            "/v1/accounts" => kinds.push(Kind::UserNameHeld),
+            "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
+            "/v1/enrolments" | "/v1/enrolments/completion" => {
+                kinds.extend([Kind::InvitationRefused, Kind::TooManyRequests]);
+            }
             _ => {}
         }
     }
@@ -177,7 +195,7 @@ impl Operating<'_> {
             return;
         }
         match self.method {
-            "post" if !matches!(self.path, "/v1/sessions" | "/v1/children/search") => {
+            "post" if !NOT_CREATING.contains(&self.path) => {
                 self.take(idempotency_key());
                 kinds.extend([
                     Kind::IdempotencyKeyRequired,

@@ -43,6 +43,15 @@ examples! {
     "add_organisation" asks "request";
     "open_organisation";
     "change_organisation" asks "request";
+    "list_accounts";
+    "add_account" asks "request";
+    "open_account";
+    "change_account" asks "request";
+    "invite_to_account";
+    "open_invitation";
+    "approve_invitation";
+    "begin_enrolment" asks "request";
+    "complete_enrolment" asks "request";
     "list_audit_events";
     "list_policies";
     "list_service_types";

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{DatabaseUrl, Refused, demo};
 use crate::{
     access::Role,
-    account::{NewAccount, NewClient, conditions_from, new_password, new_pin, shown, store},
+    account::{NewAccount, NewClient, new_password, new_pin, shown, store},
     audit::Trail,
     clock::Clock,
     database,
@@ -148,22 +148,21 @@ impl Person {
         }
         let (id, today) = (AccountId::new(), work.today());
         let (password, pin, seed) = (new_password()?, new_pin()?, Seed::generate()?);
-        let (vetted_until, trained_until) = conditions_from(today);
         let otpauth =
             seed.uri(&self.user_name).ok_or_else(|| anyhow::anyhow!("no otpauth address"))?;
         let account = NewAccount {
             id,
-            credential: credential.hash(&password, &pin)?,
-            seed: sealer.seal(seed.expose(), &seed_context(id.0))?,
             user_name: self.user_name,
             name: self.name,
             organisation: self.organisation,
             role: self.role,
-            vetted_until,
-            trained_until,
-            agreement_signed_on: today,
+            police_checked_on: Some(today),
+            trained_on: Some(today),
+            agreement_signed_on: Some(today),
         };
-        store::insert(work, &account).await?;
+        let sealed = sealer.seal(seed.expose(), &seed_context(id.0))?;
+        let credential = credential.hash(&password, &pin)?;
+        store::insert_enrolled(work, &account, &credential, &sealed).await?;
         work.record(Trail::default().with(json!({ "account": id, "role": self.role }))).await?;
         Ok(json!({
             "userName": account.user_name, "password": shown(&password), "pin": shown(&pin),

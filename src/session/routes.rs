@@ -113,11 +113,7 @@ async fn judge(
     let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
     let judged =
         door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
-    match judged {
-        Ok(judged) => judged.map_err(Problem::internal),
-        Err(Unhashed::Busy) => Err(Problem::from(Kind::Unavailable).retry_after(2)),
-        Err(broken @ Unhashed::BrokenOff) => Err(Problem::internal(broken)),
-    }
+    judged.map_err(Unhashed::problem)?.map_err(Problem::internal)
 }
 
 fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arrival) -> Option<u64> {

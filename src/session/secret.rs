@@ -12,7 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 use zxcvbn::{Score, zxcvbn};
 
-use crate::keys::Pepper;
+use crate::{
+    keys::Pepper,
+    problem::{Kind, Problem},
+};
 
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
@@ -100,6 +103,17 @@ pub enum Unhashed {
     /// The work panicked, or the service is stopping.
     #[error("hashing was broken off")]
     BrokenOff,
+}
+
+impl Unhashed {
+    /// How it is told.
+    #[must_use]
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::Busy => Problem::from(Kind::Unavailable).retry_after(2),
+            Self::BrokenOff => Problem::internal(self),
+        }
+    }
 }
 
 impl Default for HashingPool {

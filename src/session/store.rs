@@ -92,6 +92,30 @@ pub(super) async fn note_failure(work: &mut SignIn, name: &UserName) -> Result<(
     Ok(())
 }
 
+/// How often somebody guessed something without a name, such as an invitation, from this network in the last minute.
+pub(crate) async fn guesses(arrival: &Arrival) -> Result<i64, Problem> {
+    let found = sqlx::query_scalar!(
+        r#"select count(*) as "of_network!" from sign_in_failure where network = $1::text::inet and at > $2"#,
+        network(arrival.errand.address),
+        arrival.now - TimeDelta::minutes(1),
+    );
+    Ok(found.fetch_one(arrival.db()).await?)
+}
+
+/// Notes such a guess.
+pub(crate) async fn note_guess(work: &mut SignIn) -> Result<(), Problem> {
+    let (network, now) = (network(work.errand.address), work.now);
+    sqlx::query!(
+        "insert into sign_in_failure (user_name_hash, network, at) values ($1, $2::text::inet, $3)",
+        &sha256(b"")[..],
+        network,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
 /// The /24 or /56 that an address is in.
 fn network(address: Option<IpAddr>) -> String {
     match address.map(|address| address.to_canonical()) {

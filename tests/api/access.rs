@@ -17,9 +17,15 @@ enum Whose {
 
 use Whose::{Other, Own};
 
+/// Accounts are seen by the administrators of their own organisation alone; the operator sees those of national partners.
+const ACCOUNTS: &[&str] =
+    &["open_account", "change_account", "invite_to_account", "open_invitation", "approve_invitation"];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 4] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 6] = [
+    (ACCOUNTS, Other, Role::ALL, 404),
+    (ACCOUNTS, Own, &[Role::Operator], 404),
     (
         &["correct_child", "read_history", "add_carer", "change_carer", "end_carer"],
         Other,
@@ -128,6 +134,7 @@ fn the_roles_hold_these_permissions() {
         let held = Role::ALL.iter().filter(|role| policy.held_by.contains(role));
         let held: Vec<_> = held.map(|role| role.as_str()).collect();
         let reason = if policy.about_a_child { "with a reason" } else { "without a reason" };
+        let reason = if policy.fresh { "after a fresh sign-in" } else { reason };
         format!("{} ({reason}): {}\n  {}", policy.scope, policy.limit, held.join(", "))
     });
     insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"));

@@ -44,15 +44,15 @@ impl Person {
             name: "Example Person".to_owned(),
             organisation: OrganisationId(organisation.id),
             role,
-            credential: door.credential.hash(&password, &pin).unwrap(),
-            seed: door.sealer.seal(seed.expose(), &seed_context(id.0)).unwrap(),
-            vetted_until: "2030-01-01".parse().unwrap(),
-            trained_until: "2030-01-01".parse().unwrap(),
-            agreement_signed_on: "2026-11-16".parse().unwrap(),
+            police_checked_on: Some("2027-01-01".parse().unwrap()),
+            trained_on: Some("2027-01-01".parse().unwrap()),
+            agreement_signed_on: Some("2026-11-16".parse().unwrap()),
         };
+        let credential = door.credential.hash(&password, &pin).unwrap();
+        let sealed = door.sealer.seal(seed.expose(), &seed_context(id.0)).unwrap();
         let options = (*index.db.connect_options()).clone();
         let mut work = Errands::begin(&options, &index.clock, "account_add").await.unwrap();
-        store::insert(&mut work, &account).await.unwrap();
+        store::insert_enrolled(&mut work, &account, &credential, &sealed).await.unwrap();
         work.record(Trail::default()).await.unwrap();
         Self { id, user_name, password: shown(&password), pin: shown(&pin), seed }
     }

@@ -13,7 +13,7 @@ DAY = r"^must not be before .* or after today$"
 
 # Each operation's problems, those of values with what may be said of them.
 MAY = {
-    "search_children": {"too-many-matches": "", "invalid-value": CHECK_DIGIT},
+    "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters"},
     "add_child": {KEY: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}|{AUTHORITY}"},
     "correct_child": {VERSION: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}"},
     "add_carer": {KEY: ""},
@@ -23,9 +23,15 @@ MAY = {
     "change_involvement": {VERSION: "", "invalid-value": DAY},
     "set_flag": {VERSION: "", "invalid-value": "after today and at most 24 months"},
     "clear_flag": {VERSION: ""},
-    "add_organisation": {KEY: "", "invalid-value": AUTHORITY},
+    "add_organisation": {KEY: "", "invalid-value": "is no local authority of the index|is required of a local authority"},
     "change_organisation": {VERSION: "", "invalid-value": DAY},
     "create_session": {"invalid-value": "a user name is"},
+    "add_account": {KEY: "", "invalid-value": "a user name is|is a role of systems|must not be in the future|whose accounts you make"},
+    "change_account": {VERSION: "", "invalid-value": "must not be in the future|is what an account begins with|when the person has enrolled"},
+    "invite_to_account": {KEY: ""},
+    "approve_invitation": {VERSION: ""},
+    "complete_enrolment": {"invalid-value": "authenticator shows|characters|easy to guess|digit|date"},
+    "list_accounts": {"invalid-query": r"^after must be the `next`"},
     "list_organisations": {"invalid-query": r"^after must be the `next`"},
     "list_audit_events": {"invalid-query": r"^after must be the `next`"},
 }

@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) carer: Uuid,
     pub(crate) involvement: Uuid,
     pub(crate) organisation: Uuid,
+    pub(crate) account: Uuid,
+    pub(crate) invitation: Uuid,
 }
 
 impl Operation {
@@ -87,6 +89,7 @@ impl Operation {
                 example["names"][0]["family"] = json!(format!("Exampley{letters}"));
                 example.as_object_mut().unwrap().remove("identifiers");
             }
+            "add_account" => example["userName"] = json!(format!("new.{letters}")),
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
                 example.as_object_mut().unwrap().remove("authority");
@@ -103,6 +106,8 @@ impl Operation {
             .replace("{carerId}", &target.carer.to_string())
             .replace("{involvementId}", &target.involvement.to_string())
             .replace("{organisationId}", &target.organisation.to_string())
+            .replace("{accountId}", &target.account.to_string())
+            .replace("{invitationId}", &target.invitation.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -118,18 +123,23 @@ impl Target {
         let child = index.child(authority).await;
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
-        Self { child, carer, involvement, organisation: organisation.id }
+        let account = index.account(Role::Practitioner, organisation).await.id;
+        let invitation = index.invitation(account).await;
+        Self { child, carer, involvement, organisation: organisation.id, account, invitation }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation] = [(); 4].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation] =
+            [(); 6].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
             involvement,
             organisation,
+            account,
+            invitation,
         }
     }
 }

@@ -169,6 +169,22 @@ impl Index {
         self.signed_in("account_id", id, role, organisation).await
     }
 
+    /// An invitation by some administrator to recover an account.
+    pub(crate) async fn invitation(&self, account: Uuid) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into invitation (invitation_id, account_id, purpose, token_hash, seed, made_by, made_at, expires_at)
+             values ($1, $2, 'recovery', sha256(uuid_send($1)), '', gen_random_uuid(), $3, $3 + interval '1 day')",
+        )
+        .bind(id)
+        .bind(account)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A system that has a token.
     pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
         let id = Uuid::new_v4();
