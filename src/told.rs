@@ -54,7 +54,8 @@ fn with_z(json: &str) -> Option<String> {
 
 /// Whether the last string begun in the text is a date and a time, so far.
 fn ends_in_an_instant(text: &str) -> bool {
-    let Some((_, last)) = text.rsplit_once('"').filter(|(before, _)| !before.ends_with('\\')) else {
+    let Some((_, last)) = text.rsplit_once('"').filter(|(before, _)| !before.ends_with('\\'))
+    else {
         return false;
     };
     let last = last.as_bytes();
@@ -85,7 +86,10 @@ mod tests {
                 r#"["2026-11-16T09:30:00.123456Z","2026-11-16T09:30:00Z",1]"#,
             ),
             (r#"{"team":"Team +00:00"}"#, r#"{"team":"Team +00:00"}"#),
-            (r#"["\"2026-11-16T09:30:00+00:00", "+00:00"]"#, r#"["\"2026-11-16T09:30:00+00:00", "+00:00"]"#),
+            (
+                r#"["\"2026-11-16T09:30:00+00:00", "+00:00"]"#,
+                r#"["\"2026-11-16T09:30:00+00:00", "+00:00"]"#,
+            ),
             (r#"{"a":[],"b":null}"#, r#"{"a":[],"b":null}"#),
             ("7", "7"),
         ] {

@@ -266,7 +266,9 @@ pub struct Enrolment {
     /// The name to sign in with.
     pub user_name: UserName,
     /// The `otpauth` address of the one-time codes (RFC 6238).
-    #[schema(example = "otpauth://totp/ContactPoint:b.practitioner?secret=MEHAT3X7NQKPFBZYR7CGXYDSXIQ6DDIX&issuer=ContactPoint")]
+    #[schema(
+        example = "otpauth://totp/ContactPoint:b.practitioner?secret=MEHAT3X7NQKPFBZYR7CGXYDSXIQ6DDIX&issuer=ContactPoint"
+    )]
     pub otpauth: String,
     /// The same as a QR code: an SVG image.
     #[schema(example = "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>")]

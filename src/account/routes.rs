@@ -101,7 +101,10 @@ async fn add_account(
     told.check(work.today())?;
     let organisation = told.organisation_id.unwrap_or(work.caller.organisation);
     if !store::administers(&mut work, organisation).await? {
-        return Err(Problem::invalid("/organisationId", "is not an organisation whose accounts you make"));
+        return Err(Problem::invalid(
+            "/organisationId",
+            "is not an organisation whose accounts you make",
+        ));
     }
     let new = NewAccount {
         id: AccountId::new(),
@@ -228,8 +231,7 @@ async fn invite_to_account(
     }
     let (token, seed) = (new_secret()?, Seed::generate().map_err(|_| no_randomness())?);
     let sealed = door.sealer.seal(seed.expose(), &seed_context(id.0)).map_err(Problem::internal)?;
-    let made =
-        store::invite(&mut work, *id, purpose, &secret_hash(&token), &sealed, lasts).await?;
+    let made = store::invite(&mut work, *id, purpose, &secret_hash(&token), &sealed, lasts).await?;
     let caller = work.caller.clone();
     let invitation = store::invitation(work.db(), &caller, made).await?;
     let again = serde_json::to_value(&invitation).map_err(Problem::internal)?;
@@ -361,14 +363,16 @@ async fn complete_enrolment(
     };
     let code = told.one_time_code.expose_secret();
     if totp::accept(&seed(&door, &open)?, code, work.now).is_none() {
-        return Err(Problem::invalid("/oneTimeCode", "is not the code that the authenticator shows now"));
+        return Err(Problem::invalid(
+            "/oneTimeCode",
+            "is not the code that the authenticator shows now",
+        ));
     }
     let credential = credential(&door, told, &open).await?;
     let now = work.now;
     crate::account::store::enrol(work.db(), now, open.account, &credential, &open.seed).await?;
     store::use_up(&mut work, &open).await?;
-    let trail =
-        json!({ "account": open.account, "invitation": open.id, "purpose": open.purpose });
+    let trail = json!({ "account": open.account, "invitation": open.id, "purpose": open.purpose });
     let told = Enrolled { user_name: open.user_name };
     work.record_unknown(Trail::default().with(trail), told).await
 }
@@ -395,7 +399,8 @@ async fn refuse<T>(mut work: SignIn) -> Reply<T> {
 }
 
 fn seed(door: &Door, open: &store::Open) -> Result<Seed, Problem> {
-    let seed = door.sealer.open(&open.seed, &seed_context(open.account.0)).map_err(Problem::internal)?;
+    let seed =
+        door.sealer.open(&open.seed, &seed_context(open.account.0)).map_err(Problem::internal)?;
     Seed::from_bytes(seed.expose_secret()).ok_or_else(no_address)
 }
 

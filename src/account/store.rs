@@ -46,11 +46,7 @@ pub(super) async fn reread(work: &mut Work, id: AccountId) -> Result<Account, Pr
     read(work.db(), &caller, id).await
 }
 
-async fn read(
-    db: impl PgExecutor<'_>,
-    caller: &Caller,
-    id: AccountId,
-) -> Result<Account, Problem> {
+async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: AccountId) -> Result<Account, Problem> {
     let row = sqlx::query_scalar!(
         r#"select told as "told!: Json<Account>" from account_told
            where account_id = $1 and (organisation_id = $2 or ($3 and organisation_kind = 'nationalPartner'))"#,

@@ -7,7 +7,15 @@ use std::{collections::BTreeMap, fs, path::Path};
 const LEVELS: &[&[&str]] = &[
     &["word", "object", "told", "clock", "keys", "postgres", "postgres::*"],
     &["code", "contact", "ids", "problem", "token", "session::user_name"],
-    &["access", "cursor", "catalogue", "session::secret", "session::totp", "listener", "listener::*"],
+    &[
+        "access",
+        "cursor",
+        "catalogue",
+        "session::secret",
+        "session::totp",
+        "listener",
+        "listener::*",
+    ],
     &["http", "span", "describe", "examples"],
     &["child::fold", "child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from service import Demo, one_time_code, say  # noqa: E402
 
 os.environ["RUST_LOG"] = "error"
-CALLERS = ["nobody", "steward", "teacher", "operator", "national.auditor", "feed"]
+CALLERS = ["nobody", "steward", "teacher", "operator", "account.administrator", "national.auditor", "feed"]
 # An access token lasts 600 seconds; what takes longer would end unauthenticated and try nothing.
 LONGEST = 540
 
