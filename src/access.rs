@@ -145,6 +145,8 @@ permissions! {
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.
     WriteAccount "account:write" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners" fresh;
+    /// See whether everything is stopped, stop it, and lift the stop.
+    StopEverything "stop:write" false [Operator] "everything";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
     /// Read the table of who may do what, and the code lists.
@@ -156,6 +158,23 @@ permissions! {
 pub fn scopes(role: Role) -> String {
     let held = POLICIES.iter().filter(|policy| policy.held_by.contains(&role));
     held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
+}
+
+/// What goes on while everything is stopped: signing in, lifting the stop, and how organisations are reached.
+pub(crate) const GOES_ON: [&str; 8] = [
+    "create_session",
+    "issue_token",
+    "revoke_token",
+    "list_organisations",
+    "open_organisation",
+    "read_stop",
+    "stop_everything",
+    "lift_stop",
+];
+
+/// Whether an operation goes on while everything is stopped.
+pub(crate) fn goes_on(operation: &str) -> bool {
+    GOES_ON.contains(&operation)
 }
 
 /// Why somebody looks: stated on every call about a child and kept in the audit.

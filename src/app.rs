@@ -26,6 +26,7 @@ use crate::{
     record,
     session::{self, Door},
     span::QuietSpan,
+    stop,
     token::Verifier,
     work::Db,
 };
@@ -62,6 +63,7 @@ pub fn mount(api: &mut ServiceConfig) {
         account::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
+        stop::routes::mount(rooms);
     }));
 }
 

@@ -15,7 +15,7 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    access::{POLICIES, Reason},
+    access::{POLICIES, Reason, goes_on},
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -111,6 +111,11 @@ impl Operating<'_> {
         let mut kinds =
             vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
         kinds.push(Kind::RequestTimeout);
+        if !goes_on(self.operation.operation_id.as_deref().unwrap_or_default())
+            && self.path.starts_with("/v1/")
+        {
+            kinds.push(Kind::Stopped);
+        }
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
             if policy.fresh {
@@ -203,7 +208,7 @@ impl Operating<'_> {
                     Kind::RequestInProgress,
                 ]);
             }
-            "put" | "patch" | "delete" => {
+            "put" | "patch" | "delete" if self.path != "/v1/stop" => {
                 self.take(if_match());
                 kinds.extend([Kind::PreconditionRequired, Kind::PreconditionFailed]);
             }

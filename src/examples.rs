@@ -21,6 +21,7 @@ macro_rules! examples {
 examples! {
     "create_session" asks "request";
     "issue_token" asks "request";
+    "revoke_token" asks "request";
     "read_keys";
     "read_metadata";
     "search_children" asks "request";
@@ -53,6 +54,9 @@ examples! {
     "begin_enrolment" asks "request";
     "complete_enrolment" asks "request";
     "list_audit_events";
+    "read_stop";
+    "stop_everything";
+    "lift_stop";
     "list_policies";
     "list_service_types";
     "list_codes";

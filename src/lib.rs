@@ -36,6 +36,7 @@ pub mod scribe;
 pub mod server;
 pub mod session;
 pub mod span;
+pub mod stop;
 pub mod token;
 pub mod told;
 pub mod word;

@@ -133,6 +133,9 @@ kinds! {
     Internal 500 "internal" "Something went wrong on our side";
     /// The service cannot answer now; nothing is lost by repeating the request as `Retry-After` says.
     Unavailable 503 "unavailable" "Not available at this moment";
+    /// The national operator has stopped everything. Until that is lifted, `GET /v1/organisations` tells how organisations are
+    /// reached, and nothing else is answered.
+    Stopped 503 "stopped" "Everything is stopped";
     /// The form of the token request is wrong (RFC 6749, section 5.2).
     InvalidRequest 400 "invalid_request" "Invalid request";
     /// The grant is unknown, used, ended or not yours (RFC 6749, section 5.2).
@@ -283,7 +286,8 @@ fn database_code(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 impl From<Kind> for Problem {
     fn from(kind: Kind) -> Self {
-        let retry_after = (kind.status() == 503).then_some(1);
+        let retry_after =
+            (kind.status() == 503).then_some(if kind == Kind::Stopped { 60 } else { 1 });
         Self {
             kind,
             detail: None,

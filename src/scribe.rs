@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::{
+    access::GOES_ON,
     audit::{Event, unaudited},
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
 /// As many events as one statement takes.
@@ -23,7 +24,10 @@ const QUEUE: usize = 4096;
 /// How long an event may take to become durable.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-type Written = Result<bool, String>;
+/// Why a caller may not act although the request was in order, if they may not.
+pub(crate) type Verdict = Option<Kind>;
+
+type Written = Result<Verdict, String>;
 
 /// Where events are handed in. Each is durable when [`Scribe::write`] returns.
 #[derive(Debug, Clone)]
@@ -45,13 +49,13 @@ impl Scribe {
         Ok(Self { queue })
     }
 
-    /// Writes an event down; says whether its caller may still act.
-    pub async fn write(&self, event: Event) -> Result<bool, Problem> {
+    /// Writes an event down; says why its caller may not act, if they may not.
+    pub(crate) async fn write(&self, event: Event) -> Result<Verdict, Problem> {
         let (done, written) = oneshot::channel();
         let sent = self.queue.try_send((event, done));
         sent.map_err(|_| unaudited(anyhow::anyhow!("too many events wait")))?;
         match tokio::time::timeout(DEADLINE, written).await {
-            Ok(Ok(Ok(standing))) => Ok(standing),
+            Ok(Ok(Ok(verdict))) => Ok(verdict),
             Ok(Ok(Err(cause))) => Err(unaudited(anyhow::anyhow!(cause))),
             Ok(Err(_)) => Err(unaudited(anyhow::anyhow!("the writer stopped"))),
             Err(_) => Err(unaudited(anyhow::anyhow!("the event was not durable in time"))),
@@ -83,7 +87,7 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) 
         }
         for (n, waiter) in waiting.into_iter().enumerate() {
             let answer = match &written {
-                Ok(standing) => Ok(standing.get(n).copied().unwrap_or(false)),
+                Ok(verdicts) => Ok(verdicts.get(n).copied().unwrap_or(Some(Kind::Unauthenticated))),
                 Err(error) => Err(fit_for_the_log(error)),
             };
             let _ = waiter.send(answer);
@@ -107,7 +111,7 @@ async fn insert(
     options: &PgConnectOptions,
     events: &[Event],
     instance: Uuid,
-) -> Result<Vec<bool>, sqlx::Error> {
+) -> Result<Vec<Verdict>, sqlx::Error> {
     let attempt = async {
         let live = match connection {
             Some(live) => live,
@@ -121,12 +125,12 @@ async fn insert(
     }
 }
 
-/// Inserts the events and answers, for each in its order, whether its caller may still act.
+/// Inserts the events and answers, for each in its order, why its caller may not act, if they may not.
 pub(crate) async fn statement(
     connection: &mut PgConnection,
     events: &[Event],
     instance: Uuid,
-) -> Result<Vec<bool>, sqlx::Error> {
+) -> Result<Vec<Verdict>, sqlx::Error> {
     let Some(last) = events.last() else { return Ok(Vec::new()) };
     let children = |event: &Event| {
         let ids: Vec<_> = event.trail.children.iter().map(|id| id.0.to_string()).collect();
@@ -138,9 +142,9 @@ pub(crate) async fn statement(
         insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
             session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance)
         select e.event_id, e.at, e.operation,
-               case when may_act then e.outcome else 'refused' end,
-               case when may_act then e.status else 401 end,
-               case when may_act then e.problem else 'unauthenticated' end,
+               case when stopped is null then e.outcome else 'refused' end,
+               case stopped when 'unauthenticated' then 401 when 'stopped' then 503 else e.status end,
+               coalesce(stopped, e.problem),
                e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
                e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21
         from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
@@ -149,8 +153,12 @@ pub(crate) async fn statement(
              as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
                    token_id, role, reason, reference, children, details, request_id, address, user_agent)
         left join session s on s.session_id = e.session_id
-        cross join lateral (select e.session_id is null or s.stands_until > $20 as may_act) judged
-        returning event_id, problem is not distinct from 'unauthenticated' as "stopped!"
+        cross join lateral (
+            select case
+                when e.session_id is not null and not coalesce(s.stands_until > $20, false) then 'unauthenticated'
+                when (e.session_id is not null or (e.outcome = 'answered' and e.status > 0))
+                     and not e.operation = any($22) and exists (select from stop) then 'stopped' end as stopped) judged
+        returning event_id, problem
         "#,
         &events.iter().map(|e| e.id.0).collect::<Vec<_>>(),
         &events.iter().map(|e| e.at).collect::<Vec<_>>(),
@@ -173,10 +181,17 @@ pub(crate) async fn statement(
         &events.iter().map(|e| e.errand.user_agent.clone()).collect::<Vec<_>>() as _,
         last.at,
         instance,
+        &GOES_ON.map(str::to_owned)[..],
     )
     .fetch_all(&mut *connection)
     .await?;
-    let stopped: HashMap<Uuid, bool> =
-        written.into_iter().map(|event| (event.event_id, event.stopped)).collect();
-    Ok(events.iter().map(|event| stopped.get(&event.id.0) == Some(&false)).collect())
+    let verdict = |problem: Option<String>| match problem.as_deref() {
+        Some("unauthenticated") => Some(Kind::Unauthenticated),
+        Some("stopped") => Some(Kind::Stopped),
+        _ => None,
+    };
+    let verdicts: HashMap<Uuid, Verdict> =
+        written.into_iter().map(|event| (event.event_id, verdict(event.problem))).collect();
+    let unwritten = Some(Kind::Unauthenticated);
+    Ok(events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(unwritten)).collect())
 }

@@ -16,7 +16,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission},
+    access::{Access, Caller, Errand, Permission, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     http::IdempotencyKey,
@@ -103,8 +103,8 @@ impl Db {
     ) -> Result<(), Problem> {
         let known = caller.is_some();
         let event = Event::refused(self.now(), caller, errand, problem, trail);
-        let standing = self.scribe.write(event).await?;
-        if standing || !known { Ok(()) } else { Err(Kind::Unauthenticated.into()) }
+        let verdict = self.scribe.write(event).await?;
+        verdict.filter(|_| known).map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     /// Whether the database answers, is migrated and takes the audit.
@@ -153,15 +153,19 @@ impl<P: Permission> Access<P> {
     pub async fn begin(self, db: &Db) -> Result<Work, Problem> {
         let now = db.now();
         let mut transaction = db.writer.begin().await?;
-        let standing = sqlx::query_scalar!(
-            r#"select stands_until > $2 as "stands!" from session where session_id = $1"#,
+        let standing = sqlx::query!(
+            r#"select stands_until > $2 as "stands!", exists (select from stop) as "stopped!" from session where session_id = $1"#,
             self.caller.session.0,
             now,
         )
         .fetch_optional(transaction.as_mut())
         .await?;
-        if standing != Some(true) {
-            return Err(Kind::Unauthenticated.into());
+        match standing {
+            Some(standing) if standing.stopped && !goes_on(self.errand.operation) => {
+                return Err(Kind::Stopped.into());
+            }
+            Some(standing) if standing.stands => {}
+            _ => return Err(Kind::Unauthenticated.into()),
         }
         Ok(Work {
             caller: self.caller,
@@ -254,18 +258,18 @@ impl Look {
         let answer = Answer::new(StatusCode::OK, &answer)?;
         let mut event = Event::answered(self.now, self.caller, self.errand, 200, trail);
         event.id = id;
-        if self.scribe.write(event).await? {
-            return Ok(answer);
+        match self.scribe.write(event).await? {
+            None => Ok(answer),
+            Some(kind) => Err(Problem::from(kind).recorded()),
         }
-        Err(Problem::from(Kind::Unauthenticated).recorded())
     }
 
     /// Writes down what was asked and found, and refuses to tell it.
     pub async fn refuse(self, problem: Problem, trail: Trail) -> Problem {
         let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
         match self.scribe.write(event).await {
-            Ok(true) => problem.recorded(),
-            Ok(false) => Problem::from(Kind::Unauthenticated).recorded(),
+            Ok(None) => problem.recorded(),
+            Ok(Some(kind)) => Problem::from(kind).recorded(),
             Err(unaudited) => unaudited,
         }
     }
@@ -348,10 +352,10 @@ impl Work {
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
         let Self { caller, errand, now, instance, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
-        let standing =
+        let verdicts =
             scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if standing != [true] {
-            return Err(Kind::Unauthenticated.into());
+        if let Some(kind) = verdicts.into_iter().flatten().next() {
+            return Err(kind.into());
         }
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
@@ -449,10 +453,10 @@ impl SignIn {
         let answer = Answer::new(StatusCode::OK, &answer)?;
         let Self { errand, now, instance, mut transaction } = self;
         let event = Event { caller, ..Event::done(now, errand, 200, trail) };
-        let standing =
+        let verdicts =
             scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if standing != [true] {
-            return Err(Kind::Unauthenticated.into());
+        if let Some(kind) = verdicts.into_iter().flatten().next() {
+            return Err(kind.into());
         }
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)

@@ -160,9 +160,9 @@ impl Person {
             trained_on: Some(today),
             agreement_signed_on: Some(today),
         };
-        let sealed = sealer.seal(seed.expose(), &seed_context(id.0))?;
+        let kept = sealer.seal(seed.expose(), &seed_context(id.0))?;
         let credential = credential.hash(&password, &pin)?;
-        store::insert_enrolled(work, &account, &credential, &sealed).await?;
+        store::insert_enrolled(work, &account, &credential, &kept).await?;
         work.record(Trail::default().with(json!({ "account": id, "role": self.role }))).await?;
         Ok(json!({
             "userName": account.user_name, "password": shown(&password), "pin": shown(&pin),

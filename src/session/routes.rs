@@ -11,6 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -21,7 +22,9 @@ use super::{
 };
 use crate::{
     access::{Subject, errand, scopes},
+    audit::Trail,
     http::{Form, Json},
+    ids::SessionId,
     keys::JwkSet,
     problem::{Kind, Problem},
     token::Verifier,
@@ -36,6 +39,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// Adds the routes whose place a standard says.
 pub(crate) fn mount_standard(api: &mut ServiceConfig) {
     api.service(issue_token);
+    api.service(revoke_token);
     api.service(read_keys);
     api.service(read_metadata);
 }
@@ -185,17 +189,7 @@ async fn client_token(
     form: &Form,
     verifier: &Verifier,
 ) -> Reply<TokenAnswer> {
-    let (id, secret) = credentials(request, form)?;
-    let client = match id.parse() {
-        Ok(id) => store::client(&mut work, id).await?,
-        Err(_) => None,
-    };
-    let hash = secret_hash(&secret);
-    let held = client.as_ref().map_or(&[0; 32][..], |client| &client.secret_hash);
-    let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
-    let Some(client) = client.filter(|client| right && client.may_act) else {
-        return Err(Kind::InvalidClient.into());
-    };
+    let client = known_client(&mut work, request, form).await?;
     let subject = Subject::Client(client.id);
     let bearer = Bearer {
         subject,
@@ -206,6 +200,23 @@ async fn client_token(
         authenticated_at: work.now,
     };
     answer(work, &bearer, None, verifier).await
+}
+
+/// The client that authenticates, if it may act.
+async fn known_client(
+    work: &mut SignIn,
+    request: &HttpRequest,
+    form: &Form,
+) -> Result<store::Client, Problem> {
+    let (id, secret) = credentials(request, form)?;
+    let client = match id.parse() {
+        Ok(id) => store::client(work, id).await?,
+        Err(_) => None,
+    };
+    let hash = secret_hash(&secret);
+    let held = client.as_ref().map_or(&[0; 32][..], |client| &client.secret_hash);
+    let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
+    client.filter(|client| right && client.may_act).ok_or_else(|| Kind::InvalidClient.into())
 }
 
 /// The client's id and secret, by one method only (RFC 6749, section 2.3).
@@ -268,6 +279,66 @@ async fn answer(
     work.record(caller, told).await
 }
 
+/// What is to be revoked.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "token": "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q" }))]
+struct Revocation {
+    /// A refresh token or an access token.
+    #[schema(example = "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q")]
+    token: String,
+    /// Which of them it is, to save a look; a wrong hint does no harm.
+    #[schema(nullable = false, required = false, example = "refresh_token")]
+    token_type_hint: Option<String>,
+    /// The client, where the token is a client's and it does not authenticate by HTTP Basic.
+    #[schema(nullable = false, required = false)]
+    client_id: Option<Uuid>,
+    /// The client's secret, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false, required = false, format = Password)]
+    client_secret: Option<String>,
+}
+
+/// Nothing: whether there was such a token is not told.
+#[derive(Debug, Serialize, ToSchema)]
+struct Revoked {}
+
+/// Revoke a token
+///
+/// RFC 7009: ends the session that the token belongs to, so that neither its access tokens nor its refresh token get a
+/// further answer on any instance. Signing out is this. A person's token needs nothing beside; a client authenticates as
+/// at `POST /oauth/token` and revokes its own. A token that is unknown or has ended is answered alike.
+#[utoipa::path(
+    tag = "signing in",
+    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The token is no longer good for anything.", body = Revoked)),
+)]
+#[post("/oauth/revoke")]
+async fn revoke_token(
+    request: HttpRequest,
+    form: Form,
+    verifier: Data<Verifier>,
+    db: Data<Db>,
+) -> Reply<Revoked> {
+    let token = form.get("token").filter(|token| !token.is_empty()).ok_or(Kind::InvalidRequest)?;
+    let mut work = db.arrive(errand(&request)?).begin().await?;
+    let authenticates =
+        form.get("client_secret").is_some() || request.headers().contains_key(AUTHORIZATION);
+    let client =
+        if authenticates { Some(known_client(&mut work, &request, &form).await?.id) } else { None };
+    let claimed = verifier.verify(token, work.now).ok().map(|claims| SessionId(claims.sid));
+    let session = match claimed {
+        Some(session) => Some(session),
+        None => store::session_of(&mut work, token).await?,
+    };
+    let Some(session) = session else {
+        return work.record_unknown(Trail::default(), Revoked {}).await;
+    };
+    if store::client_of(&mut work, session).await? != client {
+        return Err(Kind::InvalidClient.into());
+    }
+    store::end(&mut work, session).await?;
+    work.record_unknown(Trail::default().with(json!({ "session": session })), Revoked {}).await
+}
+
 /// Read the public keys
 ///
 /// The keys by which access tokens are verified (RFC 7517), for whoever wants to check a token of ours.
@@ -289,6 +360,8 @@ struct Metadata {
     issuer: String,
     /// Where they are issued.
     token_endpoint: String,
+    /// Where they are revoked.
+    revocation_endpoint: String,
     /// Where the public keys are.
     jwks_uri: String,
     /// How clients authenticate.
@@ -313,6 +386,7 @@ async fn read_metadata(verifier: Data<Verifier>) -> HttpResponse {
     let issuer = verifier.issuer().issuer.clone();
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "max-age=300")).json(Metadata {
         token_endpoint: format!("{issuer}/oauth/token"),
+        revocation_endpoint: format!("{issuer}/oauth/revoke"),
         jwks_uri: format!("{issuer}/.well-known/jwks.json"),
         issuer,
         token_endpoint_auth_methods_supported: ["client_secret_post", "client_secret_basic"],

@@ -262,6 +262,30 @@ pub(super) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(
     Ok(())
 }
 
+/// The session that a refresh token belongs to.
+pub(super) async fn session_of(
+    work: &mut SignIn,
+    token: &str,
+) -> Result<Option<SessionId>, Problem> {
+    let found = sqlx::query_scalar!(
+        r#"select session_id as "id: SessionId" from refresh_token where token_hash = $1"#,
+        &secret_hash(token)[..],
+    );
+    Ok(found.fetch_optional(work.db()).await?)
+}
+
+/// The client whose session it is, if it is one's.
+pub(super) async fn client_of(
+    work: &mut SignIn,
+    session: SessionId,
+) -> Result<Option<ClientId>, Problem> {
+    let found = sqlx::query_scalar!(
+        r#"select client_id as "id: ClientId" from session where session_id = $1"#,
+        session.0,
+    );
+    Ok(found.fetch_optional(work.db()).await?.flatten())
+}
+
 /// Ends a session.
 pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
     let now = work.now;

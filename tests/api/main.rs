@@ -22,5 +22,6 @@ mod record;
 mod rooms;
 mod session;
 mod spec;
+mod stop;
 mod token;
 mod written;

@@ -22,7 +22,7 @@ const LEVELS: &[&[&str]] = &[
     &["carer", "organisation"],
     &["involvement"],
     &["child"],
-    &["record", "matching", "policy", "session", "audit", "load", "load::lines"],
+    &["record", "matching", "policy", "stop", "session", "audit", "load", "load::lines"],
     &["account", "account::enrolment"],
     &["scribe"],
     &["work"],

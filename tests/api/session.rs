@@ -285,3 +285,30 @@ async fn vetting_and_training_lapse_at_midnight_in_london() {
         person.sign_in(&index).await.refused(401, "sign-in-failed");
     }
 }
+
+async fn revoke(index: &Index, form: &str, headers: &[(&str, &str)]) -> Answer {
+    let kind = [("Content-Type", "application/x-www-form-urlencoded")];
+    let headers = [&kind, headers].concat();
+    index.request(None, "POST", "/oauth/revoke", form.as_bytes().to_vec(), &headers).await
+}
+
+#[actix_web::test]
+async fn a_revoked_token_ends_its_session_at_once_and_an_unknown_one_is_answered_alike() {
+    let index = Index::start().await;
+    let authority = index.authority().await;
+    for (n, member) in ["accessToken", "refreshToken"].into_iter().enumerate() {
+        let person = Person::new(&index, Role::Practitioner, authority).await;
+        index.clock.set(after(60 * i64::try_from(n).unwrap()));
+        let session = person.sign_in(&index).await.expect(200);
+        look(&index, &bearer(&session)).await.expect(200);
+        let form = format!("token={}", session.body[member].as_str().unwrap());
+        let first = revoke(&index, &form, &[]).await.expect(200);
+        look(&index, &bearer(&session)).await.refused(401, "unauthenticated");
+        let again = revoke(&index, &form, &[]).await.expect(200);
+        let unknown = revoke(&index, "token=nonsense", &[]).await.expect(200);
+        assert_eq!(outside(&first), outside(&again));
+        assert_eq!(outside(&first), outside(&unknown));
+    }
+    assert_eq!(revoke(&index, "token=", &[]).await.status, 400);
+    assert_eq!(revoke(&index, "token_type_hint=refresh_token", &[]).await.status, 400);
+}
