@@ -15,8 +15,10 @@ use crate::{
     app::{self, Shared},
     clock::day_in_london,
     database,
+    keys::rotation::Watch,
     listener::{self, Limits},
     scribe::Scribe,
+    token::Issuer,
     work::{Connections, Db, guarded},
 };
 
@@ -60,6 +62,23 @@ pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
             tracing::error!(%error, "what is kept for a while could not be forgotten");
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
+    }
+}
+
+/// Takes in the signing keys whenever they have changed, within 2 seconds, so that none of them needs a restart.
+pub async fn follow_keys(mut watch: Watch, shared: Shared) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        match watch.changed() {
+            Ok(None) => {}
+            Ok(Some(keys)) => {
+                tracing::info!(active = keys.active(), "the signing keys have changed");
+                let old = shared.verifier.issuer();
+                let (issuer, audience) = (old.issuer.clone(), old.audience.clone());
+                shared.verifier.replace(Issuer { issuer, audience, keys });
+            }
+            Err(error) => tracing::error!(%error, "the signing keys cannot be read"),
+        }
     }
 }
 

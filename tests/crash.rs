@@ -1,4 +1,5 @@
-//! The service and its database are killed in mid-write; what was acknowledged is there afterwards, with its audit event.
+//! The program as a process: killed in mid-write, its service or its database, it keeps what it acknowledged; and it takes in
+//! a change of its signing keys while it runs.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
@@ -202,4 +203,47 @@ async fn what_was_acknowledged_outlives_a_kill_of_the_database() {
     println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
     demo.assert_kept(&acknowledged).await;
     fs::remove_dir_all(demo.folder.clone()).ok();
+}
+
+#[actix_web::test]
+async fn the_running_service_takes_in_a_change_of_its_signing_keys() {
+    let demo = Demo::anew("keys");
+    let keys = demo.folder.join("keys");
+    let run = |command: &str, kid: Option<&str>| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_contactpoint"));
+        program.args(["keys", command, "--keys"]).arg(&keys).args(kid).stderr(Stdio::null());
+        assert!(program.status().unwrap().success(), "keys {command}");
+    };
+    let (url, client) = (demo.url(), Client::new());
+    let published = async || {
+        let answer = client.get(format!("{url}/.well-known/jwks.json")).send().await.unwrap();
+        let set: Value = answer.json().await.unwrap();
+        let keys = set["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let token = demo.sign_in("steward").await;
+    let look = async || {
+        let look = client.get(format!("{url}/v1/organisations")).bearer_auth(&token);
+        look.send().await.unwrap().status()
+    };
+    let [first] = published().await.try_into().unwrap();
+
+    run("rotate", None);
+    let mut kids = published().await;
+    let begun = Instant::now();
+    while kids.len() < 2 && begun.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        kids = published().await;
+    }
+    assert_eq!(kids.len(), 2, "the next key is published within 5 seconds");
+    assert_eq!(look().await, StatusCode::OK, "a token of the key that signs is good");
+
+    run("revoke", Some(&first));
+    let begun = Instant::now();
+    while look().await == StatusCode::OK && begun.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(look().await, StatusCode::UNAUTHORIZED, "a token of a revoked key is refused");
+    kids.retain(|kid| *kid != first);
+    assert_eq!(published().await, kids);
 }

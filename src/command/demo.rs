@@ -81,14 +81,16 @@ impl Demo {
         let (keys, cast) = self.filled(&place, &folder).await?;
         let json = self.json;
         let today = day_in_london(Clock::System.now());
-        let served = self.running.clone().serve(place.application.clone(), keys, move |address| {
-            print(
-                &cast,
-                address,
-                json,
-                &Population { seed: 1, children: 1, today }.example_search(),
-            )
-        });
+        let secrets = secrets(&folder);
+        let served =
+            self.running.clone().serve(place.application.clone(), keys, &secrets, move |address| {
+                print(
+                    &cast,
+                    address,
+                    json,
+                    &Population { seed: 1, children: 1, today }.example_search(),
+                )
+            });
         let served = served.await;
         if let Some(cluster) = place.cluster {
             cluster.stop().await;
@@ -137,7 +139,7 @@ impl Demo {
     /// The secrets and accounts of a demo that was filled before, or of this one, filled now.
     async fn filled(&self, place: &Place, folder: &Path) -> Result<(Keys, Value), Refused> {
         database::migrate(&place.administrator).await?;
-        let (accounts, secrets) = (accounts(folder), folder.join("keys"));
+        let (accounts, secrets) = (accounts(folder), secrets(folder));
         if !self.fresh && accounts.exists() {
             let cast = serde_json::from_slice(&fs::read(&accounts)?)?;
             return Ok((Keys::load(&secrets).map_err(Refused::configuration)?, cast));
@@ -281,6 +283,10 @@ impl Codes {
         let found = store::organisation_named(work, &code).await?;
         Ok(found.ok_or_else(|| anyhow::anyhow!("the demo has no organisation for {place}"))?)
     }
+}
+
+fn secrets(folder: &Path) -> PathBuf {
+    folder.join("keys")
 }
 
 fn accounts(folder: &Path) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use crate::{
     database,
     edge::TrustedProxies,
     health::Draining,
-    keys::Keys,
+    keys::{Keys, rotation::Watch},
     listener::Limits,
     server::{self, Settings},
     session::{
@@ -80,7 +80,7 @@ impl Serve {
         let options = database::options(&self.database.url).map_err(Refused::configuration)?;
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
         database::check(&options).await.map_err(Refused::configuration)?;
-        self.running.serve(options, keys, |_| Ok(())).await
+        self.running.serve(options, keys, &self.keys, |_| Ok(())).await
     }
 }
 
@@ -90,6 +90,7 @@ impl Running {
         self,
         options: PgConnectOptions,
         keys: Keys,
+        folder: &Path,
         ready: impl FnOnce(SocketAddr) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         let listener = TcpListener::bind(self.listen)
@@ -107,6 +108,7 @@ impl Running {
         database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
             .await?;
         actix_web::rt::spawn(server::keep_house(options, shared.clone()));
+        actix_web::rt::spawn(server::follow_keys(Watch::of(folder), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
         }

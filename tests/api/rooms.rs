@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// The files of the crate from the ground up, `child` for `src/child/mod.rs`; `*` stands for any name, and a
 /// file's own name comes before a star.
 const LEVELS: &[&[&str]] = &[
-    &["word", "object", "told", "clock", "keys", "postgres", "postgres::*"],
+    &["word", "object", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
     &["code", "contact", "ids", "problem", "token", "session::user_name"],
     &[
         "access",

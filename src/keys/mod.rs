@@ -24,6 +24,8 @@ use secrecy::{ExposeSecret, SecretBox, SecretSlice, zeroize::Zeroizing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub mod rotation;
+
 const SIGNING: &str = "signing";
 const SEALING: &str = "sealing";
 const PEPPER: &str = "pepper";
@@ -136,7 +138,7 @@ impl Keys {
 
 /// The keys of access tokens: all of them verify, the one named in `active` signs.
 ///
-/// A new key is published by putting its file beside the others; a day later `active` names it.
+/// A new key is published by putting its file beside the others; a day later `active` names it ([`rotation`]).
 pub struct SigningKeys {
     active: String,
     pair: Ed25519KeyPair,
