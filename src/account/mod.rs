@@ -250,13 +250,30 @@ pub struct Invitation {
 }
 
 /// An invitation, as its person holds it.
-#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({ "invitation": "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q" }))]
 pub struct EnrolmentIn {
     /// The invitation.
-    #[schema(value_type = String, format = Password, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, format = Password, pattern = "^[A-Za-z0-9_-]{43}$")]
     pub invitation: SecretString,
+}
+
+impl Validate for EnrolmentIn {
+    fn validate(&self) -> Result<(), ValidationErrors> {
+        let mut errors = ValidationErrors::new();
+        whole_invitation(&self.invitation, &mut errors);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+fn whole_invitation(invitation: &SecretString, errors: &mut ValidationErrors) {
+    let text = invitation.expose_secret();
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if text.len() != 43 || !text.bytes().all(known) {
+        let form = "must be the 43 letters, digits, hyphens and underscores of an invitation";
+        errors.add("invitation", ValidationError::new("form").with_message(form.into()));
+    }
 }
 
 /// What sets up the person's authenticator.
@@ -286,10 +303,10 @@ pub struct Enrolment {
 }))]
 pub struct CompletionIn {
     /// The invitation.
-    #[schema(value_type = String, format = Password, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, format = Password, pattern = "^[A-Za-z0-9_-]{43}$")]
     pub invitation: SecretString,
     /// The password: 12 to 128 characters, not easily guessed.
-    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128)]
+    #[schema(value_type = String, format = Password, min_length = 12, max_length = 128, pattern = "^[^\\x00]*$")]
     pub password: SecretString,
     /// The PIN: 6 digits, neither repeated nor a run nor a date.
     #[schema(value_type = String, format = Password, pattern = "^[0-9]{6}$")]
@@ -303,6 +320,7 @@ impl Validate for CompletionIn {
     fn validate(&self) -> Result<(), ValidationErrors> {
         let code = self.one_time_code.expose_secret();
         let mut errors = ValidationErrors::new();
+        whole_invitation(&self.invitation, &mut errors);
         if code.len() != 6 || !code.bytes().all(|b| b.is_ascii_digit()) {
             let error = ValidationError::new("form").with_message("must be 6 digits".into());
             errors.add("one_time_code", error);

@@ -60,7 +60,7 @@ pub struct SessionIn {
     /// The user name.
     pub user_name: UserName,
     /// The password: 1 to 128 characters.
-    #[schema(value_type = String, format = Password, min_length = 1, max_length = 128, example = "correct horse battery staple")]
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 128, pattern = "^[^\\x00]*$", example = "correct horse battery staple")]
     pub password: SecretString,
     /// The PIN: 6 digits.
     #[schema(value_type = String, format = Password, pattern = "^[0-9]{6}$", example = "407713")]

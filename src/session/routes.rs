@@ -284,7 +284,7 @@ async fn answer(
 #[schema(example = json!({ "token": "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q" }))]
 struct Revocation {
     /// A refresh token or an access token.
-    #[schema(example = "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q")]
+    #[schema(min_length = 1, example = "m2Jz0yq0bRk5o1oT5i0S0m3wq6mXo7c9v1u2t3s4r5Q")]
     token: String,
     /// Which of them it is, to save a look; a wrong hint does no harm.
     #[schema(nullable = false, required = false, example = "refresh_token")]
@@ -319,6 +319,9 @@ async fn revoke_token(
     db: Data<Db>,
 ) -> Reply<Revoked> {
     let token = form.get("token").filter(|token| !token.is_empty()).ok_or(Kind::InvalidRequest)?;
+    if form.get("client_id").is_some_and(|id| id.parse::<Uuid>().is_err()) {
+        return Err(Kind::InvalidRequest.into());
+    }
     let mut work = db.arrive(errand(&request)?).begin().await?;
     let authenticates =
         form.get("client_secret").is_some() || request.headers().contains_key(AUTHORIZATION);

@@ -110,7 +110,9 @@ async fn an_invitation_works_once_and_only_the_latest_for_a_week() {
     let (_, replaced) = office.invited(&account).await;
     let (_, invitation) = office.invited(&account).await;
     office.begin(&replaced).await.refused(403, "invitation-refused");
-    office.begin("nonsense").await.refused(403, "invitation-refused");
+    office.begin(&"x".repeat(43)).await.refused(403, "invitation-refused");
+    let answer = office.begin("nonsense").await.refused(422, "invalid-value");
+    assert_eq!(answer.pointers(), ["/invitation"]);
     let seed = office.enrolled(&invitation).await;
     office.begin(&invitation).await.refused(403, "invitation-refused");
     office.complete(&invitation, &seed, &[]).await.refused(403, "invitation-refused");
@@ -357,7 +359,7 @@ async fn every_page_of_accounts_goes_on_where_the_one_before_ended() {
 async fn guessed_invitations_wait_after_sixty_in_a_minute() {
     let office = Office::new().await;
     for _ in 0..60 {
-        office.begin("a guess").await.refused(403, "invitation-refused");
+        office.begin(&"x".repeat(43)).await.refused(403, "invitation-refused");
     }
-    office.begin("a guess").await.refused(429, "too-many-requests");
+    office.begin(&"x".repeat(43)).await.refused(429, "too-many-requests");
 }
