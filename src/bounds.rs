@@ -32,6 +32,7 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("OrganisationIn", "anyOf", authority_code()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("TokenRequest", "anyOf", members_of_a_grant()),
+        ("Revocation", "additionalProperties", json!({ "type": "string" })),
     ] {
         if let Some(object) = object(api, schema) {
             say(&mut object.extensions, keyword, rule);

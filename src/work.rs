@@ -462,6 +462,11 @@ impl SignIn {
         Ok(answer)
     }
 
+    /// Keeps a note of what is still under way; how it ends is written down with its end.
+    pub async fn note(self) -> Result<(), Problem> {
+        Ok(self.transaction.commit().await?)
+    }
+
     /// Keeps what was noted of a refusal (a guess, a used code); the refusal itself is written down at the edge.
     pub async fn keep(self, refusal: Problem) -> Problem {
         match self.transaction.commit().await {

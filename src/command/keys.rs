@@ -1,13 +1,16 @@
 //! `contactpoint keys`: the secrets of the service.
 
-use std::{path::PathBuf, time::SystemTime};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::Refused;
-use crate::keys::{
-    Keys as Secrets,
-    rotation::{self, Change},
+use crate::{
+    clock::Clock,
+    keys::{
+        Keys as Secrets,
+        rotation::{self, Change},
+    },
 };
 
 /// Makes the service's secrets, and shows the public keys.
@@ -56,7 +59,10 @@ impl Keys {
                 println!("{}", serde_json::to_string_pretty(&held.signing.jwks())?);
             }
             Self::Rotate(Folder { keys }) => {
-                tell(rotation::rotate(&keys, SystemTime::now()).map_err(Refused::configuration)?);
+                tell(
+                    rotation::rotate(&keys, Clock::System.now().into())
+                        .map_err(Refused::configuration)?,
+                );
             }
             Self::Revoke(Revoke { folder: Folder { keys }, kid }) => {
                 tell(rotation::revoke(&keys, &kid).map_err(Refused::configuration)?);

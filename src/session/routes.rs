@@ -64,20 +64,21 @@ async fn create_session(
     verifier: Data<Verifier>,
     db: Data<Db>,
 ) -> Reply<Session> {
-    let arrival = db.arrive(errand(&request)?);
     let told = body.value;
-    throttle(&arrival, &told).await?;
+    let attempt = throttle(db.arrive(errand(&request)?).begin().await?, &told).await?;
+    let arrival = db.arrive(errand(&request)?);
     let account = store::account(&arrival, &told.user_name).await?;
     let known = judge(&door, &told, account.as_ref()).await?;
     let step = account.as_ref().and_then(|account| step(&door, account, &told, &arrival));
 
     let mut work = arrival.begin().await?;
     let (Some(account), Some(step), true) = (account, step, known) else {
-        return refuse(work, &told).await;
+        return Err(Kind::SignInFailed.into());
     };
     if !account.may_act || !store::use_step(&mut work, account.id, step).await? {
-        return refuse(work, &told).await;
+        return Err(Kind::SignInFailed.into());
     }
+    store::forget_try(&mut work, &told.user_name, attempt).await?;
     let subject = Subject::Account(account.id);
     let bearer = Bearer {
         subject,
@@ -95,17 +96,17 @@ async fn create_session(
     work.record(caller, session).await
 }
 
-/// After ten failures of a name from a network in five minutes, or sixty from a network in one, guesses wait.
-async fn throttle(arrival: &Arrival, told: &SessionIn) -> Result<(), Problem> {
-    let (of_name, of_network) = store::failures(arrival, &told.user_name).await?;
-    if of_name >= 10 || of_network >= 60 {
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(if of_name >= 10 {
-            300
-        } else {
-            60
-        }));
+/// After ten tries in vain of a name from a network in five minutes, or sixty from a network in one, guesses wait. A try is
+/// noted before it is judged, so that those sent at once are counted too.
+async fn throttle(mut work: SignIn, told: &SessionIn) -> Result<Uuid, Problem> {
+    let tries = store::tries(&mut work, &told.user_name).await?;
+    if tries.of_name >= 10 || tries.of_network >= 60 {
+        let seconds = if tries.of_name >= 10 { 300 } else { 60 };
+        return Err(Problem::from(Kind::TooManyRequests).retry_after(seconds));
     }
-    Ok(())
+    let attempt = store::note_try(&mut work, &told.user_name).await?;
+    work.note().await?;
+    Ok(attempt)
 }
 
 async fn judge(
@@ -124,11 +125,6 @@ fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arriv
     let seed = door.sealer.open(account.seed.as_ref()?, &seed_context(account.id.0)).ok()?;
     let seed = totp::Seed::from_bytes(seed.expose_secret())?;
     totp::accept(&seed, told.one_time_code.expose_secret(), arrival.now)
-}
-
-async fn refuse(mut work: SignIn, told: &SessionIn) -> Reply<Session> {
-    store::note_failure(&mut work, &told.user_name).await?;
-    Err(work.keep(Kind::SignInFailed.into()).await)
 }
 
 /// What a token request says; which members are needed depends on the grant.

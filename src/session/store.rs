@@ -56,9 +56,25 @@ pub(super) async fn account(
     }))
 }
 
-/// How often this name, and how often anybody, failed to sign in from this network of late.
-pub(super) async fn failures(arrival: &Arrival, name: &UserName) -> Result<(i64, i64), Problem> {
-    let network = network(arrival.errand.address);
+/// What is noted of those who try to sign in.
+pub(super) struct Tries {
+    /// Of this name from this network, in the last 5 minutes.
+    pub(super) of_name: i64,
+    /// Of anybody from this network, in the last minute.
+    pub(super) of_network: i64,
+}
+
+/// How often this name, and how often anybody, tried in vain from this network of late; nobody else tries this name from
+/// there until the work is done.
+pub(super) async fn tries(work: &mut SignIn, name: &UserName) -> Result<Tries, Problem> {
+    let (network, now) = (network(work.errand.address), work.now);
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))",
+        name.as_str(),
+        network,
+    )
+    .execute(work.db())
+    .await?;
     let row = sqlx::query!(
         r#"
         select (select count(*) from sign_in_failure
@@ -67,25 +83,42 @@ pub(super) async fn failures(arrival: &Arrival, name: &UserName) -> Result<(i64,
         "#,
         &sha256(name.as_str().as_bytes())[..],
         network,
-        arrival.now - TimeDelta::minutes(5),
-        arrival.now - TimeDelta::minutes(1),
+        now - TimeDelta::minutes(5),
+        now - TimeDelta::minutes(1),
     )
-    .fetch_one(arrival.db())
+    .fetch_one(work.db())
     .await?;
-    Ok((row.of_name, row.of_network))
+    Ok(Tries { of_name: row.of_name, of_network: row.of_network })
 }
 
-/// Notes that signing in failed.
-pub(super) async fn note_failure(work: &mut SignIn, name: &UserName) -> Result<(), Problem> {
-    let (network, now) = (network(work.errand.address), work.now);
+/// Notes that somebody tries to sign in: in vain, unless it is forgotten.
+pub(super) async fn note_try(work: &mut SignIn, name: &UserName) -> Result<Uuid, Problem> {
+    let (network, now, id) = (network(work.errand.address), work.now, Uuid::new_v4());
     sqlx::query!("delete from sign_in_failure where at < $1", now - TimeDelta::hours(1))
         .execute(work.db())
         .await?;
     sqlx::query!(
-        "insert into sign_in_failure (user_name_hash, network, at) values ($1, $2::text::inet, $3)",
+        "insert into sign_in_failure (user_name_hash, network, at, attempt_id) values ($1, $2::text::inet, $3, $4)",
         &sha256(name.as_str().as_bytes())[..],
         network,
         now,
+        id,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(id)
+}
+
+/// Forgets a try that was not in vain.
+pub(super) async fn forget_try(
+    work: &mut SignIn,
+    name: &UserName,
+    id: Uuid,
+) -> Result<(), Problem> {
+    sqlx::query!(
+        "delete from sign_in_failure where user_name_hash = $1 and attempt_id = $2",
+        &sha256(name.as_str().as_bytes())[..],
+        id,
     )
     .execute(work.db())
     .await?;

@@ -1,6 +1,7 @@
 //! Whoever guesses waits.
 
 use contactpoint::access::Role;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
@@ -29,6 +30,29 @@ async fn after_ten_wrong_guesses_of_a_name_guesses_wait_whether_there_is_such_a_
     assert_eq!(waits[0], waits[1]);
     index.clock.set(after(300));
     person.sign_in(&index).await.expect(200);
+}
+
+#[actix_web::test]
+async fn of_many_guesses_sent_at_once_ten_are_judged() {
+    let index = Index::start().await;
+    let authority = index.authority().await;
+    let person = Person::new(&index, Role::Practitioner, authority).await;
+    let mut factors = person.factors(index.now());
+    factors["pin"] = json!("000000");
+    let answers = join_all((0..24).map(|_| sign_in(&index, factors.clone()))).await;
+    let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((of(401), of(429)), (10, 14));
+}
+
+#[actix_web::test]
+async fn a_sign_in_that_succeeds_leaves_nothing_that_counts() {
+    let index = Index::start().await;
+    let authority = index.authority().await;
+    let person = Person::new(&index, Role::Practitioner, authority).await;
+    for n in 0..12 {
+        index.clock.set(after(30 * n));
+        person.sign_in(&index).await.expect(200);
+    }
 }
 
 #[actix_web::test]
