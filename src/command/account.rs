@@ -12,7 +12,6 @@ use crate::{
     account::{NewAccount, NewClient, new_password, new_pin, shown, store},
     audit::Trail,
     clock::Clock,
-    database,
     ids::{AccountId, ClientId, OrganisationId},
     keys::{Keys, Sealer},
     session::{
@@ -96,7 +95,7 @@ impl Add {
     async fn run(self) -> Result<(), Refused> {
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
         let credential = Credential::new(keys.pepper)?;
-        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "account_add").await?;
         let organisation = organisation(&mut work, &self.organisation).await?;
         let person =
@@ -109,7 +108,7 @@ impl Add {
 
 impl AddClient {
     async fn run(self) -> Result<(), Refused> {
-        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "account_add_client").await?;
         let organisation = organisation(&mut work, &self.organisation).await?;
         let made = client(&mut work, &self.name, organisation, self.role).await?;

@@ -16,7 +16,6 @@ use super::{DatabaseUrl, Refused};
 use crate::{
     account,
     clock::Clock,
-    database,
     load::{
         lines::Lines,
         task::{News, Summary, load},
@@ -43,7 +42,7 @@ impl Load {
     pub(super) async fn run(self) -> Result<(), Refused> {
         let (file, size) =
             open(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
-        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "load")
             .await
             .map_err(|problem| told(&problem))?;

@@ -1,9 +1,10 @@
 //! The commands of the binary.
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
+use sqlx::postgres::PgConnectOptions;
 
 mod account;
 mod demo;
@@ -47,21 +48,41 @@ enum Command {
     Openapi,
 }
 
-/// Where the database is.
+/// Where the database is: its address, or a file that holds it.
 #[derive(Debug, Clone, Args)]
+#[group(id = "where the database is", required = true, multiple = false)]
 struct DatabaseUrl {
-    /// The database, as the role `contactpoint_app`: <postgres://contactpoint_app@host/name>
+    /// The database, as the role `contactpoint_app` (to migrate: a role that may create roles and tables):
+    /// <postgres://contactpoint_app@host/name>
     #[arg(long = "database", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    url: SecretString,
+    url: Option<SecretString>,
+    /// A file that holds that address with its password, which so stands neither among the arguments nor in the environment
+    #[arg(long = "database-file", env = "DATABASE_URL_FILE", value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl DatabaseUrl {
+    /// How the database is reached.
+    fn options(&self) -> Result<PgConnectOptions, Refused> {
+        let held = |file: &PathBuf| match fs::read_to_string(file) {
+            Ok(address) => Ok(SecretString::from(address.trim())),
+            Err(error) => Err(anyhow::anyhow!("{} cannot be read: {error}", file.display())),
+        };
+        let url = match (&self.url, &self.file) {
+            (Some(url), _) => url.clone(),
+            (None, Some(file)) => held(file).map_err(Refused::configuration)?,
+            (None, None) => SecretString::default(),
+        };
+        database::options(&url).map_err(Refused::configuration)
+    }
 }
 
 /// Brings the database up to date, as a role that owns it or may create roles. It is safe to run twice, and while the
 /// service is running.
 #[derive(Debug, Args)]
 struct Migrate {
-    /// The database, as a role that may create roles and tables
-    #[arg(long = "database", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    url: SecretString,
+    #[command(flatten)]
+    database: DatabaseUrl,
 }
 
 /// Why a command could not be done.
@@ -110,7 +131,7 @@ pub fn run() -> ExitCode {
 
 impl Migrate {
     async fn run(self) -> Result<(), Refused> {
-        let options = database::options(&self.url).map_err(Refused::configuration)?;
+        let options = self.database.options()?;
         database::migrate(&options).await?;
         eprintln!("The database is up to date.");
         Ok(())

@@ -77,7 +77,7 @@ pub(super) struct Running {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), Refused> {
         log();
-        let options = database::options(&self.database.url).map_err(Refused::configuration)?;
+        let options = self.database.options()?;
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
         database::check(&options).await.map_err(Refused::configuration)?;
         self.running.serve(options, keys, &self.keys, |_| Ok(())).await
