@@ -210,7 +210,7 @@ async fn known_client(
         Err(_) => None,
     };
     let hash = secret_hash(&secret);
-    let held = client.as_ref().map_or(&[0; 32][..], |client| &client.secret_hash);
+    let held = client.as_ref().and_then(|client| client.secret_hash.as_deref()).unwrap_or(&[0; 32]);
     let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
     client.filter(|client| right && client.may_act).ok_or_else(|| Kind::InvalidClient.into())
 }

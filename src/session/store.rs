@@ -35,7 +35,7 @@ pub(super) async fn account(
         select a.account_id as "id: AccountId", a.organisation_id as "organisation: OrganisationId",
                o.authority_id as "authority: OrganisationId", a.role as "role: Role", a.credential,
                a.one_time_code_seed as seed,
-               coalesce(stands_until(a.account_id, null) > $2, false) as "may_act!"
+               coalesce(stands_until(a.account_id, null, $2) > $2, false) as "may_act!"
         from account a
         join organisation o on o.organisation_id = a.organisation_id
         where a.user_name = $1
@@ -338,7 +338,7 @@ pub(super) struct Client {
     pub(super) organisation: OrganisationId,
     pub(super) authority: Option<OrganisationId>,
     pub(super) role: Role,
-    pub(super) secret_hash: Vec<u8>,
+    pub(super) secret_hash: Option<Vec<u8>>,
     pub(super) may_act: bool,
 }
 
@@ -349,7 +349,7 @@ pub(super) async fn client(work: &mut SignIn, id: Uuid) -> Result<Option<Client>
         r#"
         select c.client_id as "id: ClientId", c.organisation_id as "organisation: OrganisationId",
                o.authority_id as "authority: OrganisationId", c.role as "role: Role", c.secret_hash,
-               coalesce(stands_until(null, c.client_id) > $2, false) as "may_act!"
+               coalesce(stands_until(null, c.client_id, $2) > $2, false) as "may_act!"
         from client c
         join organisation o on o.organisation_id = c.organisation_id
         where c.client_id = $1
