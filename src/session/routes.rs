@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, secret::Unhashed,
-    secret_hash, seed_context, store, totp,
+    secret_hash, seed_context, store, totp, ways,
 };
 use crate::{
     access::{Subject, errand, scopes},
@@ -82,17 +82,22 @@ async fn create_session(
     let subject = Subject::Account(account.id);
     let bearer = Bearer {
         subject,
+        actor: None,
         organisation: account.organisation,
         authority: account.authority,
         role: account.role,
+        scope: scopes(account.role),
         session: store::open(&mut work, subject).await?,
         authenticated_at: work.now,
+        amr: ways::FACTORS,
+        jkt: None,
+        rps: None,
     };
     let refresh_token = new_secret()?;
     store::keep_refresh(&mut work, bearer.session, &refresh_token).await?;
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
-    let session =
-        Session { access_token, token_type: "Bearer", expires_in: expires_in(), refresh_token };
+    let token_type = bearer.token_type();
+    let session = Session { access_token, token_type, expires_in: expires_in(), refresh_token };
     work.record(caller, session).await
 }
 
@@ -189,11 +194,16 @@ async fn client_token(
     let subject = Subject::Client(client.id);
     let bearer = Bearer {
         subject,
+        actor: None,
         organisation: client.organisation,
         authority: client.authority,
         role: client.role,
+        scope: scopes(client.role),
         session: store::open(&mut work, subject).await?,
         authenticated_at: work.now,
+        amr: ways::SECRET,
+        jkt: None,
+        rps: None,
     };
     answer(work, &bearer, None, verifier).await
 }
@@ -264,12 +274,11 @@ async fn answer(
     verifier: &Verifier,
 ) -> Reply<TokenAnswer> {
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
-    let scope = scopes(bearer.role);
     let told = TokenAnswer {
         access_token,
-        token_type: "Bearer",
+        token_type: bearer.token_type(),
         expires_in: expires_in(),
-        scope,
+        scope: bearer.scope.clone(),
         refresh_token,
     };
     work.record(caller, told).await

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Bearer, REFRESH_IDLE, SESSION_LIFETIME, secret_hash, user_name::UserName};
+use super::{Bearer, REFRESH_IDLE, SESSION_LIFETIME, secret_hash, user_name::UserName, ways};
 use crate::{
-    access::{Role, Subject},
+    access::{Role, Subject, scopes},
     http::sha256,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
     problem::Problem,
@@ -256,11 +256,16 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
     Ok(row.map(|row| Refresh {
         bearer: Bearer {
             subject: Subject::Account(row.account),
+            actor: None,
             organisation: row.organisation,
             authority: row.authority,
             role: row.role,
+            scope: scopes(row.role),
             session: row.session,
             authenticated_at: row.authenticated_at,
+            amr: ways::FACTORS,
+            jkt: None,
+            rps: None,
         },
         live: row.live,
         used_at: row.used_at,
