@@ -22,6 +22,7 @@ pub mod health;
 pub mod http;
 pub mod ids;
 pub mod involvement;
+pub mod jose;
 pub mod keys;
 pub mod listener;
 pub mod load;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// file's own name comes before a star.
 const LEVELS: &[&[&str]] = &[
     &["word", "object", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
-    &["code", "contact", "ids", "problem", "token", "session::user_name"],
+    &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
     &[
         "access",
         "cursor",
