@@ -24,6 +24,7 @@ use crate::{
     involvement, matching, organisation, policy,
     problem::{Kind, Problem},
     record,
+    remote::RemoteKeys,
     session::{self, Door},
     span::QuietSpan,
     stop,
@@ -38,6 +39,8 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// The public keys of clients and issuers.
+    pub remote: Data<RemoteKeys>,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -112,6 +115,7 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(shared.remote.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

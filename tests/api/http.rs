@@ -16,6 +16,7 @@ use contactpoint::{
     health::Draining,
     listener::Limits,
     problem::Kind,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     work::Connections,
 };
@@ -254,6 +255,7 @@ fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
     let shared = Shared {
         verifier: Index::verifier(),
         door: Index::door(),
+        remote: actix_web::web::Data::new(RemoteKeys::start(Reach::Public).unwrap()),
         clock: index.clock.clone(),
         draining: Draining::default(),
         proxies: TrustedProxies(proxies),

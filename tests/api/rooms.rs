@@ -11,6 +11,8 @@ const LEVELS: &[&[&str]] = &[
         "access",
         "cursor",
         "catalogue",
+        "remote",
+        "remote::*",
         "session::secret",
         "session::totp",
         "listener",
