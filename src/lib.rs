@@ -18,6 +18,7 @@ pub mod demo;
 pub mod describe;
 pub mod edge;
 pub mod examples;
+pub mod external;
 pub mod health;
 pub mod http;
 pub mod ids;
