@@ -37,7 +37,7 @@ impl Holder {
         method: &str,
         path: &str,
         token: Option<&str>,
-        other: Value,
+        other: &Value,
     ) -> String {
         let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": self.x() });
         let header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk });
@@ -84,7 +84,7 @@ impl Bound {
     }
 
     fn proof(&self, other: Value) -> String {
-        self.holder.proof(&self.index, "GET", LIST, Some(&self.token), other)
+        self.holder.proof(&self.index, "GET", LIST, Some(&self.token), &other)
     }
 }
 
@@ -108,7 +108,7 @@ async fn a_bound_token_is_nothing_without_its_proof_on_any_operation() {
     for operation in Operation::all().filter(|operation| operation.policy().is_some()) {
         let path = operation.path(&target);
         let of_another =
-            stolen.proof(&bound.index, operation.method, &path, Some(&bound.token), json!({}));
+            stolen.proof(&bound.index, operation.method, &path, Some(&bound.token), &json!({}));
         for (scheme, proof, problem) in [
             ("Bearer", "", "unauthenticated"),
             ("DPoP", "", "dpop-proof-refused"),
@@ -141,7 +141,7 @@ async fn a_proof_for_another_request_token_or_time_is_refused() {
     }
     let token = bound.index.token(bound.caller());
     let authorization = format!("DPoP {token}");
-    let proof = bound.holder.proof(&bound.index, "GET", LIST, Some(&token), json!({}));
+    let proof = bound.holder.proof(&bound.index, "GET", LIST, Some(&token), &json!({}));
     let headers = [("Authorization", authorization.as_str()), ("DPoP", proof.as_str())];
     let unbound = bound.index.request(None, "GET", LIST, (), &headers).await;
     unbound.refused(401, "unauthenticated");
@@ -161,7 +161,7 @@ async fn a_change_uses_its_proof_up_with_the_change() {
     let bound = Bound::new().await;
     let child = bound.index.child(bound.scene.authority).await;
     let path = child.path("/involvements");
-    let proof = bound.holder.proof(&bound.index, "POST", &path, Some(&bound.token), json!({}));
+    let proof = bound.holder.proof(&bound.index, "POST", &path, Some(&bound.token), &json!({}));
     let authorization = format!("DPoP {}", bound.token);
     let headers = [("Authorization", authorization.as_str()), ("DPoP", proof.as_str())];
     let change = |service: &str| crate::involvement::service(service);
