@@ -19,10 +19,7 @@ use contactpoint::{
     keys::Keys,
     listener::Limits,
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
@@ -337,7 +334,7 @@ static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     let issuer = "http://contactpoint.test".to_owned();
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
     let credential = Credential::new(keys.pepper).unwrap();
-    let door = Door { credential, pool: HashingPool::default(), sealer: keys.sealer };
+    let door = Door::new(credential, keys.sealer).unwrap();
     (Data::new(Verifier::new(issuer)), Data::new(door))
 });
 
