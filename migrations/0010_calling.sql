@@ -77,7 +77,7 @@ create function stands_until(account uuid, client uuid, at timestamptz) returns 
          from client c where c.client_id = client))
 $$;
 revoke execute on function stands_until(uuid, uuid, timestamptz) from public;
-grant execute on function stands_until(uuid, uuid, timestamptz) to contactpoint_app;
+grant execute on function accredited_until(uuid, timestamptz), stands_until(uuid, uuid, timestamptz) to contactpoint_app;
 
 create or replace function session_stands() returns trigger
     language plpgsql security definer set search_path = public, pg_temp as $$

@@ -244,6 +244,8 @@ impl Subject {
 pub struct Caller {
     /// Who they are.
     pub subject: Subject,
+    /// The system that acts with the person, if one does.
+    pub actor: Option<ClientId>,
     /// Whom they act for.
     pub organisation: OrganisationId,
     /// The local authority in whose area that organisation works.
@@ -256,6 +258,41 @@ pub struct Caller {
     pub token: Uuid,
     /// When they signed in.
     pub authenticated_at: DateTime<Utc>,
+}
+
+impl Caller {
+    /// The person who calls, alone or by a system.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        match self.subject {
+            Subject::Account(id) => Some(id),
+            Subject::Client(_) => None,
+        }
+    }
+
+    /// The system that calls, for itself or with a person.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientId> {
+        match self.subject {
+            Subject::Client(id) => Some(id),
+            Subject::Account(_) => self.actor,
+        }
+    }
+
+    /// What decides on what they may see.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer { role: self.role, organisation: self.organisation }
+    }
+}
+
+/// Somebody who looks: a role in an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// What they are to the index.
+    pub role: Role,
+    /// Whom they act for.
+    pub organisation: OrganisationId,
 }
 
 /// What a request says of itself, beside who makes it; made once, at the edge.
@@ -273,6 +310,8 @@ pub struct Errand {
     pub reason: Option<Reason>,
     /// The caller's own reference, where stated.
     pub reference: Option<String>,
+    /// The person for whom the caller looks, where the look is mediated.
+    pub on_behalf_of: Option<AccountId>,
 }
 
 /// Proof that the caller is known, holds permission `P` and has stated a reason where one is needed.
@@ -298,8 +337,10 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     let (caller, scope) = authenticate(request)?;
     let mut errand = errand(request)?;
     let (reason, reference) = (reason(request), reference(request));
+    let on_behalf_of = on_behalf_of(request);
     errand.reason = *reason.as_ref().unwrap_or(&None);
     errand.reference.clone_from(reference.as_ref().unwrap_or(&None));
+    errand.on_behalf_of = *on_behalf_of.as_ref().unwrap_or(&None);
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(errand.clone());
     let in_scope = scope.split(' ').any(|held| held == P::SCOPE);
@@ -321,6 +362,9 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     reference?;
     if reason?.is_none() && P::ABOUT_A_CHILD {
         return Err(Kind::ReasonRequired.into());
+    }
+    if on_behalf_of?.is_some() && !P::ABOUT_A_CHILD {
+        return Err(Problem::new(Kind::InvalidHeader, "On-Behalf-Of is for looks at children."));
     }
     Ok(Access { caller, errand, permission: PhantomData })
 }
@@ -359,6 +403,7 @@ fn caller(claims: &Arc<Claims>) -> Option<Caller> {
     };
     Some(Caller {
         subject,
+        actor: claims.act.as_ref().map(|actor| ClientId(actor.sub)),
         organisation: OrganisationId(claims.org),
         authority: claims.la.map(OrganisationId),
         role,
@@ -385,6 +430,14 @@ fn reference(request: &HttpRequest) -> Result<Option<String>, Problem> {
         let form = "Access-Reference must be 1 to 40 letters, digits, slashes and hyphens.";
         Err(Problem::new(Kind::InvalidHeader, form))
     }
+}
+
+fn on_behalf_of(request: &HttpRequest) -> Result<Option<AccountId>, Problem> {
+    let Some(account) = header(request, "On-Behalf-Of")? else { return Ok(None) };
+    let id = account.parse().map_err(|_| {
+        Problem::new(Kind::InvalidHeader, "On-Behalf-Of must be the number of an account.")
+    })?;
+    Ok(Some(AccountId(id)))
 }
 
 /// The value of a header that may stand once.

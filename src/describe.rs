@@ -125,6 +125,9 @@ impl Operating<'_> {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
                 self.take(reference());
+                if self.method == "get" || self.path == "/v1/children/search" {
+                    self.take(on_behalf_of());
+                }
             }
             let access =
                 json!({ "scope": policy.scope, "roles": policy.held_by, "limit": policy.limit });
@@ -359,6 +362,16 @@ fn reference() -> Parameter {
         "Your own reference for this look: 1 to 40 letters, digits, slashes and hyphens. It is kept in the audit.",
         text("^[A-Za-z0-9/-]{1,40}$"),
         "CASE/2026-104",
+    )
+}
+
+fn on_behalf_of() -> Parameter {
+    parameter(
+        "On-Behalf-Of",
+        false,
+        "The account of the person for whom you look, where the look is mediated. Both must hold the permission, nothing is told that either may not see, and both are kept in the audit.",
+        uuid(),
+        "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
     )
 }
 

@@ -140,6 +140,7 @@ fn errand(request: &ServiceRequest, id: Uuid, operation: &'static str) -> Errand
         user_agent: agent.map(|agent| agent.chars().take(200).collect()),
         reason: None,
         reference: None,
+        on_behalf_of: None,
     }
 }
 

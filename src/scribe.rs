@@ -140,18 +140,18 @@ pub(crate) async fn statement(
     let written = sqlx::query!(
         r#"
         insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
-            session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance)
+            session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance, on_behalf_of)
         select e.event_id, e.at, e.operation,
                case when stopped is null then e.outcome else 'refused' end,
                case stopped when 'unauthenticated' then 401 when 'stopped' then 503 else e.status end,
                coalesce(stopped, e.problem),
                e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
-               e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21
+               e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21, e.on_behalf_of
         from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
                     $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
-                    $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[])
+                    $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[], $23::uuid[])
              as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
-                   token_id, role, reason, reference, children, details, request_id, address, user_agent)
+                   token_id, role, reason, reference, children, details, request_id, address, user_agent, on_behalf_of)
         left join session s on s.session_id = e.session_id
         cross join lateral (
             select case
@@ -182,6 +182,7 @@ pub(crate) async fn statement(
         last.at,
         instance,
         &GOES_ON.map(str::to_owned)[..],
+        &events.iter().map(|e| e.errand.on_behalf_of.map(|id| id.0)).collect::<Vec<_>>() as _,
     )
     .fetch_all(&mut *connection)
     .await?;

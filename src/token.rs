@@ -68,6 +68,32 @@ pub struct Claims {
     pub amr: Vec<String>,
     /// When the caller last proved who they are, in seconds since 1970.
     pub auth_time: i64,
+    /// The key that the token is bound to (RFC 9449, section 6), if it is.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+    /// The system that acts with the person (RFC 8693, section 4.1), if one does.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
+    /// How many requests a second a system may make.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    pub rps: Option<u32>,
+}
+
+/// A key, by its thumbprint (RFC 7638).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmation {
+    /// The thumbprint, base64url.
+    pub jkt: String,
+}
+
+/// Whoever acts with the subject of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actor {
+    /// The system.
+    #[serde(deserialize_with = "uuid")]
+    pub sub: Uuid,
 }
 
 /// Whom a token is meant for: one name, or a list of at most four.
@@ -113,6 +139,12 @@ pub struct Grant {
     pub amr: Vec<String>,
     /// When the caller last proved who they are.
     pub auth_time: DateTime<Utc>,
+    /// The thumbprint of the key that the token is bound to.
+    pub jkt: Option<String>,
+    /// The system that acts with the person.
+    pub actor: Option<Uuid>,
+    /// How many requests a second a system may make.
+    pub rps: Option<u32>,
 }
 
 /// Issues tokens, and knows its own again.
@@ -226,6 +258,9 @@ impl Issuer {
             acr: grant.acr,
             amr: grant.amr,
             auth_time: grant.auth_time.timestamp(),
+            cnf: grant.jkt.map(|jkt| Confirmation { jkt }),
+            act: grant.actor.map(|sub| Actor { sub }),
+            rps: grant.rps,
         }
     }
 
@@ -322,6 +357,13 @@ fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
         .ok()
         .filter(|uuid| uuid.to_string() == text)
         .ok_or_else(|| de::Error::custom("not a uuid in its usual form"))
+}
+
+/// What is there; null is not the same as being absent.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn some_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
@@ -423,6 +465,9 @@ mod tests {
             acr: "2".into(),
             amr: vec!["pwd".into(), "otp".into()],
             auth_time: at(NOW - 100),
+            jkt: None,
+            actor: None,
+            rps: None,
         }
     }
 

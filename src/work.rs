@@ -1,6 +1,6 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{marker::PhantomData, time::Duration};
+use std::{iter, marker::PhantomData, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -16,11 +16,12 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission, goes_on},
+    access::{Access, Caller, Errand, Permission, Role, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     http::IdempotencyKey,
-    ids::{ChildId, EventId},
+    ids::{AccountId, ChildId, EventId, OrganisationId},
+    organisation::OrganisationKind,
     problem::{Kind, Problem},
     scribe::{self, Scribe},
 };
@@ -138,19 +139,32 @@ pub fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 impl<P: Permission> Access<P> {
-    /// Begins a look. Whether the caller may still act is told with the writing of its event.
-    pub fn look(self, db: &Db) -> Look {
-        Look {
+    /// Begins a look. Whether the caller may still act is told with the writing of its event; whether the one for whom
+    /// they look may do the same, now.
+    pub async fn look(self, db: &Db) -> Result<Look, Problem> {
+        let now = db.now();
+        let requester = match self.errand.on_behalf_of {
+            Some(account) => Some(requester::<P>(db, &self.caller, account, now).await?),
+            None => None,
+        };
+        Ok(Look {
             caller: self.caller,
             errand: self.errand,
-            now: db.now(),
+            now,
+            requester,
             reader: db.reader.clone(),
             scribe: db.scribe.clone(),
-        }
+        })
     }
 
     /// Begins a change, if the caller may still act.
     pub async fn begin(self, db: &Db) -> Result<Work, Problem> {
+        if self.errand.on_behalf_of.is_some() {
+            return Err(Problem::new(
+                Kind::InvalidHeader,
+                "On-Behalf-Of is for looks, not for changes.",
+            ));
+        }
         let now = db.now();
         let mut transaction = db.writer.begin().await?;
         let standing = sqlx::query!(
@@ -212,6 +226,45 @@ impl<P: Permission> Access<P> {
     }
 }
 
+/// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
+/// is refused alike.
+async fn requester<P: Permission>(
+    db: &Db,
+    caller: &Caller,
+    account: AccountId,
+    now: DateTime<Utc>,
+) -> Result<Requester, Problem> {
+    let row = sqlx::query!(
+        r#"
+        select a.role as "role: Role", a.organisation_id as "organisation: OrganisationId", o.kind as "body: OrganisationKind"
+        from account a
+        join organisation o on o.organisation_id = a.organisation_id
+        where a.account_id = $1 and stands_until(a.account_id, null, $2) > $2
+        "#,
+        account.0,
+        now,
+    )
+    .fetch_optional(&db.reader)
+    .await?;
+    row.filter(|row| P::HELD_BY.contains(&row.role) && caller.account() != Some(account))
+        .map(|row| Requester {
+            viewer: Viewer { role: row.role, organisation: row.organisation },
+            body: row.body,
+        })
+        .ok_or_else(|| {
+            Problem::new(Kind::Forbidden, "The account on whose behalf you look may not do this.")
+        })
+}
+
+/// The person for whom a caller looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Requester {
+    /// What decides on what they may see.
+    pub viewer: Viewer,
+    /// The kind of body that they work for.
+    pub body: OrganisationKind,
+}
+
 /// What [`Access::begin_once`] finds.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
@@ -232,11 +285,24 @@ pub struct Look {
     pub errand: Errand,
     /// When they began.
     pub now: DateTime<Utc>,
+    /// The person for whom they look, where the look is mediated: nothing is seen that this person may not see too.
+    pub requester: Option<Requester>,
     reader: PgPool,
     scribe: Scribe,
 }
 
 impl Look {
+    /// Everybody who must be allowed to see what is told.
+    pub fn viewers(&self) -> impl Iterator<Item = Viewer> {
+        iter::once(self.caller.viewer()).chain(self.requester.map(|requester| requester.viewer))
+    }
+
+    /// Whether all of them act for the caller's organisation, so that they see what only it may.
+    #[must_use]
+    pub fn within_one_organisation(&self) -> bool {
+        self.viewers().all(|viewer| viewer.organisation == self.caller.organisation)
+    }
+
     /// The database, for reading.
     pub(crate) fn db(&self) -> &PgPool {
         &self.reader
@@ -565,6 +631,7 @@ impl Errands {
             user_agent: None,
             reason: None,
             reference: None,
+            on_behalf_of: None,
         };
         let event = Event {
             id: EventId::new(),

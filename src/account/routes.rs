@@ -63,7 +63,7 @@ async fn list_accounts(
 ) -> Reply<Accounts> {
     let after: Option<String> = query.after.as_deref().map(cursor::read).transpose()?;
     let limit = query.limit.unwrap_or(20);
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let mut items =
         store::list(&look, &query, &after.unwrap_or_default(), i64::from(limit) + 1).await?;
     let more = items.len() > usize::from(limit);
@@ -141,7 +141,7 @@ async fn open_account(
     id: Path<AccountId>,
     db: Data<Db>,
 ) -> Reply<Account> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let account = store::open(&look, *id).await?;
     let version = account.version;
     let answer = look.record(Trail::default().with(json!({ "account": *id })), account).await?;
@@ -262,7 +262,7 @@ async fn open_invitation(
     id: Path<InvitationId>,
     db: Data<Db>,
 ) -> Reply<Invitation> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let invitation = store::invitation(look.db(), &look.caller, *id).await?;
     let version = invitation.version;
     let trail = Trail::default().with(json!({ "invitation": *id }));

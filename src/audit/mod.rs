@@ -8,7 +8,7 @@ use uuid::Uuid;
 use validator::{Validate, ValidationError};
 
 use crate::{
-    access::{Caller, Errand, Subject},
+    access::{Caller, Errand},
     code::codes,
     ids::{AccountId, ChildId, ClientId, EventId, IndexNumber, OrganisationId},
     problem::Problem,
@@ -117,19 +117,13 @@ impl Event {
     /// The account that called.
     #[must_use]
     pub fn account(&self) -> Option<Uuid> {
-        match self.caller.as_ref()?.subject {
-            Subject::Account(id) => Some(id.0),
-            Subject::Client(_) => None,
-        }
+        self.caller.as_ref()?.account().map(|id| id.0)
     }
 
-    /// The client that called.
+    /// The client that called, for itself or with a person.
     #[must_use]
     pub fn client(&self) -> Option<Uuid> {
-        match self.caller.as_ref()?.subject {
-            Subject::Client(id) => Some(id.0),
-            Subject::Account(_) => None,
-        }
+        self.caller.as_ref()?.client().map(|id| id.0)
     }
 }
 
@@ -158,7 +152,7 @@ pub fn unaudited(cause: impl Into<anyhow::Error>) -> Problem {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// Of this account alone.
+    /// Of this account alone, whether its person called or somebody looked for that person.
     #[param(nullable = false)]
     pub account: Option<AccountId>,
     /// Of this operation alone, by its `operationId`.
@@ -211,8 +205,10 @@ pub struct AuditEvent {
     pub problem: Option<String>,
     /// The person who called.
     pub account_id: Option<AccountId>,
-    /// The system that called.
+    /// The system that called, for itself or with the person.
     pub client_id: Option<ClientId>,
+    /// The person for whom the caller looked (`On-Behalf-Of`).
+    pub on_behalf_of: Option<AccountId>,
     /// Whom they acted for.
     pub organisation_id: Option<OrganisationId>,
     /// What they are to the index.

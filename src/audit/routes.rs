@@ -36,7 +36,7 @@ async fn list_audit_events(
     let before: Option<(DateTime<Utc>, Uuid)> =
         query.after.as_deref().map(cursor::read).transpose()?;
     let limit = usize::from(query.limit.unwrap_or(20));
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let own = (!store::national(&look).await?).then_some(look.caller.organisation);
     let mut items =
         store::list(&look, own, &query, before, i64::from(query.limit.unwrap_or(20)) + 1).await?;

@@ -21,7 +21,7 @@ pub(super) async fn list(
         r#"
         select json_build_object(
                    'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
-                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id,
+                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id, 'onBehalfOf', e.on_behalf_of,
                    'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
                    'children', coalesce((
                        select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
@@ -30,7 +30,7 @@ pub(super) async fn list(
         from audit_event e
         where (e.at, e.event_id) < ($1, $2)
           and ($3::uuid is null or e.organisation_id = $3)
-          and ($4::uuid is null or e.account_id = $4)
+          and ($4::uuid is null or e.account_id = $4 or e.on_behalf_of = $4)
           and ($5::text is null or e.operation = $5)
           and ($6::timestamptz is null or e.at >= $6)
         order by e.at desc, e.event_id desc

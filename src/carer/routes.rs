@@ -40,7 +40,7 @@ async fn list_carers(
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<Carers> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::list(&look, child).await?;
     look.record(Trail::of(child), Carers { items }).await

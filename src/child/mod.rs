@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use crate::{
-    access::{Caller, Role},
+    access::{Caller, Role, Viewer},
     carer::CarerIn,
     code::codes,
     ids::{IndexNumber, OrganisationId},
@@ -181,7 +181,7 @@ pub struct Core {
 impl Core {
     /// Whether the caller may correct the record: a steward of the authority that answers for it.
     pub fn may_be_corrected_by(&self, caller: &Caller) -> Result<(), Problem> {
-        history_may_be_read_by(caller, self.authority)
+        history_may_be_read_by(caller.viewer(), self.authority)
     }
 
     /// Changes them.
@@ -208,9 +208,9 @@ impl Core {
     }
 }
 
-/// Whether the caller may read what a record said before: a steward of the authority that answers for it.
-pub fn history_may_be_read_by(caller: &Caller, authority: OrganisationId) -> Result<(), Problem> {
-    if caller.role == Role::Steward && caller.organisation == authority {
+/// Whether somebody may read what a record said before: a steward of the authority that answers for it.
+pub fn history_may_be_read_by(viewer: Viewer, authority: OrganisationId) -> Result<(), Problem> {
+    if viewer.role == Role::Steward && viewer.organisation == authority {
         return Ok(());
     }
     let detail = "A record is corrected, and its history read, by a steward of the authority that is responsible for it.";

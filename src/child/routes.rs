@@ -135,9 +135,9 @@ async fn read_history(
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<History> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let (id, authority) = store::find(&look, &number).await?;
-    super::history_may_be_read_by(&look.caller, authority)?;
+    look.viewers().try_for_each(|viewer| super::history_may_be_read_by(viewer, authority))?;
     let items = store::history(&look, id).await?;
     look.record(Trail::of(id), History { items, next: None }).await
 }

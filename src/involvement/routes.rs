@@ -48,7 +48,7 @@ async fn list_involvements(
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<Involvements> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::list(&look, child).await?;
     look.record(Trail::of(child), Involvements { items }).await
@@ -123,7 +123,7 @@ async fn open_involvement(
     id: Path<InvolvementId>,
     db: Data<Db>,
 ) -> Reply<Involvement> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let found = store::open(&look, *id).await?;
     let version = found.involvement.version;
     let trail = Trail::of(found.child).with(json!({ "involvement": *id }));
@@ -180,7 +180,7 @@ async fn list_flags(
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<Flags> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let (child, _) = child::store::find(&look, &number).await?;
     let items = store::flags(&look, child).await?;
     look.record(Trail::of(child), Flags { items }).await

@@ -27,12 +27,13 @@ pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>
     let today = look.today();
     let rows = sqlx::query_scalar!(
         r#"select told as "told!: Json<Involvement>" from involvement_told_on($4)
-           where child_id = $1 and (not sensitive or organisation_id = $2) and (ended_on is null or ended_on >= $3)
+           where child_id = $1 and (not sensitive or (organisation_id = $2 and $5)) and (ended_on is null or ended_on >= $3)
            order by started_on desc, involvement_id"#,
         child.0,
         look.caller.organisation.0,
         today - SHOWN,
         today,
+        look.within_one_organisation(),
     )
     .fetch_all(look.db())
     .await?;
@@ -55,7 +56,12 @@ pub(super) async fn flags(look: &Look, child: ChildId) -> Result<Vec<FlagOfChild
 
 /// Opens an involvement that the caller may see.
 pub(super) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Problem> {
-    read(look.db(), &look.caller, id, look.today(), Some(look.today() - SHOWN)).await
+    let found = read(look.db(), &look.caller, id, look.today(), Some(look.today() - SHOWN)).await?;
+    let sensitive = found.involvement.service_type.category() == ServiceCategory::Sensitive;
+    if sensitive && !look.within_one_organisation() {
+        return Err(Kind::NotFound.into());
+    }
+    Ok(found)
 }
 
 /// Finds an involvement that the caller may see, and holds it until the work is done.

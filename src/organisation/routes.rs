@@ -44,7 +44,7 @@ async fn list_organisations(
 ) -> Reply<Organisations> {
     let after = query.after.as_deref().map(cursor::read).transpose()?;
     let limit = usize::from(query.limit.unwrap_or(20));
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let mut items =
         store::list(&look, &query, after, i64::from(query.limit.unwrap_or(20)) + 1).await?;
     let more = items.len() > limit;
@@ -112,7 +112,7 @@ async fn open_organisation(
     id: Path<OrganisationId>,
     db: Data<Db>,
 ) -> Reply<Organisation> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let organisation = store::open(&look, *id).await?;
     let version = organisation.version;
     let answer =

@@ -27,7 +27,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 )]
 #[get("/policies")]
 async fn list_policies(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<PolicyTable> {
-    access.look(&db).record(Trail::default(), table()).await
+    access.look(&db).await?.record(Trail::default(), table()).await
 }
 
 /// Read the service types
@@ -40,7 +40,7 @@ async fn list_policies(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<Policy
 )]
 #[get("/service-types")]
 async fn list_service_types(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<ServiceTypes> {
-    access.look(&db).record(Trail::default(), service_types()).await
+    access.look(&db).await?.record(Trail::default(), service_types()).await
 }
 
 /// Read the code lists
@@ -53,5 +53,5 @@ async fn list_service_types(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<S
 )]
 #[get("/code-lists")]
 async fn list_codes(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<CodeLists> {
-    access.look(&db).record(Trail::default(), code_lists()).await
+    access.look(&db).await?.record(Trail::default(), code_lists()).await
 }

@@ -39,7 +39,7 @@ async fn open_child(
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<Record> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let (child, record) = store::open(&look, &number).await?.ok_or(Kind::NotFound)?;
     let version = record.version;
     let answer = look.record(Trail::of(child), record).await?;

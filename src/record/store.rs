@@ -17,7 +17,12 @@ pub(super) async fn open(
     look: &Look,
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
-    read(look.db(), &look.caller, number, look.today()).await
+    let (caller, own) = (&look.caller, look.within_one_organisation());
+    let mut found = read(look.db(), caller, own, number, look.today()).await?;
+    if let (Some((_, record)), Some(requester)) = (&mut found, look.requester) {
+        record.restrict(requester.viewer.role, requester.body);
+    }
+    Ok(found)
 }
 
 /// The record as the work has left it.
@@ -26,12 +31,13 @@ pub(crate) async fn reread(
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
     let (caller, today) = (work.caller.clone(), work.today());
-    read(work.db(), &caller, number, today).await
+    read(work.db(), &caller, true, number, today).await
 }
 
 async fn read(
     db: impl PgExecutor<'_>,
     caller: &Caller,
+    own: bool,
     number: &IndexNumber,
     today: NaiveDate,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
@@ -58,7 +64,7 @@ async fn read(
                        where r.child_id = c.child_id and r.superseded_at is null), '[]'),
                    'involvements', coalesce((
                        select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told_on($4) i
-                       where i.child_id = c.child_id and (not i.sensitive or i.organisation_id = $2)
+                       where i.child_id = c.child_id and (not i.sensitive or (i.organisation_id = $2 and $5))
                          and (i.ended_on is null or i.ended_on >= $3)), '[]'),
                    'withoutService', c.without_service,
                    'responsibleAuthority', json_build_object(
@@ -77,6 +83,7 @@ async fn read(
         caller.organisation.0,
         today - Months::new(12),
         today,
+        own,
     )
     .fetch_optional(db)
     .await?;

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use crate::{
-    access::{Caller, Role, Subject, scopes},
+    access::{Caller, Role, Subject},
     http::sha256,
-    ids::{AccountId, OrganisationId, SessionId},
+    ids::{AccountId, ClientId, OrganisationId, SessionId},
     keys::Sealer,
     problem::Problem,
     token::{Grant, Issuer, LIFETIME},
@@ -124,7 +124,7 @@ pub struct Session {
         example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoicHJhY3RpdGlvbmVyIn0.c2lnbmF0dXJl"
     )]
     pub access_token: String,
-    /// Always `Bearer`.
+    /// How it is sent: `Bearer`, or `DPoP` where it is bound to a key (RFC 9449).
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
     /// How long the access token lasts, in seconds.
@@ -143,7 +143,7 @@ pub struct TokenAnswer {
         example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiZmVlZCJ9.c2lnbmF0dXJl"
     )]
     pub access_token: String,
-    /// Always `Bearer`.
+    /// How it is sent: `Bearer`, or `DPoP` where it is bound to a key (RFC 9449).
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
     /// How long the access token lasts, in seconds.
@@ -158,15 +158,32 @@ pub struct TokenAnswer {
     pub refresh_token: Option<String>,
 }
 
+/// In which ways somebody was recognised, as tokens say it (RFC 8176).
+pub(crate) mod ways {
+    /// A person, by all that signing in takes here.
+    pub(crate) const FACTORS: &[&str] = &["pwd", "pin", "otp", "mfa"];
+    /// A client, by its secret.
+    pub(crate) const SECRET: &[&str] = &["pwd"];
+}
+
 /// Who a token is to be for.
 #[derive(Debug, Clone)]
 pub(crate) struct Bearer {
     pub(crate) subject: Subject,
+    /// The system that acts with the person.
+    pub(crate) actor: Option<ClientId>,
     pub(crate) organisation: OrganisationId,
     pub(crate) authority: Option<OrganisationId>,
     pub(crate) role: Role,
+    /// What is granted, separated by spaces.
+    pub(crate) scope: String,
     pub(crate) session: SessionId,
     pub(crate) authenticated_at: DateTime<Utc>,
+    pub(crate) amr: &'static [&'static str],
+    /// The thumbprint of the key that the token is bound to.
+    pub(crate) jkt: Option<String>,
+    /// How many requests a second a system may make.
+    pub(crate) rps: Option<u32>,
 }
 
 impl Bearer {
@@ -177,23 +194,25 @@ impl Bearer {
         now: DateTime<Utc>,
     ) -> Result<(String, Caller), Problem> {
         let person = matches!(self.subject, Subject::Account(_));
-        let amr: &[&str] = if person { &["pwd", "pin", "otp", "mfa"] } else { &["pwd"] };
+        let client = match self.subject {
+            Subject::Account(_) => self.actor.map(|client| client.to_string()),
+            Subject::Client(client) => Some(client.to_string()),
+        };
         let claims = issuer.claims(
             Grant {
                 sub: self.subject.uuid(),
-                client_id: if person {
-                    OWN_CLIENT.to_owned()
-                } else {
-                    self.subject.uuid().to_string()
-                },
+                client_id: client.unwrap_or_else(|| OWN_CLIENT.to_owned()),
                 sid: self.session.0,
                 role: self.role.as_str().to_owned(),
-                scope: scopes(self.role),
+                scope: self.scope.clone(),
                 org: self.organisation.0,
                 la: self.authority.map(|id| id.0),
                 acr: if person { "2" } else { "1" }.to_owned(),
-                amr: amr.iter().map(|&way| way.to_owned()).collect(),
+                amr: self.amr.iter().map(|&way| way.to_owned()).collect(),
                 auth_time: self.authenticated_at,
+                jkt: self.jkt.clone(),
+                actor: self.actor.map(|client| client.0),
+                rps: self.rps,
             },
             now,
         );
@@ -201,9 +220,15 @@ impl Bearer {
         Ok((token, self.caller(claims.jti)))
     }
 
+    /// How the token is to be sent (RFC 9449, section 5).
+    pub(crate) fn token_type(&self) -> &'static str {
+        if self.jkt.is_some() { "DPoP" } else { "Bearer" }
+    }
+
     fn caller(&self, token: Uuid) -> Caller {
         Caller {
             subject: self.subject,
+            actor: self.actor,
             organisation: self.organisation,
             authority: self.authority,
             role: self.role,

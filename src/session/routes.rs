@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, renewal::Use,
-    secret::Unhashed, secret_hash, store,
+    secret::Unhashed, secret_hash, store, ways,
 };
 use crate::{
     access::{Subject, errand, scopes},
@@ -85,17 +85,22 @@ async fn create_session(
     let subject = Subject::Account(account.id);
     let bearer = Bearer {
         subject,
+        actor: None,
         organisation: account.organisation,
         authority: account.authority,
         role: account.role,
+        scope: scopes(account.role),
         session: store::open(&mut work, subject).await?,
         authenticated_at: work.now,
+        amr: ways::FACTORS,
+        jkt: None,
+        rps: None,
     };
     let refresh_token = new_secret()?;
     store::keep_refresh(&mut work, bearer.session, &refresh_token).await?;
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
-    let session =
-        Session { access_token, token_type: "Bearer", expires_in: expires_in(), refresh_token };
+    let token_type = bearer.token_type();
+    let session = Session { access_token, token_type, expires_in: expires_in(), refresh_token };
     work.record(caller, session).await
 }
 
@@ -148,7 +153,8 @@ struct TokenRequest {
 /// Get an access token
 ///
 /// RFC 6749: `client_credentials` for a system with its secret (in the form, or by HTTP Basic), or `refresh_token` to go on
-/// with a session. A refresh token is used once; using it again ends the session.
+/// with a session. A refresh token is used once. If the answer was lost, it may be used once more, from 2 to 30 seconds
+/// after; of several uses at once, one gets new tokens. Any other use ends the session.
 #[utoipa::path(
     tag = "signing in",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -185,11 +191,16 @@ async fn client_token(
     let subject = Subject::Client(client.id);
     let bearer = Bearer {
         subject,
+        actor: None,
         organisation: client.organisation,
         authority: client.authority,
         role: client.role,
+        scope: scopes(client.role),
         session: store::open(&mut work, subject).await?,
         authenticated_at: work.now,
+        amr: ways::SECRET,
+        jkt: None,
+        rps: None,
     };
     answer(work, &bearer, None, verifier).await
 }
@@ -265,12 +276,11 @@ async fn answer(
     verifier: &Verifier,
 ) -> Reply<TokenAnswer> {
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
-    let scope = scopes(bearer.role);
     let told = TokenAnswer {
         access_token,
-        token_type: "Bearer",
+        token_type: bearer.token_type(),
         expires_in: expires_in(),
-        scope,
+        scope: bearer.scope.clone(),
         refresh_token,
     };
     work.record(caller, told).await

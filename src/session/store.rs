@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::{
-    Bearer, REFRESH_IDLE, SESSION_LIFETIME, renewal::Uses, secret_hash, user_name::UserName,
+    Bearer, REFRESH_IDLE, SESSION_LIFETIME, renewal::Uses, secret_hash, user_name::UserName, ways,
 };
 use crate::{
-    access::{Role, Subject},
+    access::{Role, Subject, scopes},
     ids::{AccountId, ClientId, OrganisationId, SessionId},
     problem::Problem,
     work::{Arrival, SignIn},
@@ -148,11 +148,16 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
     Ok(row.map(|row| Refresh {
         bearer: Bearer {
             subject: Subject::Account(row.account),
+            actor: None,
             organisation: row.organisation,
             authority: row.authority,
             role: row.role,
+            scope: scopes(row.role),
             session: row.session,
             authenticated_at: row.authenticated_at,
+            amr: ways::FACTORS,
+            jkt: None,
+            rps: None,
         },
         live: row.live,
         uses: Uses {

@@ -28,7 +28,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 )]
 #[get("/stop")]
 async fn read_stop(access: Access<StopEverything>, db: Data<Db>) -> Reply<Stop> {
-    let look = access.look(&db);
+    let look = access.look(&db).await?;
     let stop = store::read(look.db()).await?;
     look.record(Trail::default(), stop).await
 }

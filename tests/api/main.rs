@@ -15,6 +15,7 @@ mod input;
 mod involvement;
 mod involvement_change;
 mod matching;
+mod mediated;
 mod organisation;
 mod parts;
 mod raw;

@@ -257,6 +257,9 @@ impl Index {
             acr: "2".to_owned(),
             amr: vec!["mfa".to_owned()],
             auth_time: self.now(),
+            jkt: None,
+            actor: None,
+            rps: None,
         };
         issuer.issue(&issuer.claims(grant, self.now())).unwrap()
     }
