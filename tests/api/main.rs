@@ -10,6 +10,7 @@ mod child;
 mod flag;
 mod guess;
 mod harness;
+mod hostile;
 mod http;
 mod input;
 mod involvement;
