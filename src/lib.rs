@@ -41,6 +41,7 @@ pub mod server;
 pub mod session;
 pub mod span;
 pub mod stop;
+pub mod throttle;
 pub mod token;
 pub mod told;
 pub mod word;

@@ -83,21 +83,21 @@ impl Bound {
         self.index.request(None, "GET", path, (), &headers).await
     }
 
-    fn proof(&self, other: Value) -> String {
-        self.holder.proof(&self.index, "GET", LIST, Some(&self.token), &other)
+    fn proof(&self, other: &Value) -> String {
+        self.holder.proof(&self.index, "GET", LIST, Some(&self.token), other)
     }
 }
 
 #[actix_web::test]
 async fn a_bound_token_is_good_with_a_proof_of_its_key_for_this_request_once() {
     let bound = Bound::new().await;
-    let proof = bound.proof(json!({}));
+    let proof = bound.proof(&json!({}));
     let answer = bound.send(LIST, "DPoP", &proof).await.expect(200);
     assert_eq!(bound.index.event(&answer).await["account_id"], json!(bound.caller().id));
     let again = bound.send(LIST, "DPoP", &proof).await.refused(401, "dpop-proof-refused");
     assert!(again.header("WWW-Authenticate").starts_with("DPoP error=\"invalid_dpop_proof\""));
     assert_eq!(bound.index.event(&again).await["outcome"], "refused");
-    bound.send(&format!("{LIST}?limit=1"), "dpop", &bound.proof(json!({}))).await.expect(200);
+    bound.send(&format!("{LIST}?limit=1"), "dpop", &bound.proof(&json!({}))).await.expect(200);
 }
 
 #[actix_web::test]
@@ -136,7 +136,7 @@ async fn a_proof_for_another_request_token_or_time_is_refused() {
         json!({ "ath": encoded(sha256(b"another token")) }),
         json!({ "jti": "" }),
     ] {
-        let answer = bound.send(LIST, "DPoP", &bound.proof(other.clone())).await;
+        let answer = bound.send(LIST, "DPoP", &bound.proof(&other)).await;
         assert_eq!((answer.status, answer.problem()), (401, "dpop-proof-refused"), "{other}");
     }
     let token = bound.index.token(bound.caller());
@@ -150,7 +150,7 @@ async fn a_proof_for_another_request_token_or_time_is_refused() {
 #[actix_web::test]
 async fn of_thirty_two_uses_of_one_proof_at_once_one_is_answered() {
     let bound = Bound::new().await;
-    let proof = bound.proof(json!({}));
+    let proof = bound.proof(&json!({}));
     let answers = join_all((0..32).map(|_| bound.send(LIST, "DPoP", &proof))).await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");

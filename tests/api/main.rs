@@ -11,6 +11,7 @@ mod dpop;
 mod flag;
 mod guess;
 mod harness;
+mod hostile;
 mod http;
 mod input;
 mod involvement;
