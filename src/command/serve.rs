@@ -23,10 +23,7 @@ use crate::{
     listener::Limits,
     remote::{Reach, RemoteKeys},
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
@@ -144,7 +141,7 @@ impl Running {
         let issuers = self.issuers(&remote).map_err(Refused::configuration)?;
         Ok(Shared {
             verifier: Data::new(Verifier::new(issuer)),
-            door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
+            door: Data::new(Door::new(credential, keys.sealer)?),
             remote: Data::new(remote),
             issuers: Data::new(issuers),
             clock: Clock::System,

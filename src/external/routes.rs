@@ -21,18 +21,16 @@ use crate::{
         store::{lock, reread},
     },
     audit::Trail,
-    http::{IfMatch, Json, sha256},
+    digest::{Once, sha256},
+    http::{IfMatch, Json},
     ids::AccountId,
     jose::Signed,
     problem::{Kind, Problem},
     remote::RemoteKeys,
-    session::{
-        Bearer, Session, expires_in, new_secret,
-        store::{guesses, keep_refresh, note_guess},
-        ways,
-    },
+    session::{Bearer, Session, expires_in, new_secret, store::keep_refresh, ways},
+    throttle::store::{guesses, know_network, note_guess},
     token::Verifier,
-    work::{Db, Reply, SignIn, Work},
+    work::{Db, Reply, SignIn, Work, spend},
 };
 
 /// Adds this room's routes.
@@ -62,10 +60,8 @@ async fn create_external_session(
     verifier: Data<Verifier>,
     db: Data<Db>,
 ) -> Reply<Session> {
+    throttle(db.arrive(errand(&request)?).begin().await?).await?;
     let arrival = db.arrive(errand(&request)?);
-    if guesses(&arrival).await? >= 60 {
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(60));
-    }
     let read = Signed::read(body.value.id_token.expose_secret(), Signed::PLAIN);
     let (signed, issuer) = match read.map(|signed| (issuer(&signed, &issuers), signed)) {
         Ok((Some(issuer), signed)) => (signed, issuer),
@@ -79,6 +75,13 @@ async fn create_external_session(
         Err(Unbelieved::Unfit(Unfit::OneFactor)) => Err(Kind::SecondFactorRequired.into()),
         Err(Unbelieved::NoKeys) => Err(Problem::from(Kind::Unavailable).retry_after(10)),
     }
+}
+
+/// Refuses whoever has sent much in vain. A try is noted once it has failed: a signature cannot be guessed, and who waits for
+/// an issuer's keys must not hold up others who sign in from the same network.
+async fn throttle(mut work: SignIn) -> Result<(), Problem> {
+    guesses(&mut work).await?.check(work.now)?;
+    work.note().await
 }
 
 /// Why an issuer is not believed.
@@ -126,7 +129,9 @@ async fn open(
     let Some((account, role)) = admitted else {
         return refuse(work, "account").await;
     };
-    if !store::spend(&mut work, issuer, signed.message(), recognised).await? {
+    // Known again by what is signed: the same may be signed in two ways.
+    let once = Once::new(&["external", &issuer.issuer, signed.message()], recognised.until);
+    if !spend(work.db(), &once).await? {
         return refuse(work, "used before").await;
     }
     let bearer = Bearer {
@@ -142,6 +147,7 @@ async fn open(
         jkt: None,
         rps: None,
     };
+    know_network(&mut work, account.id).await?;
     let refresh_token = new_secret()?;
     keep_refresh(&mut work, bearer.session, &refresh_token).await?;
     let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;

@@ -3,7 +3,6 @@
 use super::{ExternalIdentityIn, claims::Recognised, issuers::Issuer};
 use crate::{
     access::Role,
-    http::sha256,
     ids::{AccountId, OrganisationId, SessionId},
     problem::{Fault, Kind, Problem},
     session::SESSION_LIFETIME,
@@ -53,25 +52,6 @@ pub(super) async fn linked(
         role: row.role,
         may_act: row.may_act,
     }))
-}
-
-/// Uses a token, which nobody can use again; says whether it was still to be used. It is known by what is signed, since the
-/// same may be signed in two ways.
-pub(super) async fn spend(
-    work: &mut SignIn,
-    issuer: &Issuer,
-    signed: &str,
-    recognised: &Recognised,
-) -> Result<bool, Problem> {
-    let hash = sha256(&[issuer.issuer.as_bytes(), b"\0", signed.as_bytes()].concat());
-    let spent = sqlx::query!(
-        "insert into spent (token_hash, until) values ($1, $2) on conflict do nothing",
-        &hash[..],
-        recognised.until,
-    )
-    .execute(work.db())
-    .await?;
-    Ok(spent.rows_affected() == 1)
 }
 
 /// Opens a session that another issuer began, as `role`.
