@@ -142,8 +142,8 @@ impl Operating<'_> {
             extensions.insert("x-access".to_owned(), access);
         }
         match self.path {
-            "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
-            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
+            "/v1/accounts/{accountId}/invitations"
+            | "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
