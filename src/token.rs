@@ -83,7 +83,8 @@ pub struct Claims {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
-    /// The thumbprint, base64url.
+    /// The thumbprint: 43 characters of base64url.
+    #[serde(deserialize_with = "thumbprint")]
     pub jkt: String,
 }
 
@@ -357,6 +358,12 @@ fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
         .ok()
         .filter(|uuid| uuid.to_string() == text)
         .ok_or_else(|| de::Error::custom("not a uuid in its usual form"))
+}
+
+fn thumbprint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let whole = URL_SAFE_NO_PAD.decode(&text).is_ok_and(|bytes| bytes.len() == 32);
+    if whole { Ok(text) } else { Err(de::Error::custom("not a thumbprint")) }
 }
 
 /// What is there; null is not the same as being absent.
@@ -689,7 +696,14 @@ mod tests {
             ("amr", json!([1]), Reason::Malformed),
             ("amr", json!({}), Reason::Malformed),
             ("cnf", json!({ "jkt": "thumbprint" }), Reason::Malformed),
-            ("act", json!({ "sub": uuid }), Reason::Malformed),
+            ("cnf", json!(null), Reason::Malformed),
+            ("cnf", json!({ "jkt": "A".repeat(43), "x5t#S256": "A" }), Reason::Malformed),
+            ("act", json!(null), Reason::Malformed),
+            ("act", json!({ "sub": 1 }), Reason::Malformed),
+            ("act", json!({ "sub": uuid, "act": { "sub": uuid } }), Reason::Malformed),
+            ("rps", json!(null), Reason::Malformed),
+            ("rps", json!(-1), Reason::Malformed),
+            ("rps", json!("5"), Reason::Malformed),
             ("admin", json!(true), Reason::Malformed),
             ("Role", json!("auditor"), Reason::Malformed),
         ];

@@ -235,6 +235,7 @@ impl Bearer {
             session: self.session,
             token,
             authenticated_at: self.authenticated_at,
+            proof: None,
         }
     }
 }

@@ -101,6 +101,7 @@ impl Place {
             "problem": (!done).then(|| answer.problem()),
             "account_id": caller.id,
             "client_id": null,
+            "on_behalf_of": null,
             "organisation_id": caller.organisation.id,
             "session_id": caller.session,
             "role": caller.role.as_str(),

@@ -41,7 +41,7 @@ pub(crate) async fn refused(
 async fn exact(index: &Index, answer: &Answer, caller: Option<&Caller>, rest: Value) {
     let mut event = index.event(answer).await;
     let mut expected = json!({
-        "status": answer.status, "account_id": null, "client_id": null, "organisation_id": null, "session_id": null,
+        "status": answer.status, "account_id": null, "client_id": null, "on_behalf_of": null, "organisation_id": null, "session_id": null,
         "role": null, "reason": caller.map(|_| "direct-service"), "reference": null, "request_id": answer.request_id,
         "address": "127.0.0.1", "user_agent": null,
     });
