@@ -95,7 +95,8 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
     }
 }
 
-/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, spent sessions for a day.
+/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, spent sessions for a day, and who asked for
+/// access for 90 days after the request has ended.
 pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
@@ -106,6 +107,21 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .execute(&mut connection)
         .await
         .map_err(silent)?;
+    sqlx::query!(
+        "update access_request set status = 'expired', ended_at = expires_at where status = 'pending' and expires_at <= $1",
+        now,
+    )
+    .execute(&mut connection)
+    .await
+    .map_err(silent)?;
+    sqlx::query!(
+        "update access_request set asker_id = null, name = null, name_key = null, email = null, office_hours = null
+         where ended_at < $1 and name is not null",
+        now - TimeDelta::days(90),
+    )
+    .execute(&mut connection)
+    .await
+    .map_err(silent)?;
     connection.close().await.map_err(silent)
 }
 
