@@ -31,9 +31,6 @@ use crate::{
     work::{Db, Reply, Work},
 };
 
-/// How many requests for access, and guesses of anything, a network may send in a minute.
-const IN_A_MINUTE: i64 = 20;
-
 /// Adds this room's routes.
 pub(crate) fn mount(api: &mut ServiceConfig) {
     api.service(ask_for_access);
@@ -63,7 +60,7 @@ async fn ask_for_access(
 ) -> Reply<Received> {
     body.value.check()?;
     let arrival = db.arrive(errand(&request)?);
-    if guesses(&arrival).await? >= IN_A_MINUTE {
+    if guesses(&arrival).await? >= 60 {
         return Err(Problem::from(Kind::TooManyRequests).retry_after(60));
     }
     let mut work = arrival.begin().await?;

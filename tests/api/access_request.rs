@@ -147,7 +147,7 @@ async fn what_cannot_be_asked_for_is_refused_and_nothing_of_it_is_kept() {
 #[actix_web::test]
 async fn a_network_that_asks_too_often_waits() {
     let place = Place::new().await;
-    for _ in 0..20 {
+    for _ in 0..60 {
         place.ask(body()).await.expect(202);
     }
     let wait = place.ask(body()).await.refused(429, "too-many-requests");
@@ -250,9 +250,9 @@ async fn an_approval_makes_the_account_and_its_person_enrols() {
 }
 
 async fn enrols_and_signs_in(index: &Index, invitation: &str, name: &str) {
-    let begin = json!({ "invitation": invitation });
-    let begun = index.request(None, "POST", "/v1/enrolments", begin, &[]).await.expect(200);
-    let seed = Seed::from_uri(begun.body["otpauth"].as_str().unwrap()).unwrap();
+    let body = json!({ "invitation": invitation });
+    let told = index.request(None, "POST", "/v1/enrolments", body, &[]).await.expect(200);
+    let seed = Seed::from_uri(told.body["otpauth"].as_str().unwrap()).unwrap();
     let secrets = json!({ "password": "unlikely kestrel over marmalade", "pin": "407713",
         "oneTimeCode": code_at(&seed, index.now()).unwrap() });
     let with = |member: &str, value: &str| {

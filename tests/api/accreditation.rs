@@ -157,7 +157,7 @@ async fn the_own_administrator_stops_an_organisation_in_one_call_and_is_stopped_
     look(&place.index, &session).await.refused(401, "unauthenticated");
     place.index.get(&system, "/v1/organisations").await.refused(401, "unauthenticated");
     place.suspend(&administrator).await.refused(401, "unauthenticated");
-    place.lift(&administrator).await.refused(403, "forbidden");
+    place.lift(&administrator).await.refused(401, "unauthenticated");
     place.index.clock.set(after(60));
     place.person.sign_in(&place.index).await.refused(401, "sign-in-failed");
 
