@@ -8,6 +8,8 @@ use sqlx::{
     ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
 };
 
+use crate::throttle;
+
 /// Every migration, in its order.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -95,8 +97,9 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
     }
 }
 
-/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, spent sessions for a day, and who asked for
-/// access for 90 days after the request has ended.
+/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, refresh tokens for a day, what may be used
+/// once until it has ended, tries to sign in for as long as they count, networks that nobody signed in from for 30 days, and
+/// who asked for access for 90 days after the request has ended.
 pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
@@ -107,22 +110,38 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .execute(&mut connection)
         .await
         .map_err(silent)?;
+    sqlx::query!("delete from spent where until < $1", now)
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from sign_in_failure where at < $1", now - throttle::NAME_WITHIN)
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from known_network where last_at < $1", now - throttle::KNOWN_FOR)
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    forget_askers(&mut connection, now).await.map_err(silent)?;
+    connection.close().await.map_err(silent)
+}
+
+/// Ends requests for access on which nobody decided in time, and forgets who asked a while after.
+async fn forget_askers(connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
     sqlx::query!(
         "update access_request set status = 'expired', ended_at = expires_at where status = 'pending' and expires_at <= $1",
         now,
     )
-    .execute(&mut connection)
-    .await
-    .map_err(silent)?;
+    .execute(&mut *connection)
+    .await?;
     sqlx::query!(
         "update access_request set asker_id = null, name = null, name_key = null, email = null, office_hours = null
          where ended_at < $1 and name is not null",
         now - TimeDelta::days(90),
     )
-    .execute(&mut connection)
-    .await
-    .map_err(silent)?;
-    connection.close().await.map_err(silent)
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }
 
 /// Prepares the audit's months from this day on.

@@ -125,7 +125,9 @@ impl Operating<'_> {
             kinds.push(Kind::Stopped);
         }
         if let Some(policy) = policy {
-            kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
+            kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
+            kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
+            self.take(proof());
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
@@ -144,6 +146,14 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
+            "/v1/access-requests" if self.method == "post" => {
+                kinds.extend([
+                    Kind::Unauthenticated,
+                    Kind::DpopProofRefused,
+                    Kind::TooManyRequests,
+                ]);
+                self.take(proof());
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
@@ -194,7 +204,6 @@ impl Operating<'_> {
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
-            "/v1/access-requests" => kinds.extend([Kind::Unauthenticated, Kind::TooManyRequests]),
             "/v1/access-requests/{accessRequestId}/decision" => {
                 kinds.extend([Kind::AccessRequestEnded, Kind::UserNameHeld]);
             }
@@ -390,6 +399,16 @@ fn on_behalf_of() -> Parameter {
         "The account of the person for whom you look, where the look is mediated. Both must hold the permission, nothing is told that either may not see, and both are kept in the audit.",
         uuid(),
         "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
+    )
+}
+
+fn proof() -> Parameter {
+    parameter(
+        "DPoP",
+        false,
+        "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.",
+        text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
+        "",
     )
 }
 

@@ -23,11 +23,9 @@ use crate::{
     cursor,
     http::{IfMatch, Json, Query},
     ids::AccessRequestId,
-    problem::{Kind, Problem},
-    session::{
-        Door,
-        store::{guesses, note_guess},
-    },
+    problem::Problem,
+    session::Door,
+    throttle::store::{guesses, note_guess},
     work::{Db, Reply, Work},
 };
 
@@ -59,11 +57,8 @@ async fn ask_for_access(
     db: Data<Db>,
 ) -> Reply<Received> {
     body.value.check()?;
-    let arrival = db.arrive(errand(&request)?);
-    if guesses(&arrival).await? >= 60 {
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(60));
-    }
-    let mut work = arrival.begin().await?;
+    let mut work = db.arrive(errand(&request)?).begin().await?;
+    guesses(&mut work).await?.check(work.now)?;
     note_guess(&mut work).await?;
     let account = asker.0.as_ref().and_then(Caller::account);
     let made = store::ask(&mut work, &body.value, account).await?;

@@ -20,10 +20,7 @@ use crate::{
     keys::{Keys, rotation::Watch},
     listener::Limits,
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
@@ -126,7 +123,7 @@ fn shared(keys: Keys, issuer: String, proxies: Vec<IpAddr>) -> Result<Shared, Re
     let credential = Credential::new(keys.pepper)?;
     Ok(Shared {
         verifier: Data::new(Verifier::new(issuer)),
-        door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
+        door: Data::new(Door::new(credential, keys.sealer)?),
         clock: Clock::System,
         draining: Draining::default(),
         proxies: TrustedProxies(proxies),

@@ -8,7 +8,6 @@ use actix_web::{
 };
 use aws_lc_rs::constant_time;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::json;
@@ -17,18 +16,19 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, secret::Unhashed,
-    secret_hash, seed_context, store, totp, ways,
+    Bearer, Door, Session, SessionIn, TokenAnswer, expires_in, new_secret, renewal::Use,
+    secret::Unhashed, secret_hash, store, ways,
 };
 use crate::{
     access::{Subject, errand, scopes},
     audit::Trail,
     http::{Form, Json},
-    ids::SessionId,
+    ids::{AccountId, SessionId},
     keys::JwkSet,
     problem::{Kind, Problem},
+    throttle,
     token::Verifier,
-    work::{Arrival, Db, Reply, SignIn},
+    work::{Db, Reply, SignIn},
 };
 
 /// Adds the routes under `/v1`.
@@ -69,16 +69,19 @@ async fn create_session(
     let arrival = db.arrive(errand(&request)?);
     let account = store::account(&arrival, &told.user_name).await?;
     let known = judge(&door, &told, account.as_ref()).await?;
-    let step = account.as_ref().and_then(|account| step(&door, account, &told, &arrival));
+    let sealed = account.as_ref().and_then(|a| Some((a.id, a.seed.as_deref()?)));
+    let step = door.step(sealed, told.one_time_code.expose_secret(), arrival.now);
 
     let mut work = arrival.begin().await?;
-    let (Some(account), Some(step), true) = (account, step, known) else {
-        return Err(Kind::SignInFailed.into());
+    let right = account.filter(|account| known && account.may_act).zip(step);
+    let (id, step) =
+        right.as_ref().map_or((AccountId(Uuid::nil()), 0), |(account, step)| (account.id, *step));
+    let unused = store::use_step(&mut work, id, step).await?;
+    let Some((account, _)) = right.filter(|_| unused) else {
+        return Err(work.keep(Kind::SignInFailed.into()).await);
     };
-    if !account.may_act || !store::use_step(&mut work, account.id, step).await? {
-        return Err(Kind::SignInFailed.into());
-    }
-    store::forget_try(&mut work, &told.user_name, attempt).await?;
+    throttle::store::forget(&mut work, attempt).await?;
+    throttle::store::know_network(&mut work, account.id).await?;
     let subject = Subject::Account(account.id);
     let bearer = Bearer {
         subject,
@@ -101,19 +104,15 @@ async fn create_session(
     work.record(caller, session).await
 }
 
-/// After ten tries in vain of a name from a network in five minutes, or sixty from a network in one, guesses wait. A try is
-/// noted before it is judged, so that those sent at once are counted too.
+/// Refuses whoever guesses too fast. A try is noted before it is judged, so that those sent at once are counted too.
 async fn throttle(mut work: SignIn, told: &SessionIn) -> Result<Uuid, Problem> {
-    let tries = store::tries(&mut work, &told.user_name).await?;
-    if tries.of_name >= 10 || tries.of_network >= 60 {
-        let seconds = if tries.of_name >= 10 { 300 } else { 60 };
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(seconds));
-    }
-    let attempt = store::note_try(&mut work, &told.user_name).await?;
+    throttle::store::tries(&mut work, &told.user_name).await?.check(work.now)?;
+    let attempt = throttle::store::note_try(&mut work, &told.user_name).await?;
     work.note().await?;
     Ok(attempt)
 }
 
+/// Whether password and PIN are the account's; a hash that cannot be read is nobody's.
 async fn judge(
     door: &Data<Door>,
     told: &SessionIn,
@@ -123,13 +122,10 @@ async fn judge(
     let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
     let judged =
         door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
-    judged.map_err(Unhashed::problem)?.map_err(Problem::internal)
-}
-
-fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arrival) -> Option<u64> {
-    let seed = door.sealer.open(account.seed.as_ref()?, &seed_context(account.id.0)).ok()?;
-    let seed = totp::Seed::from_bytes(seed.expose_secret())?;
-    totp::accept(&seed, told.one_time_code.expose_secret(), arrival.now)
+    Ok(judged.map_err(Unhashed::problem)?.unwrap_or_else(|error| {
+        tracing::error!(%error, "a sign-in could not be judged");
+        false
+    }))
 }
 
 /// What a token request says; which members are needed depends on the grant.
@@ -157,7 +153,8 @@ struct TokenRequest {
 /// Get an access token
 ///
 /// RFC 6749: `client_credentials` for a system with its secret (in the form, or by HTTP Basic), or `refresh_token` to go on
-/// with a session. A refresh token is used once; using it again ends the session.
+/// with a session. A refresh token is used once. If the answer was lost, it may be used once more, from 2 to 30 seconds
+/// after; of several uses at once, one gets new tokens. Any other use ends the session.
 #[utoipa::path(
     tag = "signing in",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
@@ -252,19 +249,24 @@ async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<
     if !held.live {
         return Err(Kind::InvalidGrant.into());
     }
-    if let Some(used_at) = held.used_at {
-        let lost = work.now - used_at <= TimeDelta::seconds(30) && !held.replacement_used;
-        let replaced = held.replaced_by.as_deref().filter(|_| lost);
-        let Some(replaced) = replaced else {
-            store::end(&mut work, held.bearer.session).await?;
-            return Err(work.keep(Kind::InvalidGrant.into()).await);
-        };
-        store::withdraw_refresh(&mut work, replaced).await?;
+    match held.uses.judge(work.now) {
+        Use::First => {}
+        Use::Again => store::withdraw_refresh(&mut work, held.replaced_by.as_deref()).await?,
+        Use::AtOnce => return Err(Kind::InvalidGrant.into()),
+        Use::Reuse => return Err(reused(work, held.bearer.session).await?),
     }
     let refresh_token = new_secret()?;
     store::keep_refresh(&mut work, held.bearer.session, &refresh_token).await?;
     store::replace_refresh(&mut work, token, &refresh_token).await?;
     answer(work, &held.bearer, Some(refresh_token), verifier).await
+}
+
+/// Two hold a refresh token: the session ends, and whoever watches is told.
+async fn reused(mut work: SignIn, session: SessionId) -> Result<Problem, Problem> {
+    store::end(&mut work, session).await?;
+    metrics::counter!("contactpoint_refresh_reuse_total").increment(1);
+    tracing::warn!(session = %session.0, "a refresh token was used again, so its session was ended");
+    Ok(work.keep(Kind::InvalidGrant.into()).await)
 }
 
 async fn answer(

@@ -2,8 +2,8 @@
 
 use std::{
     env, fs,
-    net::{SocketAddr, TcpListener},
-    sync::{LazyLock, mpsc},
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::LazyLock,
     thread,
     time::Duration,
 };
@@ -14,21 +14,24 @@ use contactpoint::{
     access::Role,
     app::Shared,
     clock::Clock,
+    database::APPLICATION,
     edge::TrustedProxies,
     health::Draining,
     keys::Keys,
     listener::Limits,
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions, types::Json};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    types::Json,
+};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 mod conform;
@@ -65,12 +68,17 @@ impl Index {
         let db =
             PgPoolOptions::new().max_connections(2).connect_lazy_with(database.superuser.clone());
         let clock = Clock::at(NOW.parse().unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let http =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        let server = serve(listener, database, clock.clone());
-        Self { clock, db, address, http, server }
+        let application = database.application.clone();
+        let (address, server) = serve(application, clock.clone(), Vec::new(), Some(database)).await;
+        Self { clock, db, address, http: http(), server }
+    }
+
+    /// Another server on the same database, which believes these proxies; it ends when it is dropped.
+    pub(crate) async fn beside(&self, proxies: &[&str]) -> Self {
+        let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
+        let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+        let (address, server) = serve(application, self.clock.clone(), proxies, None).await;
+        Self { clock: self.clock.clone(), db: self.db.clone(), address, http: http(), server }
     }
 
     /// Who knows its tokens.
@@ -301,32 +309,40 @@ impl Answer {
     }
 }
 
-/// Serves on a thread of its own until told to stop, then removes the database.
-fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandle {
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+}
+
+/// Serves on a thread of its own until told to stop, then removes the database that it is handed.
+async fn serve(
+    application: PgConnectOptions,
+    clock: Clock,
+    proxies: Vec<IpAddr>,
+    database: Option<Database>,
+) -> (SocketAddr, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let settings = Settings {
-        database: database.application.clone(),
+        database: application,
         connections: Connections { readers: 2, writers: 2 },
         workers: 1,
         limits: Limits::default(),
     };
-    let (started, handle) = mpsc::channel();
+    let (started, handle) = oneshot::channel();
     thread::spawn(move || {
         let (verifier, door) = SECRETS.clone();
-        let shared = Shared {
-            verifier,
-            door,
-            clock,
-            draining: Draining::default(),
-            proxies: TrustedProxies::default(),
-        };
+        let proxies = TrustedProxies(proxies);
+        let shared = Shared { verifier, door, clock, draining: Draining::default(), proxies };
         actix_web::rt::System::new().block_on(async {
             let server = server::start(listener, &settings, &shared).unwrap();
             started.send(server.handle()).unwrap();
             server.await.unwrap();
-            database.remove().await;
+            if let Some(database) = database {
+                database.remove().await;
+            }
         });
     });
-    handle.recv().unwrap()
+    (address, handle.await.unwrap())
 }
 
 /// Keys that end with this process, made once, since making them takes a while.
@@ -337,7 +353,7 @@ static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     let issuer = "http://contactpoint.test".to_owned();
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
     let credential = Credential::new(keys.pepper).unwrap();
-    let door = Door { credential, pool: HashingPool::default(), sealer: keys.sealer };
+    let door = Door::new(credential, keys.sealer).unwrap();
     (Data::new(Verifier::new(issuer)), Data::new(door))
 });
 
