@@ -20,7 +20,7 @@ pub enum Reach {
 }
 
 /// Reads an address that may be asked; otherwise says why not, in words that follow its name.
-pub(super) fn check(address: &str, reach: Reach) -> Result<Url, &'static str> {
+pub fn check(address: &str, reach: Reach) -> Result<Url, &'static str> {
     if address.len() > LONGEST {
         return Err("must be at most 2048 letters long");
     }

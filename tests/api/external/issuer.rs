@@ -1,14 +1,18 @@
 //! The directory changes its keys, is gone, or does not answer: who is concerned, and who is not.
 
-use std::time::{Duration, Instant};
+use std::{
+    env, fs,
+    process::Command,
+    time::{Duration, Instant},
+};
 
-use contactpoint::access::Role;
+use contactpoint::{access::Role, keys::Keys};
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use super::{Council, look};
 use crate::{
-    harness::{Key, Says},
+    harness::{Key, Says, configured},
     session::{Person, after},
 };
 
@@ -109,4 +113,32 @@ async fn keys_that_nobody_has_cause_one_fetch() {
     }
     assert_eq!(council.directory.fetches(), 2, "one for all thousand");
     council.sign_in(&council.token("24400320")).await.expect(200);
+}
+
+#[test]
+fn a_service_that_is_configured_wrongly_does_not_start() {
+    let folder = env::temp_dir().join(format!("contactpoint-issuers-{}", std::process::id()));
+    let [keys, issuers] = ["keys", "issuers.json"].map(|name| folder.join(name));
+    Keys::generate(&keys).unwrap();
+    let good = configured("https://directory.example/keys");
+    let [mut plain, mut above] = [good.clone(), good.clone()];
+    plain["jwksUri"] = json!("http://directory.example/keys");
+    above["roles"] = json!(["practitioner", "operator"]);
+    for (configuration, said) in [
+        (json!([good, good]), "stands twice"),
+        (json!([plain]), "must begin with `https://`"),
+        (json!([above]), "role operator is never had by another issuer"),
+        (json!({}), "invalid type: map"),
+    ] {
+        fs::write(&issuers, configuration.to_string()).unwrap();
+        let run = Command::new(env!("CARGO_BIN_EXE_contactpoint"))
+            .args(["serve", "--database", "postgres://nobody@127.0.0.1:1/none"])
+            .args(["--keys".as_ref(), keys.as_os_str(), "--issuers".as_ref(), issuers.as_os_str()])
+            .output()
+            .unwrap();
+        let told = String::from_utf8(run.stderr).unwrap();
+        assert_eq!((run.status.code(), told.lines().count()), (Some(78), 1), "{told}");
+        assert!(told.contains(said), "{told}");
+    }
+    fs::remove_dir_all(folder).unwrap();
 }
