@@ -95,8 +95,9 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 5] = [
+const NOT_CREATING: [&str; 6] = [
     "/v1/sessions",
+    "/v1/sessions/external",
     "/v1/children/search",
     "/v1/access-requests",
     "/v1/enrolments",
@@ -154,6 +155,7 @@ impl Operating<'_> {
                 ]);
                 self.take(proof());
             }
+            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
@@ -187,6 +189,12 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
+            "/v1/sessions/external" => kinds.extend([
+                Kind::SignInFailed,
+                Kind::SecondFactorRequired,
+                Kind::TooManyRequests,
+            ]),
+            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::IdentityHeld),
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }

@@ -47,7 +47,8 @@ pub(crate) fn mount_standard(api: &mut ServiceConfig) {
 /// Sign in
 ///
 /// With user name, password, PIN and the one-time code of the security token. All four are judged together, and a refusal
-/// never says which was wrong. The access token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
+/// never says which was wrong. After a try in vain the next one waits, ever longer; `Retry-After` says how long. The access
+/// token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
 #[utoipa::path(
     tag = "signing in",
     request_body = SessionIn,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Answer, Body, Caller, Child, DOCUMENT, Index, Organisation,
+    Answer, Body, Caller, Child, DOCUMENT, ISSUER, Index, Organisation,
     scene::{Scene, fresh},
 };
 
@@ -93,6 +93,9 @@ impl Operation {
             "add_account" | "decide_access_request" => {
                 example["userName"] = json!(format!("new.{letters}"));
             }
+            "link_external_identity" => {
+                example = json!({ "issuer": ISSUER, "subject": letters });
+            }
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
                 example.as_object_mut().unwrap().remove("authority");
@@ -129,6 +132,7 @@ impl Target {
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
         let account = index.account(Role::Practitioner, organisation).await.id;
+        index.link(account, &account.to_string()).await;
         let invitation = index.invitation(account).await;
         let access_request = index.access_request(asked).await;
         let organisation = organisation.id;

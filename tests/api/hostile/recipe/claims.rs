@@ -95,6 +95,7 @@ fn others(forge: &Forge<'_>) -> Vec<(&'static str, Value)> {
         ("acr", json!(2)),
         ("amr", json!("mfa")),
         ("amr", json!([1])),
+        ("cnf", json!({ "jkt": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })),
         ("cnf", json!("thumbprint")),
         ("cnf", json!({})),
         ("cnf", json!({ "jwk": {} })),
