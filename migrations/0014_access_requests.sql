@@ -61,6 +61,14 @@ $$;
 revoke execute on function access_request_told_at(timestamptz) from public;
 grant execute on function access_request_told_at(timestamptz) to contactpoint_app;
 
+-- The same organisation as before, found by the index of the list: anyone asks.
+create or replace function organisation_known_as(list text, code text) returns uuid
+    language sql stable set search_path = public, pg_temp as $$
+    select organisation_id from organisation
+    where (list = 'authority' and authority_code = code) or (list = 'gss' and gss_code = code) or (list = 'urn' and urn = code)
+       or (list = 'laestab' and laestab = code) or (list = 'ods' and ods = code) or (list = 'reference' and reference = code)
+$$;
+
 grant select, insert on access_request to contactpoint_app;
 grant update (status, ended_at, decided_by, reason, account_id, version, asker_id, name, name_key, email, office_hours)
     on access_request to contactpoint_app;

@@ -67,8 +67,8 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
-        access_request::routes::mount(rooms);
         external::routes::mount(rooms);
+        access_request::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

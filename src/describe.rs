@@ -147,6 +147,7 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
+            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/access-requests" if self.method == "post" => {
                 kinds.extend([
                     Kind::Unauthenticated,
@@ -155,7 +156,6 @@ impl Operating<'_> {
                 ]);
                 self.take(proof());
             }
-            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }

@@ -34,10 +34,7 @@ pub(super) async fn ask(
             office_hours, asked_at, expires_at)
         select $1, o.organisation_id, case when o.kind = 'nationalPartner' then null else o.authority_id end, $2, $3, $4, $5, $6, $7, $8, $9
         from organisation o
-        where o.status <> 'closed'
-          and (($10 = 'authority' and o.authority_code = $11) or ($10 = 'gss' and o.gss_code = $11)
-               or ($10 = 'urn' and o.urn = $11) or ($10 = 'laestab' and o.laestab = $11)
-               or ($10 = 'ods' and o.ods = $11) or ($10 = 'reference' and o.reference = $11))
+        where o.organisation_id = organisation_known_as($10, $11) and o.status <> 'closed'
         on conflict do nothing
         returning access_request_id as "id: AccessRequestId"
         "#,

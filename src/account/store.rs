@@ -58,8 +58,8 @@ async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: AccountId) -> Result
     Ok(row.fetch_optional(db).await?.ok_or(Kind::NotFound)?.0)
 }
 
-/// Holds an account that the caller administers until the work is done; says whether its person can sign in, here or by
-/// another issuer. Nobody else's account is held, so that it is not told from none.
+/// Holds an account that the caller administers until the work is done; says whether its person can sign in, here or
+/// by another issuer. Nobody else's account is held, so that it is not told from none.
 pub(crate) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, bool), Problem> {
     let (own, operator) = (work.caller.organisation.0, work.caller.role == Role::Operator);
     let enrolled = sqlx::query_scalar!(

@@ -90,11 +90,11 @@ impl Operation {
                 example["names"][0]["family"] = json!(format!("Exampley{letters}"));
                 example.as_object_mut().unwrap().remove("identifiers");
             }
-            "add_account" | "decide_access_request" => {
-                example["userName"] = json!(format!("new.{letters}"));
-            }
             "link_external_identity" => {
                 example = json!({ "issuer": ISSUER, "subject": letters });
+            }
+            "add_account" | "decide_access_request" => {
+                example["userName"] = json!(format!("new.{letters}"));
             }
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
