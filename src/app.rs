@@ -19,11 +19,13 @@ use crate::{
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
-    examples,
+    examples, external,
+    external::Issuers,
     health::{self, Draining},
     involvement, matching, organisation, policy,
     problem::{Kind, Problem},
     record,
+    remote::RemoteKeys,
     session::{self, Door},
     span::QuietSpan,
     stop,
@@ -38,6 +40,10 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// The public keys of clients and issuers.
+    pub remote: Data<RemoteKeys>,
+    /// The issuers by which people may sign in.
+    pub issuers: Data<Issuers>,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -61,6 +67,7 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
+        external::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);
@@ -112,6 +119,8 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(shared.remote.clone())
+        .app_data(shared.issuers.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix_web::web::Data;
+use anyhow::Context;
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
@@ -16,9 +17,11 @@ use crate::{
     clock::Clock,
     database,
     edge::TrustedProxies,
+    external::Issuers,
     health::Draining,
     keys::{Keys, rotation::Watch},
     listener::Limits,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
@@ -69,6 +72,12 @@ pub(super) struct Running {
     /// Seconds between withdrawing readiness on SIGTERM and stopping, for the balancer to see it
     #[arg(long, env = "CONTACTPOINT_DRAIN_NOTICE", default_value_t = 5, value_name = "SECONDS")]
     drain_notice: u64,
+    /// The issuers by which people may sign in, such as a council's directory: a JSON file, as `api-spec/README.md` says
+    #[arg(long, env = "CONTACTPOINT_ISSUERS", value_name = "FILE")]
+    issuers: Option<PathBuf>,
+    /// For tests: fetch the keys of clients and issuers from this machine also, by http
+    #[arg(long, env = "CONTACTPOINT_LOOPBACK_ISSUERS", hide = true)]
+    loopback_issuers: bool,
 }
 
 impl Serve {
@@ -94,7 +103,7 @@ impl Running {
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let shared = shared(keys, issuer, self.trusted_proxies.clone())?;
+        let shared = self.shared(keys, issuer)?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -116,18 +125,30 @@ impl Running {
         running.await?;
         Ok(())
     }
-}
 
-fn shared(keys: Keys, issuer: String, proxies: Vec<IpAddr>) -> Result<Shared, Refused> {
-    let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
-    let credential = Credential::new(keys.pepper)?;
-    Ok(Shared {
-        verifier: Data::new(Verifier::new(issuer)),
-        door: Data::new(Door::new(credential, keys.sealer)?),
-        clock: Clock::System,
-        draining: Draining::default(),
-        proxies: TrustedProxies(proxies),
-    })
+    fn issuers(&self, keys: &RemoteKeys) -> anyhow::Result<Issuers> {
+        let Some(file) = &self.issuers else { return Ok(Issuers::default()) };
+        let said = || file.display().to_string();
+        let json = std::fs::read(file).with_context(said)?;
+        Issuers::read(&json, keys).with_context(said)
+    }
+
+    fn shared(&self, keys: Keys, issuer: String) -> Result<Shared, Refused> {
+        let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+        let credential = Credential::new(keys.pepper)?;
+        let reach = if self.loopback_issuers { Reach::Loopback } else { Reach::Public };
+        let remote = RemoteKeys::start(reach)?;
+        let issuers = self.issuers(&remote).map_err(Refused::configuration)?;
+        Ok(Shared {
+            verifier: Data::new(Verifier::new(issuer)),
+            door: Data::new(Door::new(credential, keys.sealer)?),
+            remote: Data::new(remote),
+            issuers: Data::new(issuers),
+            clock: Clock::System,
+            draining: Draining::default(),
+            proxies: TrustedProxies(self.trusted_proxies.clone()),
+        })
+    }
 }
 
 fn cores() -> usize {

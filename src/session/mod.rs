@@ -162,6 +162,8 @@ pub struct TokenAnswer {
 pub(crate) mod ways {
     /// A person, by all that signing in takes here.
     pub(crate) const FACTORS: &[&str] = &["pwd", "pin", "otp", "mfa"];
+    /// A person, by two factors that another issuer asked for.
+    pub(crate) const EXTERNAL: &[&str] = &["mfa"];
     /// A client, by its secret.
     pub(crate) const SECRET: &[&str] = &["pwd"];
 }

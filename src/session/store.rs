@@ -96,7 +96,7 @@ pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionI
 }
 
 /// Keeps a new refresh token of a session.
-pub(super) async fn keep_refresh(
+pub(crate) async fn keep_refresh(
     work: &mut SignIn,
     session: SessionId,
     token: &str,
@@ -129,7 +129,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
         r#"
         select s.session_id as "session: SessionId", s.authenticated_at, a.account_id as "account: AccountId",
                a.organisation_id as "organisation: OrganisationId", o.authority_id as "authority: OrganisationId",
-               a.role as "role: Role", r.used_at, r.repeated, r.replaced_by,
+               coalesce(s.role, a.role) as "role!: Role", s.external, r.used_at, r.repeated, r.replaced_by,
                exists (select from refresh_token n where n.token_hash = r.replaced_by and n.used_at is not null)
                    as "replacement_used!",
                (r.idle_until > $2 and s.stands_until > $2) as "live!"
@@ -155,7 +155,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
             scope: scopes(row.role),
             session: row.session,
             authenticated_at: row.authenticated_at,
-            amr: ways::FACTORS,
+            amr: if row.external { ways::EXTERNAL } else { ways::FACTORS },
             jkt: None,
             rps: None,
         },

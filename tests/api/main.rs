@@ -22,6 +22,7 @@ mod organisation;
 mod parts;
 mod raw;
 mod record;
+mod remote;
 mod rooms;
 mod session;
 mod spec;

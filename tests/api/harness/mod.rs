@@ -16,9 +16,11 @@ use contactpoint::{
     clock::Clock,
     database::APPLICATION,
     edge::TrustedProxies,
+    external::Issuers,
     health::Draining,
     keys::Keys,
     listener::Limits,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
@@ -36,10 +38,12 @@ use uuid::Uuid;
 
 mod conform;
 mod database;
+mod directory;
 mod operations;
 mod scene;
 
 pub(crate) use conform::DOCUMENT;
+pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
 pub(crate) use operations::{Operation, Target};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
@@ -57,28 +61,37 @@ pub(crate) struct Index {
     pub(crate) db: PgPool,
     address: SocketAddr,
     http: reqwest::Client,
+    issuers: Value,
     server: ServerHandle,
 }
 
 impl Index {
     /// Starts one with nobody and nothing in it.
     pub(crate) async fn start() -> Self {
+        Self::believing(json!([configured("http://127.0.0.1:9/keys")])).await
+    }
+
+    /// Starts one by which people may sign in by these issuers.
+    pub(crate) async fn believing(issuers: Value) -> Self {
         LazyLock::force(&LOG);
         let database = Database::create().await;
         let db =
             PgPoolOptions::new().max_connections(2).connect_lazy_with(database.superuser.clone());
         let clock = Clock::at(NOW.parse().unwrap());
         let application = database.application.clone();
-        let (address, server) = serve(application, clock.clone(), Vec::new(), Some(database)).await;
-        Self { clock, db, address, http: http(), server }
+        let (address, server) =
+            serve(application, clock.clone(), Vec::new(), issuers.clone(), Some(database)).await;
+        Self { clock, db, address, http: http(), issuers, server }
     }
 
     /// Another server on the same database, which believes these proxies; it ends when it is dropped.
     pub(crate) async fn beside(&self, proxies: &[&str]) -> Self {
         let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
         let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
-        let (address, server) = serve(application, self.clock.clone(), proxies, None).await;
-        Self { clock: self.clock.clone(), db: self.db.clone(), address, http: http(), server }
+        let (clock, db, issuers) = (self.clock.clone(), self.db.clone(), self.issuers.clone());
+        let (address, server) =
+            serve(application, clock.clone(), proxies, issuers.clone(), None).await;
+        Self { clock, db, address, http: http(), issuers, server }
     }
 
     /// Who knows its tokens.
@@ -318,6 +331,7 @@ async fn serve(
     application: PgConnectOptions,
     clock: Clock,
     proxies: Vec<IpAddr>,
+    issuers: Value,
     database: Option<Database>,
 ) -> (SocketAddr, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -331,8 +345,17 @@ async fn serve(
     let (started, handle) = oneshot::channel();
     thread::spawn(move || {
         let (verifier, door) = SECRETS.clone();
-        let proxies = TrustedProxies(proxies);
-        let shared = Shared { verifier, door, clock, draining: Draining::default(), proxies };
+        let remote = RemoteKeys::start(Reach::Loopback).unwrap();
+        let issuers = issuers.to_string();
+        let shared = Shared {
+            verifier,
+            door,
+            issuers: Data::new(Issuers::read(issuers.as_bytes(), &remote).unwrap()),
+            remote: Data::new(remote),
+            clock,
+            draining: Draining::default(),
+            proxies: TrustedProxies(proxies),
+        };
         actix_web::rt::System::new().block_on(async {
             let server = server::start(listener, &settings, &shared).unwrap();
             started.send(server.handle()).unwrap();

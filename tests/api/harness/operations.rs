@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Answer, Body, Caller, Child, DOCUMENT, Index, Organisation,
+    Answer, Body, Caller, Child, DOCUMENT, ISSUER, Index, Organisation,
     scene::{Scene, fresh},
 };
 
@@ -89,6 +89,9 @@ impl Operation {
                 example["names"][0]["family"] = json!(format!("Exampley{letters}"));
                 example.as_object_mut().unwrap().remove("identifiers");
             }
+            "link_external_identity" => {
+                example = json!({ "issuer": ISSUER, "subject": letters });
+            }
             "add_account" => example["userName"] = json!(format!("new.{letters}")),
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
@@ -124,6 +127,7 @@ impl Target {
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
         let account = index.account(Role::Practitioner, organisation).await.id;
+        index.link(account, &account.to_string()).await;
         let invitation = index.invitation(account).await;
         Self { child, carer, involvement, organisation: organisation.id, account, invitation }
     }
