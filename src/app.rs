@@ -15,7 +15,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    account, audit, bounds, carer, catalogue, child,
+    access_request, account, audit, bounds, carer, catalogue, child,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
@@ -68,6 +68,7 @@ pub fn mount(api: &mut ServiceConfig) {
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
         external::routes::mount(rooms);
+        access_request::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

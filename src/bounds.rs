@@ -11,6 +11,7 @@ use utoipa::{
 };
 
 use crate::{
+    access_request::Decision,
     child::{
         identifier::{
             ChildReference, IdentifierKind, NationalInsuranceNumber, NhsNumber, Uln, Upn,
@@ -30,6 +31,7 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("Contact", "anyOf", json!([{ "required": ["practitioner"] }, { "required": ["team"] }])),
         ("ChildChange", "dependentRequired", birth_whole()),
         ("OrganisationIn", "anyOf", authority_code()),
+        ("AccessDecisionIn", "anyOf", whole_decision()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("TokenRequest", "anyOf", members_of_a_grant()),
         ("Revocation", "additionalProperties", json!({ "type": "string" })),
@@ -123,6 +125,24 @@ fn authority_code() -> Value {
 
 fn closed_when_closing() -> Value {
     json!({ "closedOn": { "properties": { "status": { "const": Accreditation::Closed } } } })
+}
+
+fn whole_decision() -> Value {
+    let (approved, declined) = (Decision::Approved, Decision::Declined);
+    json!([
+        {
+            "title": "Approved",
+            "required": ["userName"],
+            "properties": { "decision": { "const": approved }, "userName": true, "reason": false },
+        },
+        {
+            "title": "Declined",
+            "properties": {
+                "decision": { "const": declined }, "userName": false, "role": false, "policeCheckedOn": false,
+                "trainedOn": false, "agreementSignedOn": false,
+            },
+        },
+    ])
 }
 
 fn members_of_a_grant() -> Value {
@@ -225,6 +245,14 @@ mod tests {
             "OrganisationChange",
             &json!({ "closedOn": "2026-01-01", "status": "suspended" })
         ));
+        for (told, may) in [
+            (json!({ "decision": "approved", "userName": "b.practitioner" }), true),
+            (json!({ "decision": "approved" }), false),
+            (json!({ "decision": "declined", "reason": "notNeeded" }), true),
+            (json!({ "decision": "declined", "userName": "b.practitioner" }), false),
+        ] {
+            assert_eq!(admits("AccessDecisionIn", &told), may, "{told}");
+        }
         assert!(!admits("TokenRequest", &json!({ "grant_type": "refresh_token" })));
     }
 }

@@ -15,7 +15,7 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    access::{POLICIES, Reason, goes_on},
+    access::{POLICIES, Policy, Reason, goes_on},
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -36,6 +36,7 @@ use crate::{
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
+        (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
@@ -94,13 +95,17 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 5] = [
+const NOT_CREATING: [&str; 6] = [
     "/v1/sessions",
     "/v1/sessions/external",
     "/v1/children/search",
+    "/v1/access-requests",
     "/v1/enrolments",
     "/v1/enrolments/completion",
 ];
+
+/// What is put and taken away whatever its version: a stop must not fail because something else has changed.
+const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
 
 struct Operating<'a> {
     path: &'a str,
@@ -110,9 +115,8 @@ struct Operating<'a> {
 
 impl Operating<'_> {
     fn complete(&mut self) {
-        let scope = self.scope();
+        let policy = policy_of(self.operation);
         self.operation.security.get_or_insert_default();
-        let policy = POLICIES.iter().find(|policy| Some(policy.scope) == scope.as_deref());
         let mut kinds =
             vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
         kinds.push(Kind::RequestTimeout);
@@ -144,6 +148,14 @@ impl Operating<'_> {
         match self.path {
             "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
             "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
+            "/v1/access-requests" if self.method == "post" => {
+                kinds.extend([
+                    Kind::Unauthenticated,
+                    Kind::DpopProofRefused,
+                    Kind::TooManyRequests,
+                ]);
+                self.take(proof());
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
@@ -157,12 +169,7 @@ impl Operating<'_> {
         if self.operation.parameters.iter().flatten().any(in_query) {
             kinds.push(Kind::InvalidQuery);
         }
-        self.told(kinds);
-    }
-
-    fn scope(&self) -> Option<String> {
-        let security = serde_json::to_value(self.operation.security.as_ref()?).ok()?;
-        security[0]["bearer"][0].as_str().map(str::to_owned)
+        self.told(kinds, policy);
     }
 
     fn bodies(&self, kinds: &mut Vec<Kind>) {
@@ -205,6 +212,9 @@ impl Operating<'_> {
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
+            "/v1/access-requests/{accessRequestId}/decision" => {
+                kinds.extend([Kind::AccessRequestEnded, Kind::UserNameHeld]);
+            }
             "/v1/enrolments" | "/v1/enrolments/completion" => {
                 kinds.extend([Kind::InvitationRefused, Kind::TooManyRequests]);
             }
@@ -225,7 +235,7 @@ impl Operating<'_> {
                     Kind::RequestInProgress,
                 ]);
             }
-            "put" | "patch" | "delete" if self.path != "/v1/stop" => {
+            "put" | "patch" | "delete" if !UNCONDITIONAL.contains(&self.path) => {
                 self.take(if_match());
                 kinds.extend([Kind::PreconditionRequired, Kind::PreconditionFailed]);
             }
@@ -254,7 +264,7 @@ impl Operating<'_> {
     }
 
     /// Puts every problem under its status, with an example of each.
-    fn told(&mut self, kinds: Vec<Kind>) {
+    fn told(&mut self, kinds: Vec<Kind>, policy: Option<&Policy>) {
         let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
         for kind in kinds {
             by_status.entry(kind.status()).or_default().push(kind);
@@ -270,22 +280,30 @@ impl Operating<'_> {
             self.operation
                 .responses
                 .responses
-                .insert(status.to_string(), RefOr::T(response(&kinds)));
+                .insert(status.to_string(), RefOr::T(response(&kinds, policy)));
         }
     }
+}
+
+/// The permission that an operation needs; an open one needs none.
+pub(crate) fn policy_of(operation: &Operation) -> Option<&'static Policy> {
+    let security = serde_json::to_value(operation.security.as_ref()?).ok()?;
+    let scope = security[0]["bearer"][0].as_str()?;
+    POLICIES.iter().find(|policy| policy.scope == scope)
 }
 
 fn in_query(parameter: &RefOr<Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query))
 }
 
-fn response(kinds: &[Kind]) -> Response {
+fn response(kinds: &[Kind], policy: Option<&Policy>) -> Response {
     let said = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.meaning()));
     let mut response = ResponseBuilder::new().description(said.collect::<Vec<_>>().join("\n\n"));
     let oauth = kinds.iter().any(|kind| kind.is_oauth());
     let plain = kinds.iter().find(|kind| !kind.is_oauth());
     if let Some(kind) = plain {
-        response = response.content("application/problem+json", content("Problem", example(*kind)));
+        response = response
+            .content("application/problem+json", content("Problem", example(*kind, policy)));
     }
     if oauth {
         let kind = kinds.iter().find(|kind| kind.is_oauth()).map_or("", |kind| kind.slug());
@@ -304,11 +322,14 @@ fn content(schema: &str, example: serde_json::Value) -> Content {
     content
 }
 
-fn example(kind: Kind) -> serde_json::Value {
+fn example(kind: Kind, policy: Option<&Policy>) -> serde_json::Value {
     let mut example = json!({ "type": kind.uri(), "title": kind.title(), "status": kind.status(), "detail": kind.meaning() });
     if matches!(kind, Kind::InvalidValue | Kind::MalformedJson | Kind::UnknownProperty) {
         example["errors"] =
             json!([{ "pointer": "/dateOfBirth", "detail": "must not be in the future" }]);
+    }
+    if let Some(policy) = policy.filter(|_| kind.status() == 403) {
+        example["policy"] = json!(policy);
     }
     example
 }

@@ -24,7 +24,7 @@ const LEVELS: &[&[&str]] = &[
     &["http", "span", "describe", "examples"],
     &["child::fold", "child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],
-    &["carer", "organisation"],
+    &["carer", "organisation", "organisation::codes"],
     &["involvement"],
     &["child"],
     &[
@@ -41,6 +41,7 @@ const LEVELS: &[&[&str]] = &[
         "load::lines",
     ],
     &["account", "account::enrolment"],
+    &["access_request"],
     &["scribe"],
     &["work"],
     &["database", "edge", "health", "bounds", "*::store"],
