@@ -88,6 +88,17 @@ pub struct Policy {
     pub limit: &'static str,
 }
 
+impl Policy {
+    /// Whether a client of this role may be registered for it: for what is its own, and a case system for what the
+    /// practitioners may with whom it acts.
+    #[must_use]
+    pub fn may_be_given_to(&self, role: Role) -> bool {
+        let with = [Role::Practitioner, Role::PractitionerWithOverride];
+        self.held_by.contains(&role)
+            || role == Role::CaseSystem && with.iter().any(|person| self.held_by.contains(person))
+    }
+}
+
 /// How long a sign-in counts as fresh (security rule AUTH-8).
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 
@@ -145,6 +156,10 @@ permissions! {
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.
     WriteAccount "account:write" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners" fresh;
+    /// Find and open clients.
+    ReadClient "client:read" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners";
+    /// Register, change, suspend and close clients, and renew their secrets.
+    WriteClient "client:write" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners" fresh;
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
     /// Read how the index has been used.

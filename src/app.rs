@@ -15,13 +15,13 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    account, audit, bounds, carer, catalogue, child,
+    account, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples,
     health::{self, Draining},
-    involvement, matching, organisation, policy,
+    involvement, matching, oauth, organisation, policy,
     problem::{Kind, Problem},
     record,
     session::{self, Door},
@@ -49,7 +49,7 @@ pub struct Shared {
 /// Adds every route.
 pub fn mount(api: &mut ServiceConfig) {
     api.app_data(PathConfig::default().error_handler(|_, _| Problem::from(Kind::NotFound).into()));
-    session::routes::mount_standard(api);
+    oauth::routes::mount(api);
     health::mount(api);
     catalogue::mount(api);
     api.service(scope("/v1").configure(|rooms: &mut ServiceConfig| {
@@ -61,6 +61,7 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
+        client::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

@@ -11,13 +11,16 @@ use utoipa::{
 };
 
 use crate::{
+    access::Role,
     child::{
         identifier::{
             ChildReference, IdentifierKind, NationalInsuranceNumber, NhsNumber, Uln, Upn,
         },
         name::NameKind,
     },
+    client::{method::AuthMethod, scope},
     involvement::{ServiceCategory, ServiceType},
+    oauth::exchange,
     organisation::{Accreditation, OrganisationKind},
 };
 
@@ -31,6 +34,8 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("ChildChange", "dependentRequired", birth_whole()),
         ("OrganisationIn", "anyOf", authority_code()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
+        ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),
+        ("ClientChange", "not", json!({ "required": ["jwks", "jwksUri"] })),
         ("TokenRequest", "anyOf", members_of_a_grant()),
         ("Revocation", "additionalProperties", json!({ "type": "string" })),
     ] {
@@ -125,6 +130,29 @@ fn closed_when_closing() -> Value {
     json!({ "closedOn": { "properties": { "status": { "const": Accreditation::Closed } } } })
 }
 
+fn one_proof() -> Value {
+    let by = |method: AuthMethod, given: &[&str], not: &[&str]| {
+        let mut properties = json!({ "tokenEndpointAuthMethod": { "const": method } });
+        for member in not {
+            properties[*member] = json!(false);
+        }
+        json!({ "title": method, "required": given, "properties": properties })
+    };
+    json!({ "anyOf": [
+        by(AuthMethod::ClientSecret, &[], &["jwks", "jwksUri"]),
+        by(AuthMethod::PrivateKeyJwt, &["jwks"], &["jwksUri"]),
+        by(AuthMethod::PrivateKeyJwt, &["jwksUri"], &["jwks"]),
+    ] })
+}
+
+fn scopes_of_its_role() -> Value {
+    let of = |role: &Role| {
+        let scopes = json!({ "items": { "enum": scope::all(*role) } });
+        json!({ "title": role, "properties": { "role": { "const": role }, "scopes": scopes } })
+    };
+    json!({ "anyOf": Role::ALL.iter().filter(|role| role.is_system()).map(of).collect::<Vec<_>>() })
+}
+
 fn members_of_a_grant() -> Value {
     json!([
         { "title": "For a system", "properties": { "grant_type": { "const": "client_credentials" } } },
@@ -132,6 +160,14 @@ fn members_of_a_grant() -> Value {
             "title": "To go on with a session",
             "required": ["refresh_token"],
             "properties": { "grant_type": { "const": "refresh_token" } },
+        },
+        {
+            "title": "For a system with a person",
+            "required": ["subject_token", "subject_token_type"],
+            "properties": {
+                "grant_type": { "const": exchange::GRANT },
+                "subject_token_type": { "const": exchange::ACCESS_TOKEN },
+            },
         },
     ])
 }

@@ -15,7 +15,7 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    access::{POLICIES, Reason, goes_on},
+    access::{POLICIES, Reason, Role, goes_on},
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -36,6 +36,7 @@ use crate::{
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
+        (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
@@ -121,6 +122,9 @@ impl Operating<'_> {
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
+            if [Role::Feed, Role::CaseSystem].iter().any(|role| policy.may_be_given_to(*role)) {
+                kinds.push(Kind::TooManyRequests);
+            }
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
@@ -136,6 +140,9 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
+            "/v1/clients/{clientId}/secrets" => {
+                kinds.extend([Kind::ClientClosed, Kind::ClientHasKeys]);
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
@@ -191,6 +198,10 @@ impl Operating<'_> {
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
+            "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/oauth/token" => {
+                kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient, Kind::InvalidTarget]);
+            }
             "/v1/enrolments" | "/v1/enrolments/completion" => {
                 kinds.extend([Kind::InvitationRefused, Kind::TooManyRequests]);
             }

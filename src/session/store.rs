@@ -1,4 +1,4 @@
-//! Accounts, clients, sessions and refresh tokens in the database, as signing in needs them.
+//! Accounts, sessions and refresh tokens in the database, as signing in needs them.
 
 use std::net::IpAddr;
 
@@ -182,7 +182,7 @@ pub(super) async fn use_step(
 }
 
 /// Opens a session.
-pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
+pub(crate) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
     let id = SessionId::new();
     let now = work.now;
     let (account, client) = match subject {
@@ -202,8 +202,33 @@ pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionI
     Ok(id)
 }
 
+/// Opens a session of a client that acts with a person, under the person's own; nothing where that has ended. Tells since when
+/// the person is signed in.
+pub(crate) async fn open_under(
+    work: &mut SignIn,
+    parent: SessionId,
+    client: ClientId,
+) -> Result<Option<(SessionId, DateTime<Utc>)>, Problem> {
+    let (id, now) = (SessionId::new(), work.now);
+    let opened = sqlx::query!(
+        r#"
+        insert into session (session_id, account_id, client_id, parent_id, role, authenticated_at, expires_at)
+        select $1, account_id, $2, session_id, role, authenticated_at, expires_at from session
+        where session_id = $3 and parent_id is null
+        returning authenticated_at, stands_until > $4 as "stands!"
+        "#,
+        id.0,
+        client.0,
+        parent.0,
+        now,
+    )
+    .fetch_optional(work.db())
+    .await?;
+    Ok(opened.filter(|opened| opened.stands).map(|opened| (id, opened.authenticated_at)))
+}
+
 /// Keeps a new refresh token of a session.
-pub(super) async fn keep_refresh(
+pub(crate) async fn keep_refresh(
     work: &mut SignIn,
     session: SessionId,
     token: &str,
@@ -222,16 +247,16 @@ pub(super) async fn keep_refresh(
 }
 
 /// A refresh token that is known, with what it stands on.
-pub(super) struct Refresh {
-    pub(super) bearer: Bearer,
-    pub(super) live: bool,
-    pub(super) used_at: Option<DateTime<Utc>>,
-    pub(super) replaced_by: Option<Vec<u8>>,
-    pub(super) replacement_used: bool,
+pub(crate) struct Refresh {
+    pub(crate) bearer: Bearer,
+    pub(crate) live: bool,
+    pub(crate) used_at: Option<DateTime<Utc>>,
+    pub(crate) replaced_by: Option<Vec<u8>>,
+    pub(crate) replacement_used: bool,
 }
 
 /// Finds a refresh token, and holds it until the work is done.
-pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
+pub(crate) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
     let now = work.now;
     let row = sqlx::query!(
         r#"
@@ -275,7 +300,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
 }
 
 /// Marks a refresh token as used, and which one came in its place.
-pub(super) async fn replace_refresh(
+pub(crate) async fn replace_refresh(
     work: &mut SignIn,
     old: &str,
     new: &str,
@@ -293,7 +318,7 @@ pub(super) async fn replace_refresh(
 }
 
 /// Withdraws a refresh token whose answer was lost.
-pub(super) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(), Problem> {
+pub(crate) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(), Problem> {
     sqlx::query!("delete from refresh_token where token_hash = $1", hash)
         .execute(work.db())
         .await?;
@@ -301,7 +326,7 @@ pub(super) async fn withdraw_refresh(work: &mut SignIn, hash: &[u8]) -> Result<(
 }
 
 /// The session that a refresh token belongs to.
-pub(super) async fn session_of(
+pub(crate) async fn session_of(
     work: &mut SignIn,
     token: &str,
 ) -> Result<Option<SessionId>, Problem> {
@@ -313,7 +338,7 @@ pub(super) async fn session_of(
 }
 
 /// The client whose session it is, if it is one's.
-pub(super) async fn client_of(
+pub(crate) async fn client_of(
     work: &mut SignIn,
     session: SessionId,
 ) -> Result<Option<ClientId>, Problem> {
@@ -325,7 +350,7 @@ pub(super) async fn client_of(
 }
 
 /// Ends a session.
-pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
+pub(crate) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
         "update session set ended_at = $2 where session_id = $1 and ended_at is null",
@@ -335,41 +360,4 @@ pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Pro
     .execute(work.db())
     .await?;
     Ok(())
-}
-
-/// A client, as a token request needs it.
-pub(super) struct Client {
-    pub(super) id: ClientId,
-    pub(super) organisation: OrganisationId,
-    pub(super) authority: Option<OrganisationId>,
-    pub(super) role: Role,
-    pub(super) secret_hash: Option<Vec<u8>>,
-    pub(super) may_act: bool,
-}
-
-/// Finds a client.
-pub(super) async fn client(work: &mut SignIn, id: Uuid) -> Result<Option<Client>, Problem> {
-    let now = work.now;
-    let row = sqlx::query!(
-        r#"
-        select c.client_id as "id: ClientId", c.organisation_id as "organisation: OrganisationId",
-               o.authority_id as "authority: OrganisationId", c.role as "role: Role", c.secret_hash,
-               coalesce(stands_until(null, c.client_id, $2) > $2, false) as "may_act!"
-        from client c
-        join organisation o on o.organisation_id = c.organisation_id
-        where c.client_id = $1
-        "#,
-        id,
-        now,
-    )
-    .fetch_optional(work.db())
-    .await?;
-    Ok(row.map(|row| Client {
-        id: row.id,
-        organisation: row.organisation,
-        authority: row.authority,
-        role: row.role,
-        secret_hash: row.secret_hash,
-        may_act: row.may_act,
-    }))
 }

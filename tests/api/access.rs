@@ -17,13 +17,17 @@ enum Whose {
 
 use Whose::{Other, Own};
 
-/// Accounts are seen by the administrators of their own organisation alone; the operator sees those of national partners.
+/// Accounts and clients are seen by the administrators of their own organisation alone; the operator sees those of national
+/// partners.
 const ACCOUNTS: &[&str] = &[
     "open_account",
     "change_account",
     "invite_to_account",
     "open_invitation",
     "approve_invitation",
+    "open_client",
+    "change_client",
+    "renew_client_secret",
 ];
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.

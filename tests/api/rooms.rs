@@ -24,6 +24,8 @@ const LEVELS: &[&[&str]] = &[
     &["child"],
     &["record", "matching", "policy", "stop", "session", "audit", "load", "load::lines"],
     &["account", "account::enrolment"],
+    &["client", "client::method", "client::scope", "client::assertion", "client::presented"],
+    &["oauth", "oauth::exchange"],
     &["scribe"],
     &["work"],
     &["database", "edge", "health", "bounds", "*::store"],

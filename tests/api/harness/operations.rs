@@ -30,6 +30,7 @@ pub(crate) struct Target {
     pub(crate) organisation: Uuid,
     pub(crate) account: Uuid,
     pub(crate) invitation: Uuid,
+    pub(crate) client: Uuid,
 }
 
 impl Operation {
@@ -108,6 +109,7 @@ impl Operation {
             .replace("{organisationId}", &target.organisation.to_string())
             .replace("{accountId}", &target.account.to_string())
             .replace("{invitationId}", &target.invitation.to_string())
+            .replace("{clientId}", &target.client.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -125,14 +127,16 @@ impl Target {
         let involvement = index.involvement(&child, organisation, "school").await;
         let account = index.account(Role::Practitioner, organisation).await.id;
         let invitation = index.invitation(account).await;
-        Self { child, carer, involvement, organisation: organisation.id, account, invitation }
+        let client = index.client(Role::Feed, organisation).await.id;
+        let organisation = organisation.id;
+        Self { child, carer, involvement, organisation, account, invitation, client }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation, account, invitation] =
-            [(); 6].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation, client] =
+            [(); 7].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -140,6 +144,7 @@ impl Target {
             organisation,
             account,
             invitation,
+            client,
         }
     }
 }

@@ -1,0 +1,298 @@
+//! The token server over HTTP.
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{AUTHORIZATION, CACHE_CONTROL},
+    post,
+    web::Data,
+};
+use aws_lc_rs::constant_time;
+use chrono::TimeDelta;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{Metadata, Revocation, Revoked, TokenAnswer, TokenRequest, exchange};
+use crate::{
+    access::{Role, Subject, errand},
+    audit::Trail,
+    client::{
+        assertion::Once,
+        method::Proof,
+        presented::Presented,
+        scope,
+        store::{self as clients, Known},
+    },
+    http::Form,
+    ids::{AccountId, OrganisationId, SessionId},
+    jose::PublicKeys,
+    keys::JwkSet,
+    problem::{Kind, Problem},
+    session::{Bearer, expires_in, new_secret, secret_hash, store, ways},
+    token::Verifier,
+    work::{Arrival, Db, Reply, SignIn},
+};
+
+/// Adds this room's routes, whose places the standards say.
+pub(crate) fn mount(api: &mut ServiceConfig) {
+    api.service(issue_token);
+    api.service(revoke_token);
+    api.service(read_keys);
+    api.service(read_metadata);
+}
+
+/// Get an access token
+///
+/// RFC 6749: `client_credentials` for a system, or `refresh_token` to go on with a session, which is used once: using it again
+/// ends the session. RFC 8693: token exchange for a case system that acts with a signed-in person of its own organisation or
+/// area; its token is the person's, names both, permits what both may, and ends with either.
+///
+/// A client authenticates in the one way that it is registered for: by an assertion signed with its key (RFC 7523), or by its
+/// secret in the form or by HTTP Basic. With a proof in `DPoP` the token is bound to that key (RFC 9449).
+#[utoipa::path(
+    tag = "signing in",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The tokens.", body = TokenAnswer)),
+)]
+#[post("/oauth/token")]
+async fn issue_token(
+    request: HttpRequest,
+    form: Form,
+    verifier: Data<Verifier>,
+    db: Data<Db>,
+) -> Reply<TokenAnswer> {
+    let arrival = db.arrive(errand(&request)?);
+    match form.get("grant_type") {
+        Some("client_credentials") => {
+            let (work, client) = known(&request, &form, arrival, &verifier).await?;
+            client_token(work, &client.ok_or(Kind::InvalidClient)?, &form, &verifier).await
+        }
+        Some(exchange::GRANT) => {
+            let (work, client) = known(&request, &form, arrival, &verifier).await?;
+            exchanged(work, &client.ok_or(Kind::InvalidClient)?, &form, &verifier).await
+        }
+        Some("refresh_token") => {
+            let token = form.get("refresh_token").ok_or(Kind::InvalidRequest)?;
+            refreshed(arrival.begin().await?, token, &verifier).await
+        }
+        Some(_) => Err(Kind::UnsupportedGrantType.into()),
+        None => Err(Kind::InvalidRequest.into()),
+    }
+}
+
+/// The client that authenticates, if one does and may call. Its keys are fetched before a transaction begins.
+async fn known(
+    request: &HttpRequest,
+    form: &Form,
+    arrival: Arrival,
+    verifier: &Verifier,
+) -> Result<(SignIn, Option<Known>), Problem> {
+    let headers = request.headers().get_all(AUTHORIZATION);
+    let headers: Vec<_> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
+    let Some(presented) = Presented::read(form, &headers)? else {
+        return Ok((arrival.begin().await?, None));
+    };
+    let client = clients::known(&arrival, presented.client()).await?.ok_or(Kind::InvalidClient)?;
+    let issuer = verifier.issuer();
+    let once = proved(&presented, &client.proof, &issuer.issuer, &arrival).await?;
+    let mut work = arrival.begin().await?;
+    let unused = match once {
+        Some(once) => clients::spend(&mut work, &once).await?,
+        None => true,
+    };
+    if !unused || !clients::hold(&mut work, &client).await? {
+        return Err(Kind::InvalidClient.into());
+    }
+    Ok((work, Some(client)))
+}
+
+/// Refuses what a client does not prove itself by; what is good once is told, to be kept.
+async fn proved(
+    presented: &Presented<'_>,
+    proof: &Proof,
+    issuer: &str,
+    arrival: &Arrival,
+) -> Result<Option<Once>, Problem> {
+    let once = match (presented, proof) {
+        (Presented::Secret(_, secret), Proof::Secret(held)) => {
+            let hash = secret_hash(secret.expose_secret());
+            let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
+            return if right { Ok(None) } else { Err(Kind::InvalidClient.into()) };
+        }
+        (Presented::Assertion(assertion), Proof::Keys(jwks)) => {
+            let keys = PublicKeys::registered(jwks).map_err(Problem::internal)?;
+            keys.find(assertion.kid()).and_then(|key| assertion.judge(key, issuer, arrival.now))
+        }
+        (Presented::Assertion(assertion), Proof::KeysAt(uri)) => {
+            return Err(Problem::unavailable(anyhow::anyhow!("{uri}")));
+        }
+        _ => None,
+    };
+    once.map(Some).ok_or_else(|| Kind::InvalidClient.into())
+}
+
+async fn client_token(
+    mut work: SignIn,
+    client: &Known,
+    form: &Form,
+    verifier: &Verifier,
+) -> Reply<TokenAnswer> {
+    let subject = Subject::Client(client.id);
+    let scope = scope::narrowed(&client.own_scope(), form.get("scope"))?;
+    let bearer = Bearer {
+        subject,
+        actor: None,
+        organisation: client.organisation,
+        authority: client.authority,
+        role: client.role,
+        scope,
+        session: store::open(&mut work, subject).await?,
+        authenticated_at: work.now,
+        amr: client.proof.ways(),
+        jkt: None,
+        rps: Some(client.requests_per_second),
+    };
+    answer(work, &bearer, verifier, |told| told).await
+}
+
+/// A token for a case system that acts with a person.
+async fn exchanged(
+    mut work: SignIn,
+    client: &Known,
+    form: &Form,
+    verifier: &Verifier,
+) -> Reply<TokenAnswer> {
+    if client.role != Role::CaseSystem {
+        return Err(Kind::UnauthorizedClient.into());
+    }
+    let person = exchange::subject(form, verifier, work.now)?;
+    exchange::may_act_with(client.organisation, &person)?;
+    let held = scope::common(&person.scope, &client.scopes());
+    let scope = scope::narrowed(&held, form.get("scope"))?;
+    let opened = store::open_under(&mut work, SessionId(person.sid), client.id).await?;
+    let (session, authenticated_at) = opened.ok_or_else(exchange::refused)?;
+    let bearer = Bearer {
+        subject: Subject::Account(AccountId(person.sub)),
+        actor: Some(client.id),
+        organisation: OrganisationId(person.org),
+        authority: person.la.map(OrganisationId),
+        role: Role::parse(&person.role)?,
+        scope,
+        session,
+        authenticated_at,
+        amr: ways::FACTORS,
+        jkt: None,
+        rps: Some(client.requests_per_second),
+    };
+    let issued_token_type = Some(exchange::ACCESS_TOKEN);
+    answer(work, &bearer, verifier, |told| TokenAnswer { issued_token_type, ..told }).await
+}
+
+async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let Some(held) = store::refresh(&mut work, token).await? else {
+        return Err(Kind::InvalidGrant.into());
+    };
+    if !held.live {
+        return Err(Kind::InvalidGrant.into());
+    }
+    if let Some(used_at) = held.used_at {
+        let lost = work.now - used_at <= TimeDelta::seconds(30) && !held.replacement_used;
+        let replaced = held.replaced_by.as_deref().filter(|_| lost);
+        let Some(replaced) = replaced else {
+            store::end(&mut work, held.bearer.session).await?;
+            return Err(work.keep(Kind::InvalidGrant.into()).await);
+        };
+        store::withdraw_refresh(&mut work, replaced).await?;
+    }
+    let refresh_token = new_secret()?;
+    store::keep_refresh(&mut work, held.bearer.session, &refresh_token).await?;
+    store::replace_refresh(&mut work, token, &refresh_token).await?;
+    let refresh_token = Some(refresh_token);
+    answer(work, &held.bearer, verifier, |told| TokenAnswer { refresh_token, ..told }).await
+}
+
+/// Signs the token of somebody, and answers with it and what `more` adds.
+async fn answer(
+    work: SignIn,
+    bearer: &Bearer,
+    verifier: &Verifier,
+    more: impl FnOnce(TokenAnswer) -> TokenAnswer,
+) -> Reply<TokenAnswer> {
+    let (access_token, caller) = bearer.token(&verifier.issuer(), work.now)?;
+    let told = TokenAnswer {
+        access_token,
+        token_type: bearer.token_type(),
+        expires_in: expires_in(),
+        scope: bearer.scope.clone(),
+        refresh_token: None,
+        issued_token_type: None,
+    };
+    work.record(caller, more(told)).await
+}
+
+/// Revoke a token
+///
+/// RFC 7009: ends the session that the token belongs to, so that neither its access tokens nor its refresh token get a
+/// further answer on any instance. Signing out is this. A person's token needs nothing beside; a client authenticates as
+/// at `POST /oauth/token` and revokes its own. A token that is unknown or has ended is answered alike.
+#[utoipa::path(
+    tag = "signing in",
+    request_body(content = Revocation, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "The token is no longer good for anything.", body = Revoked)),
+)]
+#[post("/oauth/revoke")]
+async fn revoke_token(
+    request: HttpRequest,
+    form: Form,
+    verifier: Data<Verifier>,
+    db: Data<Db>,
+) -> Reply<Revoked> {
+    let token = form.get("token").filter(|token| !token.is_empty()).ok_or(Kind::InvalidRequest)?;
+    if form.get("client_id").is_some_and(|id| id.parse::<Uuid>().is_err()) {
+        return Err(Kind::InvalidRequest.into());
+    }
+    let arrival = db.arrive(errand(&request)?);
+    let (mut work, client) = known(&request, &form, arrival, &verifier).await?;
+    let claimed = verifier.verify(token, work.now).ok().map(|claims| SessionId(claims.sid));
+    let session = match claimed {
+        Some(session) => Some(session),
+        None => store::session_of(&mut work, token).await?,
+    };
+    let Some(session) = session else {
+        return work.record_unknown(Trail::default(), Revoked {}).await;
+    };
+    if store::client_of(&mut work, session).await? != client.map(|client| client.id) {
+        return Err(Kind::InvalidClient.into());
+    }
+    store::end(&mut work, session).await?;
+    work.record_unknown(Trail::default().with(json!({ "session": session })), Revoked {}).await
+}
+
+/// Read the public keys
+///
+/// The keys by which access tokens are verified (RFC 7517), for whoever wants to check a token of ours.
+#[utoipa::path(
+    tag = "signing in",
+    responses((status = 200, description = "The keys.", body = JwkSet)),
+)]
+#[get("/.well-known/jwks.json")]
+async fn read_keys(verifier: Data<Verifier>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .json(verifier.issuer().keys.jwks())
+}
+
+/// Read the metadata of the token server
+///
+/// Where and how tokens are had (RFC 8414).
+#[utoipa::path(
+    tag = "signing in",
+    responses((status = 200, description = "The metadata.", body = Metadata)),
+)]
+#[get("/.well-known/oauth-authorization-server")]
+async fn read_metadata(verifier: Data<Verifier>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .json(Metadata::of(&verifier.issuer().issuer))
+}
