@@ -7,9 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{
-    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
-};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Data};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,9 +16,11 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     code::codes,
+    credentials,
+    digest::Once,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
     problem::{Kind, Problem},
-    token::{Claims, Verifier},
+    token::Claims,
 };
 
 codes! {
@@ -273,6 +273,8 @@ pub struct Caller {
     pub token: Uuid,
     /// When they signed in.
     pub authenticated_at: DateTime<Utc>,
+    /// The proof that came with the token (RFC 9449), which is used once.
+    pub proof: Option<Once>,
 }
 
 impl Caller {
@@ -391,22 +393,9 @@ pub fn errand(request: &HttpRequest) -> Result<Errand, Problem> {
 }
 
 fn authenticate(request: &HttpRequest) -> Result<(Caller, String), Problem> {
-    let refused = || Problem::from(Kind::Unauthenticated);
-    let verifier = request.app_data::<Data<Verifier>>().ok_or_else(refused)?;
-    let clock = request.app_data::<Data<Clock>>().ok_or_else(refused)?;
-    let claims = verifier
-        .verify(bearer(request).ok_or_else(refused)?, clock.now())
-        .map_err(|_| refused())?;
-    let caller = caller(&claims).ok_or_else(refused)?;
-    Ok((caller, claims.scope.clone()))
-}
-
-/// The token of exactly one `Authorization: Bearer` header (RFC 6750, section 2.1).
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let (Some(header), None) = (headers.next(), headers.next()) else { return None };
-    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    let (claims, proof) = credentials::read(request)?;
+    let caller = caller(&claims).ok_or(Kind::Unauthenticated)?;
+    Ok((Caller { proof, ..caller }, claims.scope.clone()))
 }
 
 fn caller(claims: &Arc<Claims>) -> Option<Caller> {
@@ -425,6 +414,7 @@ fn caller(claims: &Arc<Claims>) -> Option<Caller> {
         session: SessionId(claims.sid),
         token: claims.jti,
         authenticated_at: DateTime::from_timestamp(claims.auth_time, 0)?,
+        proof: None,
     })
 }
 

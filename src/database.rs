@@ -95,7 +95,8 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
     }
 }
 
-/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, spent sessions for a day.
+/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, refresh tokens for a day, what may be
+/// used once until it has ended.
 pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
@@ -103,6 +104,10 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .await
         .map_err(silent)?;
     sqlx::query!("delete from refresh_token where idle_until < $1", now - TimeDelta::days(1))
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from spent where until < $1", now)
         .execute(&mut connection)
         .await
         .map_err(silent)?;

@@ -118,7 +118,9 @@ impl Operating<'_> {
             kinds.push(Kind::Stopped);
         }
         if let Some(policy) = policy {
-            kinds.extend([Kind::Unauthenticated, Kind::Forbidden, Kind::InvalidHeader]);
+            kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
+            kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
+            self.take(proof());
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
@@ -383,6 +385,16 @@ fn on_behalf_of() -> Parameter {
         "The account of the person for whom you look, where the look is mediated. Both must hold the permission, nothing is told that either may not see, and both are kept in the audit.",
         uuid(),
         "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
+    )
+}
+
+fn proof() -> Parameter {
+    parameter(
+        "DPoP",
+        false,
+        "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.",
+        text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
+        "",
     )
 }
 

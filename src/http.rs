@@ -8,7 +8,6 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Bytes};
-use aws_lc_rs::digest;
 use futures_util::StreamExt;
 use serde::{
     Deserialize,
@@ -16,6 +15,7 @@ use serde::{
 };
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
+pub use crate::digest::sha256;
 use crate::{
     access::header as one,
     object::Objects,
@@ -92,14 +92,6 @@ impl FromRequest for Form {
             Ok(Self(pairs))
         })
     }
-}
-
-/// SHA-256.
-#[must_use]
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
-    out
 }
 
 fn declared_length(request: &HttpRequest) -> usize {

@@ -66,6 +66,9 @@ kinds! {
     InvalidQuery 400 "invalid-query" "A query parameter has the wrong form";
     /// There is no valid access token: none was sent, it ended, or what it stands on has been withdrawn. Sign in again.
     Unauthenticated 401 "unauthenticated" "Not signed in";
+    /// The access token is bound to a key (RFC 9449), and no good proof of that key came with it: one `DPoP` header, made
+    /// for this method and address and for this token, within the last minute, and never sent before.
+    DpopProofRefused 401 "dpop-proof-refused" "The proof of the key is not good";
     /// User name, password, PIN and one-time code are judged together, and which of them was wrong is never told.
     SignInFailed 401 "sign-in-failed" "Sign-in failed";
     /// This needs a sign-in within the last 5 minutes (RFC 9470): sign in again, and repeat the request with the new token.
@@ -388,6 +391,10 @@ impl ResponseError for Problem {
         }
         if self.kind == Kind::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.kind == Kind::DpopProofRefused {
+            let again = "DPoP error=\"invalid_dpop_proof\", algs=\"EdDSA ES256 RS256 PS256\"";
+            response.insert_header((header::WWW_AUTHENTICATE, again));
         }
         if self.kind == Kind::StepUpRequired {
             let again = "Bearer error=\"insufficient_user_authentication\", max_age=\"300\"";

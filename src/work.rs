@@ -19,6 +19,7 @@ use crate::{
     access::{Access, Caller, Errand, Permission, Role, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
+    digest::Once,
     http::IdempotencyKey,
     ids::{AccountId, ChildId, EventId, OrganisationId},
     organisation::OrganisationKind,
@@ -143,6 +144,11 @@ impl<P: Permission> Access<P> {
     /// they look may do the same, now.
     pub async fn look(self, db: &Db) -> Result<Look, Problem> {
         let now = db.now();
+        if let Some(proof) = &self.caller.proof {
+            let mut transaction = db.writer.begin().await?;
+            spend_proof(&mut transaction, proof).await?;
+            transaction.commit().await?;
+        }
         let requester = match self.errand.on_behalf_of {
             Some(account) => Some(requester::<P>(db, &self.caller, account, now).await?),
             None => None,
@@ -180,6 +186,9 @@ impl<P: Permission> Access<P> {
             }
             Some(standing) if standing.stands => {}
             _ => return Err(Kind::Unauthenticated.into()),
+        }
+        if let Some(proof) = &self.caller.proof {
+            spend_proof(&mut transaction, proof).await?;
         }
         Ok(Work {
             caller: self.caller,
@@ -224,6 +233,21 @@ impl<P: Permission> Access<P> {
         }
         work.repeat(&key.0, &hash).await.map(Begun::Repeat)
     }
+}
+
+/// Uses something up that may be used once; says whether it was new. Another that uses it at the same moment waits for
+/// this transaction, and finds it used if that is committed.
+pub(crate) async fn spend(db: &mut PgConnection, once: &Once) -> Result<bool, Problem> {
+    let used = sqlx::query!(
+        "insert into spent (token_hash, until) values ($1, $2) on conflict do nothing",
+        &once.hash[..],
+        once.until,
+    );
+    Ok(used.execute(db).await?.rows_affected() == 1)
+}
+
+async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(), Problem> {
+    if spend(db, proof).await? { Ok(()) } else { Err(Kind::DpopProofRefused.into()) }
 }
 
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other

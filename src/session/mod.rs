@@ -189,6 +189,7 @@ impl Bearer {
             session: self.session,
             token,
             authenticated_at: self.authenticated_at,
+            proof: None,
         }
     }
 }

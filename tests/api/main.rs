@@ -7,6 +7,7 @@ mod audit;
 mod audit_guard;
 mod carer;
 mod child;
+mod dpop;
 mod flag;
 mod guess;
 mod harness;

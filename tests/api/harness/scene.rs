@@ -245,6 +245,11 @@ impl Index {
 
     /// A token of the caller, as signing in now would give it.
     pub(crate) fn token(&self, caller: &Caller) -> String {
+        self.bound_token(caller, None)
+    }
+
+    /// The same, bound to the key of this thumbprint.
+    pub(crate) fn bound_token(&self, caller: &Caller, jkt: Option<&str>) -> String {
         let issuer = Self::verifier().issuer();
         let grant = Grant {
             sub: caller.id,
@@ -257,7 +262,7 @@ impl Index {
             acr: "2".to_owned(),
             amr: vec!["mfa".to_owned()],
             auth_time: self.now(),
-            jkt: None,
+            jkt: jkt.map(str::to_owned),
             actor: None,
             rps: None,
         };
