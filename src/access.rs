@@ -19,6 +19,7 @@ use crate::{
     credentials,
     digest::Once,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
+    limit::Rates,
     problem::{Kind, Problem},
     token::Claims,
 };
@@ -351,7 +352,7 @@ impl<P: Permission> FromRequest for Access<P> {
 }
 
 fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
-    let (caller, scope) = authenticate(request)?;
+    let (caller, claims) = authenticate(request)?;
     let mut errand = errand(request)?;
     let (reason, reference) = (reason(request), reference(request));
     let on_behalf_of = on_behalf_of(request);
@@ -360,7 +361,11 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     errand.on_behalf_of = *on_behalf_of.as_ref().unwrap_or(&None);
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(errand.clone());
-    let in_scope = scope.split(' ').any(|held| held == P::SCOPE);
+    if let (Some(client), Some(rate)) = (caller.client(), claims.rps) {
+        let rates = request.app_data::<Data<Rates>>().ok_or(Kind::Unauthenticated)?;
+        rates.count(client, rate)?;
+    }
+    let in_scope = claims.scope.split(' ').any(|held| held == P::SCOPE);
     if !in_scope || !P::HELD_BY.contains(&caller.role) {
         return Err(Problem::new(
             Kind::Forbidden,
@@ -392,10 +397,10 @@ pub fn errand(request: &HttpRequest) -> Result<Errand, Problem> {
     errand.ok_or_else(|| Problem::internal(anyhow::anyhow!("a route stands outside the edge")))
 }
 
-fn authenticate(request: &HttpRequest) -> Result<(Caller, String), Problem> {
+fn authenticate(request: &HttpRequest) -> Result<(Caller, Arc<Claims>), Problem> {
     let (claims, proof) = credentials::read(request)?;
     let caller = caller(&claims).ok_or(Kind::Unauthenticated)?;
-    Ok((Caller { proof, ..caller }, claims.scope.clone()))
+    Ok((Caller { proof, ..caller }, claims))
 }
 
 fn caller(claims: &Arc<Claims>) -> Option<Caller> {

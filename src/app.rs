@@ -21,7 +21,9 @@ use crate::{
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples,
     health::{self, Draining},
-    involvement, matching, oauth, organisation, policy,
+    involvement,
+    limit::Rates,
+    matching, oauth, organisation, policy,
     problem::{Kind, Problem},
     record,
     session::{self, Door},
@@ -38,6 +40,8 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// How often systems have called.
+    pub rates: Data<Rates>,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -113,6 +117,7 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(shared.rates.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

@@ -120,7 +120,7 @@ impl Operating<'_> {
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
             kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
-            self.take(proof());
+            self.take(proof("A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`."));
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
@@ -147,6 +147,9 @@ impl Operating<'_> {
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
+        }
+        if self.path == "/oauth/token" {
+            self.take(proof("A proof of a key (RFC 9449), to which the token of a client is then bound. Needed where the client's registration says so."));
         }
         self.take(request_id());
         self.leave_choices_open();
@@ -202,7 +205,8 @@ impl Operating<'_> {
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
             "/oauth/token" => {
-                kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient, Kind::InvalidTarget]);
+                kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
+                kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);
             }
             "/v1/enrolments" | "/v1/enrolments/completion" => {
                 kinds.extend([Kind::InvitationRefused, Kind::TooManyRequests]);
@@ -388,11 +392,11 @@ fn on_behalf_of() -> Parameter {
     )
 }
 
-fn proof() -> Parameter {
+fn proof(described: &str) -> Parameter {
     parameter(
         "DPoP",
         false,
-        "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.",
+        described,
         text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
         "",
     )

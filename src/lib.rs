@@ -28,6 +28,7 @@ pub mod ids;
 pub mod involvement;
 pub mod jose;
 pub mod keys;
+pub mod limit;
 pub mod listener;
 pub mod load;
 pub mod matching;

@@ -153,6 +153,9 @@ kinds! {
     InvalidScope 400 "invalid_scope" "Invalid scope";
     /// The client may not have a token by this grant (RFC 6749, section 5.2).
     UnauthorizedClient 400 "unauthorized_client" "Unauthorized client";
+    /// The proof in `DPoP` is not good, was sent before, or is missing where the client's tokens are always bound to a key
+    /// (RFC 9449, section 5).
+    InvalidDpopProof 400 "invalid_dpop_proof" "Invalid DPoP proof";
     /// This server issues no token for that service (RFC 8693, section 2.2.2).
     InvalidTarget 400 "invalid_target" "Invalid target";
     /// The client is unknown or did not authenticate (RFC 6749, section 5.2).
@@ -177,6 +180,7 @@ impl Kind {
                 | Self::InvalidScope
                 | Self::UnauthorizedClient
                 | Self::InvalidTarget
+                | Self::InvalidDpopProof
                 | Self::InvalidClient
         )
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use crate::{
-    http::sha256,
+    digest::Once,
     ids::ClientId,
     jose::{PublicKey, Signed, present},
 };
@@ -32,15 +32,6 @@ struct Claims {
     #[serde(default, deserialize_with = "present")]
     nbf: Option<i64>,
     jti: String,
-}
-
-/// What may be used once, and until when that is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Once {
-    /// SHA-256 of what it is.
-    pub hash: [u8; 32],
-    /// Until when it is kept.
-    pub until: DateTime<Utc>,
 }
 
 /// An assertion whose form is right, and the client that it says it is of.
@@ -82,9 +73,7 @@ impl<'t> Assertion<'t> {
             && begins <= now + SKEW
             && begins < ends
             && (1..=128).contains(&claims.jti.chars().count());
-        good.then(|| Once {
-            hash: sha256(format!("client assertion {id} {}", claims.jti).as_bytes()),
-            until: (ends + SKEW).max(now + KEPT),
-        })
+        let until = (ends + SKEW).max(now + KEPT);
+        good.then(|| Once::new(&["client assertion", &id, &claims.jti], until))
     }
 }

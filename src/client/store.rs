@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{Changed, Client, ClientQuery, NewClient, assertion::Once, method::Proof, scope};
+use super::{Changed, Client, ClientQuery, NewClient, method::Proof, scope};
 use crate::{
     access::{Caller, Role, scopes},
     ids::{ClientId, OrganisationId},
@@ -225,26 +225,4 @@ pub(crate) async fn hold(work: &mut SignIn, client: &Known) -> Result<bool, Prob
         now,
     );
     Ok(unchanged.fetch_optional(work.db()).await?.unwrap_or(false))
-}
-
-/// Uses up what may be used once; says whether it still could be.
-pub(crate) async fn spend(work: &mut SignIn, once: &Once) -> Result<bool, Problem> {
-    let now = work.now;
-    sqlx::query!(
-        "delete from spent where token_hash in
-             (select token_hash from spent where until < $1 order by until limit 100 for update skip locked)",
-        now,
-    )
-    .execute(work.db())
-    .await?;
-    let used = sqlx::query!(
-        "insert into spent (token_hash, until) values ($1, $2)
-         on conflict (token_hash) do update set until = excluded.until where spent.until < $3",
-        &once.hash[..],
-        once.until,
-        now,
-    )
-    .execute(work.db())
-    .await?;
-    Ok(used.rows_affected() == 1)
 }

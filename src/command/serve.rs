@@ -127,6 +127,7 @@ fn shared(keys: Keys, issuer: String, proxies: Vec<IpAddr>) -> Result<Shared, Re
     Ok(Shared {
         verifier: Data::new(Verifier::new(issuer)),
         door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
+        rates: Data::default(),
         clock: Clock::System,
         draining: Draining::default(),
         proxies: TrustedProxies(proxies),

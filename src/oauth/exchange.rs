@@ -52,6 +52,14 @@ pub fn may_act_with(organisation: OrganisationId, person: &Claims) -> Result<(),
     Err(Problem::new(Kind::InvalidRequest, whose))
 }
 
+/// Refuses a token that is bound to a key (RFC 9449) where the one in its place would not be bound to the same key.
+pub fn is_bound_alike(person: &Claims, jkt: Option<&str>) -> Result<(), Problem> {
+    match &person.cnf {
+        Some(bound) if Some(bound.jkt.as_str()) != jkt => Err(Kind::InvalidDpopProof.into()),
+        _ => Ok(()),
+    }
+}
+
 /// The refusal of a token that is not exchanged (RFC 8693, section 2.2.2).
 #[must_use]
 pub fn refused() -> Problem {

@@ -18,12 +18,14 @@ use crate::{
     access::{Role, Subject, errand},
     audit::Trail,
     client::{
-        assertion::Once,
         method::Proof,
         presented::Presented,
         scope,
         store::{self as clients, Known},
     },
+    credentials,
+    digest::Once,
+    dpop,
     http::Form,
     ids::{AccountId, OrganisationId, SessionId},
     jose::PublicKeys,
@@ -31,7 +33,7 @@ use crate::{
     problem::{Kind, Problem},
     session::{Bearer, expires_in, new_secret, secret_hash, store, ways},
     token::Verifier,
-    work::{Arrival, Db, Reply, SignIn},
+    work::{Arrival, Db, Reply, SignIn, spend},
 };
 
 /// Adds this room's routes, whose places the standards say.
@@ -65,12 +67,12 @@ async fn issue_token(
     let arrival = db.arrive(errand(&request)?);
     match form.get("grant_type") {
         Some("client_credentials") => {
-            let (work, client) = known(&request, &form, arrival, &verifier).await?;
-            client_token(work, &client.ok_or(Kind::InvalidClient)?, &form, &verifier).await
+            let asked = asked(&request, &form, arrival, &verifier).await?;
+            client_token(asked, &form, &verifier).await
         }
         Some(exchange::GRANT) => {
-            let (work, client) = known(&request, &form, arrival, &verifier).await?;
-            exchanged(work, &client.ok_or(Kind::InvalidClient)?, &form, &verifier).await
+            let asked = asked(&request, &form, arrival, &verifier).await?;
+            exchanged(asked, &form, &verifier).await
         }
         Some("refresh_token") => {
             let token = form.get("refresh_token").ok_or(Kind::InvalidRequest)?;
@@ -98,7 +100,7 @@ async fn known(
     let once = proved(&presented, &client.proof, &issuer.issuer, &arrival).await?;
     let mut work = arrival.begin().await?;
     let unused = match once {
-        Some(once) => clients::spend(&mut work, &once).await?,
+        Some(once) => spend(work.db(), &once).await?,
         None => true,
     };
     if !unused || !clients::hold(&mut work, &client).await? {
@@ -121,8 +123,9 @@ async fn proved(
             return if right { Ok(None) } else { Err(Kind::InvalidClient.into()) };
         }
         (Presented::Assertion(assertion), Proof::Keys(jwks)) => {
-            let keys = PublicKeys::registered(jwks).map_err(Problem::internal)?;
-            keys.find(assertion.kid()).and_then(|key| assertion.judge(key, issuer, arrival.now))
+            let keys = PublicKeys::registered(jwks).ok();
+            let key = keys.as_ref().and_then(|keys| keys.find(assertion.kid()));
+            key.and_then(|key| assertion.judge(key, issuer, arrival.now))
         }
         (Presented::Assertion(assertion), Proof::KeysAt(uri)) => {
             return Err(Problem::unavailable(anyhow::anyhow!("{uri}")));
@@ -132,12 +135,39 @@ async fn proved(
     once.map(Some).ok_or_else(|| Kind::InvalidClient.into())
 }
 
-async fn client_token(
-    mut work: SignIn,
-    client: &Known,
+/// A client that has authenticated, and asks for a token.
+struct Asked {
+    work: SignIn,
+    client: Known,
+    /// The thumbprint of the key to which the token is to be bound.
+    jkt: Option<String>,
+}
+
+async fn asked(
+    request: &HttpRequest,
     form: &Form,
+    arrival: Arrival,
     verifier: &Verifier,
-) -> Reply<TokenAnswer> {
+) -> Result<Asked, Problem> {
+    let (mut work, client) = known(request, form, arrival, verifier).await?;
+    let client = client.ok_or(Kind::InvalidClient)?;
+    let refused = || Problem::from(Kind::InvalidDpopProof);
+    if !request.headers().contains_key("DPoP") {
+        let jkt = None;
+        return if client.dpop_required { Err(refused()) } else { Ok(Asked { work, client, jkt }) };
+    }
+    let issuer = verifier.issuer();
+    let target = credentials::target(request, &issuer.issuer);
+    let proof = credentials::proof(request).ok_or_else(refused)?;
+    let proof = dpop::verify(proof, target, None, work.now).map_err(|_| refused())?;
+    if !spend(work.db(), &proof.once).await? {
+        return Err(refused());
+    }
+    Ok(Asked { work, client, jkt: Some(proof.jkt) })
+}
+
+async fn client_token(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let Asked { mut work, client, jkt } = asked;
     let subject = Subject::Client(client.id);
     let scope = scope::narrowed(&client.own_scope(), form.get("scope"))?;
     let bearer = Bearer {
@@ -150,24 +180,21 @@ async fn client_token(
         session: store::open(&mut work, subject).await?,
         authenticated_at: work.now,
         amr: client.proof.ways(),
-        jkt: None,
+        jkt,
         rps: Some(client.requests_per_second),
     };
     answer(work, &bearer, verifier, |told| told).await
 }
 
 /// A token for a case system that acts with a person.
-async fn exchanged(
-    mut work: SignIn,
-    client: &Known,
-    form: &Form,
-    verifier: &Verifier,
-) -> Reply<TokenAnswer> {
+async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<TokenAnswer> {
+    let Asked { mut work, client, jkt } = asked;
     if client.role != Role::CaseSystem {
         return Err(Kind::UnauthorizedClient.into());
     }
     let person = exchange::subject(form, verifier, work.now)?;
     exchange::may_act_with(client.organisation, &person)?;
+    exchange::is_bound_alike(&person, jkt.as_deref())?;
     let held = scope::common(&person.scope, &client.scopes());
     let scope = scope::narrowed(&held, form.get("scope"))?;
     let opened = store::open_under(&mut work, SessionId(person.sid), client.id).await?;
@@ -182,7 +209,7 @@ async fn exchanged(
         session,
         authenticated_at,
         amr: ways::FACTORS,
-        jkt: None,
+        jkt,
         rps: Some(client.requests_per_second),
     };
     let issued_token_type = Some(exchange::ACCESS_TOKEN);

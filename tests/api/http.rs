@@ -254,6 +254,7 @@ fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
     let shared = Shared {
         verifier: Index::verifier(),
         door: Index::door(),
+        rates: Data::default(),
         clock: index.clock.clone(),
         draining: Draining::default(),
         proxies: TrustedProxies(proxies),

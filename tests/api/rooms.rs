@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const LEVELS: &[&[&str]] = &[
     &["word", "object", "digest", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
     &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
-    &["dpop"],
+    &["dpop", "limit"],
     &["credentials"],
     &[
         "access",

@@ -315,6 +315,7 @@ fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandl
         let shared = Shared {
             verifier,
             door,
+            rates: Data::default(),
             clock,
             draining: Draining::default(),
             proxies: TrustedProxies::default(),
