@@ -8,6 +8,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 
 FROM debian:bookworm-slim
 COPY --from=build /contactpoint /contactpoint
+# By which the published keys of clients and issuers are fetched.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # Whoever runs it owns nothing but the folder of the secrets; a new volume there takes its owner and mode.
 RUN install -d -o 10001 -g 10001 -m 0700 /keys
 USER 10001:10001

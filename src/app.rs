@@ -26,6 +26,7 @@ use crate::{
     matching, oauth, organisation, policy,
     problem::{Kind, Problem},
     record,
+    remote::RemoteKeys,
     session::{self, Door},
     span::QuietSpan,
     stop,
@@ -42,6 +43,8 @@ pub struct Shared {
     pub door: Data<Door>,
     /// How often systems have called.
     pub rates: Data<Rates>,
+    /// The public keys of clients and issuers.
+    pub remote: Data<RemoteKeys>,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -118,6 +121,7 @@ pub fn service(
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
         .app_data(shared.rates.clone())
+        .app_data(shared.remote.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

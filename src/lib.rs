@@ -39,6 +39,7 @@ pub mod policy;
 pub mod postgres;
 pub mod problem;
 pub mod record;
+pub mod remote;
 pub mod scribe;
 pub mod server;
 pub mod session;

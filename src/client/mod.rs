@@ -12,6 +12,7 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub(crate) mod admission;
 pub mod assertion;
 pub mod method;
 pub mod presented;
@@ -336,15 +337,10 @@ fn number(text: &str) -> Option<ClientId> {
 }
 
 fn published(uri: &str) -> Result<(), ValidationError> {
-    let rest = uri.strip_prefix("https://").unwrap_or_default();
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    let fits = uri.len() <= 500
-        && !host.is_empty()
-        && rest.bytes().all(|b| b.is_ascii_graphic())
-        && !rest.contains(['@', '#', '\\']);
-    if fits {
+    let begins = uri.starts_with("https://");
+    if begins && uri.len() <= 500 && uri.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
-    let form = "must be an `https` address of at most 500 characters, without user name or fragment";
+    let form = "must be an `https` address of at most 500 characters";
     Err(ValidationError::new("form").with_message(form.into()))
 }

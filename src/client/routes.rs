@@ -16,6 +16,7 @@ use crate::{
     http::{IdempotencyKey, IfMatch, Json, Query},
     ids::ClientId,
     problem::Problem,
+    remote::RemoteKeys,
     work::{Begun, Db, Reply, Work},
 };
 
@@ -69,6 +70,7 @@ async fn register_client(
     access: Access<WriteClient>,
     key: IdempotencyKey,
     body: Json<ClientIn>,
+    remote: Data<RemoteKeys>,
     db: Data<Db>,
 ) -> Reply<Client> {
     let mut work = match access.begin_once(&db, key, body.digest, "").await? {
@@ -83,6 +85,7 @@ async fn register_client(
             "is not an organisation whose clients you register",
         ));
     }
+    may_be_asked(&remote, told.jwks_uri.as_deref())?;
     let (new, secret) = told.register(organisation)?;
     store::insert(&mut work, &new).await?;
     let trail = json!({ "client": new.id, "role": new.role, "method": new.proof.method() });
@@ -133,11 +136,13 @@ async fn change_client(
     id: Path<ClientId>,
     base: IfMatch,
     body: Json<ClientChange>,
+    remote: Data<RemoteKeys>,
     db: Data<Db>,
 ) -> Reply<Client> {
     let mut work = access.begin(&db).await?;
     let client = store::lock(&mut work, *id).await?;
     base.check(client.version)?;
+    may_be_asked(&remote, body.value.jwks_uri.as_deref())?;
     let (changed, client_secret) = client.change(body.value)?;
     store::save(&mut work, *id, &changed).await?;
     let client = store::reread(&mut work, *id).await?;
@@ -175,6 +180,12 @@ async fn renew_client_secret(
     let (changed, secret) = client.renew_secret()?;
     store::save(&mut work, *id, &changed).await?;
     created(work, *id, Some(secret), json!({ "client": *id })).await
+}
+
+/// Refuses an address from which keys are never fetched, such as one of our own network.
+fn may_be_asked(remote: &RemoteKeys, uri: Option<&str>) -> Result<(), Problem> {
+    let checked = uri.map_or(Ok(()), |uri| remote.check(uri));
+    checked.map_err(|sentence| Problem::invalid("/jwksUri", sentence))
 }
 
 /// Answers with a client whose secret, if one was made, is told this once.

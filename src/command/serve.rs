@@ -19,6 +19,7 @@ use crate::{
     health::Draining,
     keys::{Keys, rotation::Watch},
     listener::Limits,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     session::{
         Door,
@@ -72,6 +73,9 @@ pub(super) struct Running {
     /// Seconds between withdrawing readiness on SIGTERM and stopping, for the balancer to see it
     #[arg(long, env = "CONTACTPOINT_DRAIN_NOTICE", default_value_t = 5, value_name = "SECONDS")]
     drain_notice: u64,
+    /// For tests: fetch the keys of clients and issuers from this machine also, by http
+    #[arg(long, env = "CONTACTPOINT_LOOPBACK_ISSUERS", hide = true)]
+    loopback_issuers: bool,
 }
 
 impl Serve {
@@ -97,7 +101,7 @@ impl Running {
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let shared = shared(keys, issuer, self.trusted_proxies.clone())?;
+        let shared = self.shared(keys, issuer)?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -119,19 +123,21 @@ impl Running {
         running.await?;
         Ok(())
     }
-}
 
-fn shared(keys: Keys, issuer: String, proxies: Vec<IpAddr>) -> Result<Shared, Refused> {
-    let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
-    let credential = Credential::new(keys.pepper)?;
-    Ok(Shared {
-        verifier: Data::new(Verifier::new(issuer)),
-        door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
-        rates: Data::default(),
-        clock: Clock::System,
-        draining: Draining::default(),
-        proxies: TrustedProxies(proxies),
-    })
+    fn shared(&self, keys: Keys, issuer: String) -> Result<Shared, Refused> {
+        let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+        let credential = Credential::new(keys.pepper)?;
+        let reach = if self.loopback_issuers { Reach::Loopback } else { Reach::Public };
+        Ok(Shared {
+            verifier: Data::new(Verifier::new(issuer)),
+            door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
+            remote: Data::new(RemoteKeys::start(reach)?),
+            rates: Data::default(),
+            clock: Clock::System,
+            draining: Draining::default(),
+            proxies: TrustedProxies(self.trusted_proxies.clone()),
+        })
+    }
 }
 
 fn cores() -> usize {

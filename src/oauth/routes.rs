@@ -6,9 +6,7 @@ use actix_web::{
     post,
     web::Data,
 };
-use aws_lc_rs::constant_time;
 use chrono::TimeDelta;
-use secrecy::ExposeSecret;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -17,21 +15,14 @@ use super::{Metadata, Revocation, Revoked, TokenAnswer, TokenRequest, exchange};
 use crate::{
     access::{Role, Subject, errand},
     audit::Trail,
-    client::{
-        method::Proof,
-        presented::Presented,
-        scope,
-        store::{self as clients, Known},
-    },
-    credentials,
-    digest::Once,
-    dpop,
+    client::{admission::admit, scope, store::Known},
+    credentials, dpop,
     http::Form,
     ids::{AccountId, OrganisationId, SessionId},
-    jose::PublicKeys,
     keys::JwkSet,
     problem::{Kind, Problem},
-    session::{Bearer, expires_in, new_secret, secret_hash, store, ways},
+    remote::RemoteKeys,
+    session::{Bearer, expires_in, new_secret, store, ways},
     token::Verifier,
     work::{Arrival, Db, Reply, SignIn, spend},
 };
@@ -62,16 +53,17 @@ async fn issue_token(
     request: HttpRequest,
     form: Form,
     verifier: Data<Verifier>,
+    remote: Data<RemoteKeys>,
     db: Data<Db>,
 ) -> Reply<TokenAnswer> {
     let arrival = db.arrive(errand(&request)?);
     match form.get("grant_type") {
         Some("client_credentials") => {
-            let asked = asked(&request, &form, arrival, &verifier).await?;
+            let asked = asked(&request, &form, arrival, &verifier, &remote).await?;
             client_token(asked, &form, &verifier).await
         }
         Some(exchange::GRANT) => {
-            let asked = asked(&request, &form, arrival, &verifier).await?;
+            let asked = asked(&request, &form, arrival, &verifier, &remote).await?;
             exchanged(asked, &form, &verifier).await
         }
         Some("refresh_token") => {
@@ -83,58 +75,6 @@ async fn issue_token(
     }
 }
 
-/// The client that authenticates, if one does and may call. Its keys are fetched before a transaction begins.
-async fn known(
-    request: &HttpRequest,
-    form: &Form,
-    arrival: Arrival,
-    verifier: &Verifier,
-) -> Result<(SignIn, Option<Known>), Problem> {
-    let headers = request.headers().get_all(AUTHORIZATION);
-    let headers: Vec<_> = headers.map(|value| value.to_str().unwrap_or_default()).collect();
-    let Some(presented) = Presented::read(form, &headers)? else {
-        return Ok((arrival.begin().await?, None));
-    };
-    let client = clients::known(&arrival, presented.client()).await?.ok_or(Kind::InvalidClient)?;
-    let issuer = verifier.issuer();
-    let once = proved(&presented, &client.proof, &issuer.issuer, &arrival).await?;
-    let mut work = arrival.begin().await?;
-    let unused = match once {
-        Some(once) => spend(work.db(), &once).await?,
-        None => true,
-    };
-    if !unused || !clients::hold(&mut work, &client).await? {
-        return Err(Kind::InvalidClient.into());
-    }
-    Ok((work, Some(client)))
-}
-
-/// Refuses what a client does not prove itself by; what is good once is told, to be kept.
-async fn proved(
-    presented: &Presented<'_>,
-    proof: &Proof,
-    issuer: &str,
-    arrival: &Arrival,
-) -> Result<Option<Once>, Problem> {
-    let once = match (presented, proof) {
-        (Presented::Secret(_, secret), Proof::Secret(held)) => {
-            let hash = secret_hash(secret.expose_secret());
-            let right = constant_time::verify_slices_are_equal(&hash, held).is_ok();
-            return if right { Ok(None) } else { Err(Kind::InvalidClient.into()) };
-        }
-        (Presented::Assertion(assertion), Proof::Keys(jwks)) => {
-            let keys = PublicKeys::registered(jwks).ok();
-            let key = keys.as_ref().and_then(|keys| keys.find(assertion.kid()));
-            key.and_then(|key| assertion.judge(key, issuer, arrival.now))
-        }
-        (Presented::Assertion(assertion), Proof::KeysAt(uri)) => {
-            return Err(Problem::unavailable(anyhow::anyhow!("{uri}")));
-        }
-        _ => None,
-    };
-    once.map(Some).ok_or_else(|| Kind::InvalidClient.into())
-}
-
 /// A client that has authenticated, and asks for a token.
 struct Asked {
     work: SignIn,
@@ -143,20 +83,27 @@ struct Asked {
     jkt: Option<String>,
 }
 
+fn authorization(request: &HttpRequest) -> Vec<&str> {
+    let headers = request.headers().get_all(AUTHORIZATION);
+    headers.map(|value| value.to_str().unwrap_or_default()).collect()
+}
+
 async fn asked(
     request: &HttpRequest,
     form: &Form,
     arrival: Arrival,
     verifier: &Verifier,
+    remote: &RemoteKeys,
 ) -> Result<Asked, Problem> {
-    let (mut work, client) = known(request, form, arrival, verifier).await?;
+    let issuer = verifier.issuer();
+    let headers = authorization(request);
+    let (mut work, client) = admit(form, &headers, arrival, &issuer.issuer, remote).await?;
     let client = client.ok_or(Kind::InvalidClient)?;
     let refused = || Problem::from(Kind::InvalidDpopProof);
     if !request.headers().contains_key("DPoP") {
         let jkt = None;
         return if client.dpop_required { Err(refused()) } else { Ok(Asked { work, client, jkt }) };
     }
-    let issuer = verifier.issuer();
     let target = credentials::target(request, &issuer.issuer);
     let proof = credentials::proof(request).ok_or_else(refused)?;
     let proof = dpop::verify(proof, target, None, work.now).map_err(|_| refused())?;
@@ -273,6 +220,7 @@ async fn revoke_token(
     request: HttpRequest,
     form: Form,
     verifier: Data<Verifier>,
+    remote: Data<RemoteKeys>,
     db: Data<Db>,
 ) -> Reply<Revoked> {
     let token = form.get("token").filter(|token| !token.is_empty()).ok_or(Kind::InvalidRequest)?;
@@ -280,7 +228,8 @@ async fn revoke_token(
         return Err(Kind::InvalidRequest.into());
     }
     let arrival = db.arrive(errand(&request)?);
-    let (mut work, client) = known(&request, &form, arrival, &verifier).await?;
+    let (headers, issuer) = (authorization(&request), verifier.issuer());
+    let (mut work, client) = admit(&form, &headers, arrival, &issuer.issuer, &remote).await?;
     let claimed = verifier.verify(token, work.now).ok().map(|claims| SessionId(claims.sid));
     let session = match claimed {
         Some(session) => Some(session),

@@ -16,6 +16,7 @@ use contactpoint::{
     health::Draining,
     listener::Limits,
     problem::Kind,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     work::Connections,
 };
@@ -255,6 +256,7 @@ fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
         verifier: Index::verifier(),
         door: Index::door(),
         rates: Data::default(),
+        remote: actix_web::web::Data::new(RemoteKeys::start(Reach::Public).unwrap()),
         clock: index.clock.clone(),
         draining: Draining::default(),
         proxies: TrustedProxies(proxies),

@@ -21,6 +21,7 @@ mod organisation;
 mod parts;
 mod raw;
 mod record;
+mod remote;
 mod rooms;
 mod session;
 mod spec;

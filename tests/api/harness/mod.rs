@@ -18,6 +18,7 @@ use contactpoint::{
     health::Draining,
     keys::Keys,
     listener::Limits,
+    remote::{Reach, RemoteKeys},
     server::{self, Settings},
     session::{
         Door,
@@ -33,10 +34,12 @@ use uuid::Uuid;
 
 mod conform;
 mod database;
+mod directory;
 mod operations;
 mod scene;
 
 pub(crate) use conform::DOCUMENT;
+pub(crate) use directory::{Directory, Key, Says};
 pub(crate) use operations::{Operation, Target};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
@@ -316,6 +319,7 @@ fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandl
             verifier,
             door,
             rates: Data::default(),
+            remote: Data::new(RemoteKeys::start(Reach::Loopback).unwrap()),
             clock,
             draining: Draining::default(),
             proxies: TrustedProxies::default(),
