@@ -3,9 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{
-    Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, Purpose,
-};
+use super::{Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, Purpose};
 use crate::{
     access::{Caller, Role},
     ids::{AccountId, InvitationId, OrganisationId},

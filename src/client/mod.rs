@@ -136,7 +136,12 @@ pub struct ClientIn {
     /// Where it publishes its public keys (RFC 7517): an `https` address of at most 500 characters.
     #[validate(custom(function = published))]
     #[serde(default)]
-    #[schema(nullable = false, max_length = 500, pattern = "^https://[!-~]+$", example = "https://mis.example/jwks.json")]
+    #[schema(
+        nullable = false,
+        max_length = 500,
+        pattern = "^https://[!-~]+$",
+        example = "https://mis.example/jwks.json"
+    )]
     pub jwks_uri: Option<String>,
     /// What its tokens may permit at most, of what its role may have; everything unless said. A case system's are its own and
     /// those of the practitioners with whom it acts.
@@ -181,7 +186,12 @@ pub struct ClientChange {
     /// Where it publishes its public keys (RFC 7517), in place of those before: an `https` address of at most 500 characters.
     #[validate(custom(function = published))]
     #[serde(default)]
-    #[schema(nullable = false, max_length = 500, pattern = "^https://[!-~]+$", example = "https://mis.example/jwks.json")]
+    #[schema(
+        nullable = false,
+        max_length = 500,
+        pattern = "^https://[!-~]+$",
+        example = "https://mis.example/jwks.json"
+    )]
     pub jwks_uri: Option<String>,
     /// What its tokens may permit at most, of what its role may have.
     #[validate(length(min = 1, max = 100))]
@@ -297,7 +307,8 @@ impl Client {
         self.may_change()?;
         let method = change.token_endpoint_auth_method.unwrap_or(self.token_endpoint_auth_method);
         let (jwks, jwks_uri) = (change.jwks, change.jwks_uri);
-        let same = method == self.token_endpoint_auth_method && jwks.is_none() && jwks_uri.is_none();
+        let same =
+            method == self.token_endpoint_auth_method && jwks.is_none() && jwks_uri.is_none();
         let (proof, secret) = if same {
             (None, None)
         } else {

@@ -33,7 +33,9 @@ impl std::str::FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let known = POLICIES.iter().find(|policy| policy.scope == text);
-        known.map(|policy| Self(policy.scope)).ok_or(Refusal::because("Send a scope of `GET /v1/policies`."))
+        known
+            .map(|policy| Self(policy.scope))
+            .ok_or(Refusal::because("Send a scope of `GET /v1/policies`."))
     }
 }
 

@@ -195,7 +195,8 @@ pub(crate) async fn known(arrival: &Arrival, id: ClientId) -> Result<Option<Know
             proof: proof(row.secret_hash, row.jwks, row.jwks_uri)?,
             scopes: row.scopes,
             dpop_required: row.dpop_required,
-            requests_per_second: u32::try_from(row.requests_per_second).map_err(Problem::internal)?,
+            requests_per_second: u32::try_from(row.requests_per_second)
+                .map_err(Problem::internal)?,
             version: row.version,
         })
     })

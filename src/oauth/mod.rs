@@ -139,7 +139,8 @@ impl Metadata {
     #[must_use]
     pub fn of(issuer: &str) -> Self {
         const METHODS: [&str; 3] = ["private_key_jwt", "client_secret_post", "client_secret_basic"];
-        let algorithms = || crate::jose::Algorithm::ALL.map(crate::jose::Algorithm::as_str).to_vec();
+        let algorithms =
+            || crate::jose::Algorithm::ALL.map(crate::jose::Algorithm::as_str).to_vec();
         Self {
             issuer: issuer.to_owned(),
             token_endpoint: format!("{issuer}/oauth/token"),

@@ -37,10 +37,7 @@ impl Client {
 
     /// What it asks for a token with.
     pub(crate) fn form(&self) -> String {
-        format!(
-            "grant_type=client_credentials&client_id={}&client_secret={}",
-            self.id, self.secret
-        )
+        format!("grant_type=client_credentials&client_id={}&client_secret={}", self.id, self.secret)
     }
 
     /// A token of it, as it is sent.
@@ -96,8 +93,7 @@ async fn a_client_is_registered_with_a_secret_that_is_told_once_and_kept_nowhere
     let office = Office::new().await;
     let key = [("Idempotency-Key", "client-1")];
     let (path, body) = ("/v1/clients", with_secret());
-    let register =
-        || office.index.request(&office.administrator, "POST", path, body.clone(), &key);
+    let register = || office.index.request(&office.administrator, "POST", path, body.clone(), &key);
     let first = register().await.expect(201);
     let again = register().await.expect(201);
     let client = Client::of(&first);
@@ -180,7 +176,11 @@ async fn what_is_not_a_sound_registration_is_refused_and_nothing_is_stored() {
         (with_keys(with("use", json!("enc"))), json!({}), "/jwks/keys/0"),
         (with_keys(with("y", json!("AA"))), json!({}), "/jwks/keys/0"),
         (with_keys(json!({ "keys": [short] })), json!({}), "/jwks/keys/0"),
-        (with_keys(json!({ "keys": [jwk] })), json!({ "jwksUri": "https://mis.example/" }), "/jwksUri"),
+        (
+            with_keys(json!({ "keys": [jwk] })),
+            json!({ "jwksUri": "https://mis.example/" }),
+            "/jwksUri",
+        ),
         (
             json!({ "name": "A", "role": "feed", "tokenEndpointAuthMethod": "private_key_jwt" }),
             json!({}),
@@ -192,7 +192,14 @@ async fn what_is_not_a_sound_registration_is_refused_and_nothing_is_stored() {
         let answer = office.register(body).await.refused(422, "invalid-value");
         assert_eq!(answer.pointers(), [pointer], "{changed}");
     }
-    for uri in ["http://mis.example/", "https://", "https://a b/", "https://u@mis.example/", "mis.example", "file:///etc"] {
+    for uri in [
+        "http://mis.example/",
+        "https://",
+        "https://a b/",
+        "https://u@mis.example/",
+        "mis.example",
+        "file:///etc",
+    ] {
         let body = json!({ "name": "A", "role": "feed", "tokenEndpointAuthMethod": "private_key_jwt", "jwksUri": uri });
         let answer = office.register(body).await.refused(422, "invalid-value");
         assert_eq!(answer.pointers(), ["/jwksUri"], "{uri}");
@@ -205,14 +212,16 @@ async fn what_is_not_a_sound_registration_is_refused_and_nothing_is_stored() {
 #[actix_web::test]
 async fn scopes_are_kept_in_the_order_of_the_table_and_each_once() {
     let office = Office::new().await;
-    let client = office.client(json!({ "scopes": ["flag:write", "involvement:read", "flag:write"] })).await;
+    let client =
+        office.client(json!({ "scopes": ["flag:write", "involvement:read", "flag:write"] })).await;
     let scopes = office.open(&client).await.body["scopes"].clone();
     assert_eq!(scopes, json!(["involvement:read", "flag:write"]));
     let case = json!({ "role": "caseSystem", "scopes": ["child:read", "organisation:read"] });
     let case = office.client(case).await;
     let granted = ask(&office.index, &case.form(), "").await.expect(200);
     assert_eq!(granted.body["scope"], "organisation:read", "by itself it has only its own");
-    let with_a_person = office.client(json!({ "role": "caseSystem", "scopes": ["child:read"] })).await;
+    let with_a_person =
+        office.client(json!({ "role": "caseSystem", "scopes": ["child:read"] })).await;
     ask(&office.index, &with_a_person.form(), "").await.refused(400, "invalid_scope");
 }
 
@@ -323,14 +332,19 @@ async fn a_client_changes_from_a_secret_to_keys_and_back() {
     let office = Office::new().await;
     let client = office.client(json!({})).await;
     for (member, pointer) in [("jwks", "/jwks"), ("jwksUri", "/jwksUri")] {
-        let value = if member == "jwks" { Signer::new("ES256").jwks() } else { json!("https://a.example/") };
+        let value = if member == "jwks" {
+            Signer::new("ES256").jwks()
+        } else {
+            json!("https://a.example/")
+        };
         let answer = office.change(&client, 1, json!({ member: value })).await;
         assert_eq!(answer.refused(422, "invalid-value").pointers(), [pointer]);
     }
     let change = json!({ "tokenEndpointAuthMethod": "private_key_jwt" });
     let answer = office.change(&client, 1, change).await.refused(422, "invalid-value");
     assert_eq!(answer.pointers(), ["/jwks"]);
-    let uri = json!({ "tokenEndpointAuthMethod": "private_key_jwt", "jwksUri": "https://a.example/" });
+    let uri =
+        json!({ "tokenEndpointAuthMethod": "private_key_jwt", "jwksUri": "https://a.example/" });
     let answer = office.change(&client, 1, uri).await.expect(200);
     assert_eq!((answer.body.get("clientSecret"), answer.body.get("jwks")), (None, None));
     ask(&office.index, &client.form(), "").await.refused(401, "invalid_client");
@@ -350,10 +364,12 @@ async fn clients_are_changed_only_after_a_fresh_sign_in_and_from_the_present_ver
     let name = || json!({ "name": "Another MIS" });
     office.change(&client, 2, name()).await.refused(412, "precondition-failed");
     let none = [("If-Match", "")];
-    let answer = office.index.request(&office.administrator, "PATCH", &client.path, name(), &none).await;
+    let answer =
+        office.index.request(&office.administrator, "PATCH", &client.path, name(), &none).await;
     answer.refused(428, "precondition-required");
     let at_once = (0..8).map(|_| office.change(&client, 1, name()));
-    let statuses: Vec<_> = join_all(at_once).await.into_iter().map(|answer| answer.status).collect();
+    let statuses: Vec<_> =
+        join_all(at_once).await.into_iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
 
     let token = format!("Bearer {}", office.index.token(&office.administrator));

@@ -255,7 +255,7 @@ fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
     let shared = Shared {
         verifier: Index::verifier(),
         door: Index::door(),
-        rates: Data::default(),
+        rates: actix_web::web::Data::default(),
         remote: actix_web::web::Data::new(RemoteKeys::start(Reach::Public).unwrap()),
         clock: index.clock.clone(),
         draining: Draining::default(),

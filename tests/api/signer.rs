@@ -9,6 +9,7 @@ use aws_lc_rs::{
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use contactpoint::jose::PublicKey;
 use serde_json::{Value, json};
 
 pub(crate) fn b64(bytes: impl AsRef<[u8]>) -> String {
@@ -60,6 +61,11 @@ impl Signer {
     /// A set of its one key.
     pub(crate) fn jwks(&self) -> Value {
         json!({ "keys": [self.jwk()] })
+    }
+
+    /// The thumbprint of its key (RFC 7638).
+    pub(crate) fn thumbprint(&self) -> String {
+        PublicKey::from_jwk(&self.jwk()).unwrap().thumbprint().to_owned()
     }
 
     pub(crate) fn sign(&self, message: &str) -> Vec<u8> {
