@@ -177,8 +177,9 @@ pub fn scopes(role: Role) -> String {
 }
 
 /// What goes on while everything is stopped: signing in, lifting the stop, and how organisations are reached.
-pub(crate) const GOES_ON: [&str; 8] = [
+pub(crate) const GOES_ON: [&str; 9] = [
     "create_session",
+    "create_external_session",
     "issue_token",
     "revoke_token",
     "list_organisations",

@@ -19,7 +19,8 @@ use crate::{
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
-    examples,
+    examples, external,
+    external::Issuers,
     health::{self, Draining},
     involvement,
     limit::Rates,
@@ -45,6 +46,8 @@ pub struct Shared {
     pub rates: Data<Rates>,
     /// The public keys of clients and issuers.
     pub remote: Data<RemoteKeys>,
+    /// The issuers by which people may sign in.
+    pub issuers: Data<Issuers>,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -69,6 +72,7 @@ pub fn mount(api: &mut ServiceConfig) {
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
         client::routes::mount(rooms);
+        external::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);
@@ -122,6 +126,7 @@ pub fn service(
         .app_data(shared.door.clone())
         .app_data(shared.rates.clone())
         .app_data(shared.remote.clone())
+        .app_data(shared.issuers.clone())
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

@@ -34,6 +34,7 @@ pub fn read(request: &HttpRequest) -> Result<(Arc<Claims>, Option<Once>), Kind> 
 }
 
 /// The one `DPoP` header of a request.
+#[must_use]
 pub fn proof(request: &HttpRequest) -> Option<&str> {
     let mut proofs = request.headers().get_all("DPoP");
     let (Some(proof), None) = (proofs.next(), proofs.next()) else { return None };
@@ -41,6 +42,7 @@ pub fn proof(request: &HttpRequest) -> Option<&str> {
 }
 
 /// What a proof that comes with a request must be made for.
+#[must_use]
 pub fn target<'r>(request: &'r HttpRequest, origin: &'r str) -> Target<'r> {
     Target { method: request.method().as_str(), origin, path: request.path() }
 }

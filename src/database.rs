@@ -8,6 +8,8 @@ use sqlx::{
     ConnectOptions, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
 };
 
+use crate::throttle;
+
 /// Every migration, in its order.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -95,8 +97,8 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
     }
 }
 
-/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, refresh tokens for a day, what may be
-/// used once until it has ended.
+/// Forgets what is kept for a while only: answers to idempotency keys for 7 days, refresh tokens for a day, what may be used
+/// once until it has ended, tries to sign in for as long as they count, and networks that nobody signed in from for 30 days.
 pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
@@ -108,6 +110,14 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .await
         .map_err(silent)?;
     sqlx::query!("delete from spent where until < $1", now)
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from sign_in_failure where at < $1", now - throttle::NAME_WITHIN)
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
+    sqlx::query!("delete from known_network where last_at < $1", now - throttle::KNOWN_FOR)
         .execute(&mut connection)
         .await
         .map_err(silent)?;

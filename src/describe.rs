@@ -95,8 +95,13 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 4] =
-    ["/v1/sessions", "/v1/children/search", "/v1/enrolments", "/v1/enrolments/completion"];
+const NOT_CREATING: [&str; 5] = [
+    "/v1/sessions",
+    "/v1/sessions/external",
+    "/v1/children/search",
+    "/v1/enrolments",
+    "/v1/enrolments/completion",
+];
 
 struct Operating<'a> {
     path: &'a str,
@@ -145,6 +150,7 @@ impl Operating<'_> {
             "/v1/clients/{clientId}/secrets" => {
                 kinds.extend([Kind::ClientClosed, Kind::ClientHasKeys]);
             }
+            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
@@ -186,6 +192,12 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
+            "/v1/sessions/external" => kinds.extend([
+                Kind::SignInFailed,
+                Kind::SecondFactorRequired,
+                Kind::TooManyRequests,
+            ]),
+            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::IdentityHeld),
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }

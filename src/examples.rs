@@ -20,6 +20,7 @@ macro_rules! examples {
 
 examples! {
     "create_session" asks "request";
+    "create_external_session" asks "request";
     "issue_token" asks "request";
     "revoke_token" asks "request";
     "read_keys";
@@ -48,6 +49,8 @@ examples! {
     "add_account" asks "request";
     "open_account";
     "change_account" asks "request";
+    "link_external_identity" asks "request";
+    "unlink_external_identity";
     "invite_to_account";
     "open_invitation";
     "approve_invitation";

@@ -75,6 +75,8 @@ kinds! {
     StepUpRequired 401 "step-up-required" "Sign in again for this";
     /// Your role, or your organisation's relation to the record, does not permit this. `GET /v1/policies` says which roles may.
     Forbidden 403 "forbidden" "Not permitted";
+    /// The ID token is good, but neither `amr` nor `acr` proves two factors. Have the issuer ask for them, and sign in again.
+    SecondFactorRequired 403 "second-factor-required" "Prove two factors to the issuer";
     /// The invitation is unknown, used or ended, or a second administrator has not yet approved it.
     InvitationRefused 403 "invitation-refused" "The invitation cannot be used";
     /// There is nothing here that you may see.
@@ -98,6 +100,8 @@ kinds! {
     CodeHeld 409 "code-held" "The code belongs to another organisation";
     /// Another account has this user name.
     UserNameHeld 409 "user-name-held" "The user name is taken";
+    /// The identity is linked to another account; each is linked to one.
+    IdentityHeld 409 "identity-held" "The identity belongs to another account";
     /// The account is closed, for ever.
     AccountClosed 409 "account-closed" "The account is closed";
     /// The client is closed, for ever.

@@ -11,6 +11,7 @@ use crate::{
     access::Role,
     code::codes,
     contact::PersonLine,
+    external::ExternalIdentity,
     ids::{AccountId, InvitationId, OrganisationId},
     problem::Problem,
     session::user_name::UserName,
@@ -53,6 +54,10 @@ pub struct Account {
     pub role: Role,
     /// How it stands.
     pub status: AccountStatus,
+    /// Whom another issuer knows as its person, who can sign in by that issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub external_identity: Option<ExternalIdentity>,
     /// The day of the enhanced police check, which holds for 3 years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Path},
 };
 use chrono::TimeDelta;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -22,9 +22,9 @@ use crate::{
     problem::{Kind, Problem},
     session::{
         Door, new_secret, secret_hash, seed_context,
-        store::{guesses, note_guess},
         totp::{self, Seed},
     },
+    throttle::store::{forget, guesses, note_guess},
     work::{Begun, Db, Reply, SignIn},
 };
 
@@ -325,10 +325,7 @@ async fn begin_enrolment(
     door: Data<Door>,
     db: Data<Db>,
 ) -> Reply<Enrolment> {
-    let mut work = guarded(&request, &db).await?;
-    let Some(open) = usable(&mut work, &body.value.invitation).await? else {
-        return refuse(work).await;
-    };
+    let (work, open) = invited(&request, &db, &body.value.invitation).await?;
     let seed = seed(&door, &open)?;
     let otpauth = seed.uri(&open.user_name).ok_or_else(no_address)?;
     let otpauth = otpauth.expose_secret().to_owned();
@@ -355,10 +352,7 @@ async fn complete_enrolment(
     db: Data<Db>,
 ) -> Reply<Enrolled> {
     let told = body.value;
-    let mut work = guarded(&request, &db).await?;
-    let Some(open) = usable(&mut work, &told.invitation).await? else {
-        return refuse(work).await;
-    };
+    let (mut work, open) = invited(&request, &db, &told.invitation).await?;
     let code = told.one_time_code.expose_secret();
     if totp::accept(&seed(&door, &open)?, code, work.now).is_none() {
         return Err(Problem::invalid(
@@ -375,25 +369,21 @@ async fn complete_enrolment(
     work.record_unknown(Trail::default().with(trail), told).await
 }
 
-/// Somebody with an invitation, unless too many guesses came from the same network of late.
-async fn guarded(request: &HttpRequest, db: &Db) -> Result<SignIn, Problem> {
-    let arrival = db.arrive(errand(request)?);
-    if guesses(&arrival).await? >= 60 {
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(60));
-    }
-    arrival.begin().await
-}
-
-async fn usable(
-    work: &mut SignIn,
-    invitation: &secrecy::SecretString,
-) -> Result<Option<store::Open>, Problem> {
-    store::usable(work, &secret_hash(invitation.expose_secret())).await
-}
-
-async fn refuse<T>(mut work: SignIn) -> Reply<T> {
-    note_guess(&mut work).await?;
-    Err(work.keep(Kind::InvitationRefused.into()).await)
+/// Somebody with an invitation, unless too many guesses came from the same network of late. A guess is noted before it is
+/// judged, and forgotten with the end of what was asked by a good one.
+async fn invited(
+    request: &HttpRequest,
+    db: &Db,
+    invitation: &SecretString,
+) -> Result<(SignIn, store::Open), Problem> {
+    let mut work = db.arrive(errand(request)?).begin().await?;
+    guesses(&mut work).await?.check(work.now)?;
+    let guess = note_guess(&mut work).await?;
+    work.note().await?;
+    let mut work = db.arrive(errand(request)?).begin().await?;
+    let open = store::usable(&mut work, &secret_hash(invitation.expose_secret())).await?;
+    forget(&mut work, guess).await?;
+    Ok((work, open.ok_or(Kind::InvitationRefused)?))
 }
 
 fn seed(door: &Door, open: &store::Open) -> Result<Seed, Problem> {

@@ -39,7 +39,7 @@ pub(super) async fn open(look: &Look, id: AccountId) -> Result<Account, Problem>
 }
 
 /// The account as the work has left it.
-pub(super) async fn reread(work: &mut Work, id: AccountId) -> Result<Account, Problem> {
+pub(crate) async fn reread(work: &mut Work, id: AccountId) -> Result<Account, Problem> {
     let caller = work.caller.clone();
     read(work.db(), &caller, id).await
 }
@@ -55,10 +55,11 @@ async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: AccountId) -> Result
     Ok(row.fetch_optional(db).await?.ok_or(Kind::NotFound)?.0)
 }
 
-/// Holds an account that the caller administers until the work is done; says whether its person has enrolled.
-pub(super) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, bool), Problem> {
+/// Holds an account that the caller administers until the work is done; says whether its person can sign in, here or by
+/// another issuer.
+pub(crate) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, bool), Problem> {
     let enrolled = sqlx::query_scalar!(
-        r#"select credential is not null as "enrolled!" from account where account_id = $1 for update"#,
+        r#"select num_nonnulls(credential, external_subject) > 0 as "enrolled!" from account where account_id = $1 for update"#,
         id.0
     )
     .fetch_optional(work.db())
@@ -341,13 +342,11 @@ pub async fn organisation(
 ) -> Result<Option<OrganisationId>, Problem> {
     let Some((list, code)) = code.split_once(':') else { return Ok(None) };
     let found = sqlx::query_scalar!(
-        r#"select organisation_id as "id: OrganisationId" from organisation
-           where case $1 when 'authority' then authority_code when 'gss' then gss_code when 'urn' then urn
-                 when 'laestab' then laestab when 'ods' then ods when 'reference' then reference end = $2"#,
+        r#"select organisation_known_as($1, $2) as "id: OrganisationId""#,
         list,
         code,
     );
-    Ok(found.fetch_optional(work.db()).await?)
+    Ok(found.fetch_one(work.db()).await?)
 }
 
 /// The same, with its name.

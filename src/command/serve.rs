@@ -7,6 +7,7 @@ use std::{
 };
 
 use actix_web::web::Data;
+use anyhow::Context;
 use clap::Args;
 use sqlx::postgres::PgConnectOptions;
 
@@ -16,15 +17,13 @@ use crate::{
     clock::Clock,
     database,
     edge::TrustedProxies,
+    external::Issuers,
     health::Draining,
     keys::{Keys, rotation::Watch},
     listener::Limits,
     remote::{Reach, RemoteKeys},
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
@@ -73,6 +72,9 @@ pub(super) struct Running {
     /// Seconds between withdrawing readiness on SIGTERM and stopping, for the balancer to see it
     #[arg(long, env = "CONTACTPOINT_DRAIN_NOTICE", default_value_t = 5, value_name = "SECONDS")]
     drain_notice: u64,
+    /// The issuers by which people may sign in, such as a council's directory: a JSON file, as `api-spec/README.md` says
+    #[arg(long, env = "CONTACTPOINT_ISSUERS", value_name = "FILE")]
+    issuers: Option<PathBuf>,
     /// For tests: fetch the keys of clients and issuers from this machine also, by http
     #[arg(long, env = "CONTACTPOINT_LOOPBACK_ISSUERS", hide = true)]
     loopback_issuers: bool,
@@ -124,14 +126,24 @@ impl Running {
         Ok(())
     }
 
+    fn issuers(&self, keys: &RemoteKeys) -> anyhow::Result<Issuers> {
+        let Some(file) = &self.issuers else { return Ok(Issuers::default()) };
+        let said = || file.display().to_string();
+        let json = std::fs::read(file).with_context(said)?;
+        Issuers::read(&json, keys).with_context(said)
+    }
+
     fn shared(&self, keys: Keys, issuer: String) -> Result<Shared, Refused> {
         let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
         let credential = Credential::new(keys.pepper)?;
         let reach = if self.loopback_issuers { Reach::Loopback } else { Reach::Public };
+        let remote = RemoteKeys::start(reach)?;
+        let issuers = self.issuers(&remote).map_err(Refused::configuration)?;
         Ok(Shared {
             verifier: Data::new(Verifier::new(issuer)),
-            door: Data::new(Door { credential, pool: HashingPool::default(), sealer: keys.sealer }),
-            remote: Data::new(RemoteKeys::start(reach)?),
+            door: Data::new(Door::new(credential, keys.sealer)?),
+            remote: Data::new(remote),
+            issuers: Data::new(issuers),
             rates: Data::default(),
             clock: Clock::System,
             draining: Draining::default(),

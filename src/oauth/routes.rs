@@ -6,7 +6,6 @@ use actix_web::{
     post,
     web::Data,
 };
-use chrono::TimeDelta;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -22,7 +21,7 @@ use crate::{
     keys::JwkSet,
     problem::{Kind, Problem},
     remote::RemoteKeys,
-    session::{Bearer, expires_in, new_secret, store, ways},
+    session::{Bearer, expires_in, new_secret, renewal::Use, store},
     token::Verifier,
     work::{Arrival, Db, Reply, SignIn, spend},
 };
@@ -37,8 +36,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 
 /// Get an access token
 ///
-/// RFC 6749: `client_credentials` for a system, or `refresh_token` to go on with a session, which is used once: using it again
-/// ends the session. RFC 8693: token exchange for a case system that acts with a signed-in person of its own organisation or
+/// RFC 6749: `client_credentials` for a system, or `refresh_token` to go on with a session. A refresh token is used once. If the
+/// answer was lost, it may be used once more, from 2 to 30 seconds after; of several uses at once, one gets new tokens. Any
+/// other use ends the session.
+///
+/// RFC 8693: token exchange for a case system that acts with a signed-in person of its own organisation or
 /// area; its token is the person's, names both, permits what both may, and ends with either.
 ///
 /// A client authenticates in the one way that it is registered for: by an assertion signed with its key (RFC 7523), or by its
@@ -144,8 +146,8 @@ async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<Toke
     exchange::is_bound_alike(&person, jkt.as_deref())?;
     let held = scope::common(&person.scope, &client.scopes());
     let scope = scope::narrowed(&held, form.get("scope"))?;
-    let opened = store::open_under(&mut work, SessionId(person.sid), client.id).await?;
-    let (session, authenticated_at) = opened.ok_or_else(exchange::refused)?;
+    let joint = store::join(&mut work, SessionId(person.sid), client.id).await?;
+    let joint = joint.ok_or_else(exchange::refused)?;
     let bearer = Bearer {
         subject: Subject::Account(AccountId(person.sub)),
         actor: Some(client.id),
@@ -153,9 +155,9 @@ async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<Toke
         authority: person.la.map(OrganisationId),
         role: Role::parse(&person.role)?,
         scope,
-        session,
-        authenticated_at,
-        amr: ways::FACTORS,
+        session: joint.id,
+        authenticated_at: joint.authenticated_at,
+        amr: joint.amr,
         jkt,
         rps: Some(client.requests_per_second),
     };
@@ -170,20 +172,25 @@ async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<
     if !held.live {
         return Err(Kind::InvalidGrant.into());
     }
-    if let Some(used_at) = held.used_at {
-        let lost = work.now - used_at <= TimeDelta::seconds(30) && !held.replacement_used;
-        let replaced = held.replaced_by.as_deref().filter(|_| lost);
-        let Some(replaced) = replaced else {
-            store::end(&mut work, held.bearer.session).await?;
-            return Err(work.keep(Kind::InvalidGrant.into()).await);
-        };
-        store::withdraw_refresh(&mut work, replaced).await?;
+    match held.uses.judge(work.now) {
+        Use::First => {}
+        Use::Again => store::withdraw_refresh(&mut work, held.replaced_by.as_deref()).await?,
+        Use::AtOnce => return Err(Kind::InvalidGrant.into()),
+        Use::Reuse => return Err(reused(work, held.bearer.session).await?),
     }
     let refresh_token = new_secret()?;
     store::keep_refresh(&mut work, held.bearer.session, &refresh_token).await?;
     store::replace_refresh(&mut work, token, &refresh_token).await?;
     let refresh_token = Some(refresh_token);
     answer(work, &held.bearer, verifier, |told| TokenAnswer { refresh_token, ..told }).await
+}
+
+/// Two hold a refresh token: the session ends, and whoever watches is told.
+async fn reused(mut work: SignIn, session: SessionId) -> Result<Problem, Problem> {
+    store::end(&mut work, session).await?;
+    metrics::counter!("contactpoint_refresh_reuse_total").increment(1);
+    tracing::warn!(session = %session.0, "a refresh token was used again, so its session was ended");
+    Ok(work.keep(Kind::InvalidGrant.into()).await)
 }
 
 /// Signs the token of somebody, and answers with it and what `more` adds.

@@ -14,12 +14,13 @@ use validator::{Validate, ValidationError, ValidationErrors};
 use crate::{
     access::{Caller, Role, Subject},
     http::sha256,
-    ids::{ClientId, OrganisationId, SessionId},
+    ids::{AccountId, ClientId, OrganisationId, SessionId},
     keys::Sealer,
     problem::Problem,
     token::{Grant, Issuer, LIFETIME},
 };
 
+pub(crate) mod renewal;
 pub mod routes;
 pub mod secret;
 pub(crate) mod store;
@@ -45,6 +46,30 @@ pub struct Door {
     pub pool: HashingPool,
     /// Opens the seeds of one-time codes.
     pub sealer: Sealer,
+    /// The sealed seed of nobody, for users who do not exist.
+    nobody: Vec<u8>,
+}
+
+impl Door {
+    /// Makes ready, with as many hashes at a time as there are cores.
+    pub fn new(credential: Credential, sealer: Sealer) -> anyhow::Result<Self> {
+        let seed = totp::Seed::generate().map_err(|_| anyhow::anyhow!("no randomness"))?;
+        let nobody = sealer.seal(seed.expose(), &seed_context(Uuid::nil()))?;
+        Ok(Self { credential, pool: HashingPool::default(), sealer, nobody })
+    }
+
+    /// The step whose one-time code this is, by the sealed seed of an account; without one it is looked for as long.
+    pub(crate) fn step(
+        &self,
+        account: Option<(AccountId, &[u8])>,
+        code: &str,
+        now: DateTime<Utc>,
+    ) -> Option<u64> {
+        let (id, sealed) = account.unwrap_or((AccountId(Uuid::nil()), &self.nobody));
+        let seed = self.sealer.open(sealed, &seed_context(id.0)).ok()?;
+        let step = totp::accept(&totp::Seed::from_bytes(seed.expose_secret())?, code, now);
+        step.filter(|_| account.is_some())
+    }
 }
 
 /// Everything needed to sign in, judged together.
@@ -114,10 +139,17 @@ pub struct Session {
 pub(crate) mod ways {
     /// A person, by all that signing in takes here.
     pub(crate) const FACTORS: &[&str] = &["pwd", "pin", "otp", "mfa"];
+    /// A person, by two factors that another issuer asked for.
+    pub(crate) const EXTERNAL: &[&str] = &["mfa"];
     /// A client, by its secret.
     pub(crate) const SECRET: &[&str] = &["pwd"];
     /// A client, by a key of its own.
     pub(crate) const KEY: &[&str] = &["pop"];
+
+    /// A person, as the session says.
+    pub(crate) fn of_person(external: bool) -> &'static [&'static str] {
+        if external { EXTERNAL } else { FACTORS }
+    }
 }
 
 /// Who a token is to be for.

@@ -6,15 +6,16 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    Bearer, Door, Session, SessionIn, expires_in, new_secret, secret::Unhashed, seed_context,
-    store, totp, ways,
+    Bearer, Door, Session, SessionIn, expires_in, new_secret, secret::Unhashed, store, ways,
 };
 use crate::{
     access::{Subject, errand, scopes},
     http::Json,
+    ids::AccountId,
     problem::{Kind, Problem},
+    throttle,
     token::Verifier,
-    work::{Arrival, Db, Reply, SignIn},
+    work::{Db, Reply, SignIn},
 };
 
 /// Adds this room's routes.
@@ -25,7 +26,8 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// Sign in
 ///
 /// With user name, password, PIN and the one-time code of the security token. All four are judged together, and a refusal
-/// never says which was wrong. The access token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
+/// never says which was wrong. After a try in vain the next one waits, ever longer; `Retry-After` says how long. The access
+/// token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
 #[utoipa::path(
     tag = "signing in",
     request_body = SessionIn,
@@ -47,16 +49,19 @@ async fn create_session(
     let arrival = db.arrive(errand(&request)?);
     let account = store::account(&arrival, &told.user_name).await?;
     let known = judge(&door, &told, account.as_ref()).await?;
-    let step = account.as_ref().and_then(|account| step(&door, account, &told, &arrival));
+    let sealed = account.as_ref().and_then(|a| Some((a.id, a.seed.as_deref()?)));
+    let step = door.step(sealed, told.one_time_code.expose_secret(), arrival.now);
 
     let mut work = arrival.begin().await?;
-    let (Some(account), Some(step), true) = (account, step, known) else {
-        return Err(Kind::SignInFailed.into());
+    let right = account.filter(|account| known && account.may_act).zip(step);
+    let (id, step) =
+        right.as_ref().map_or((AccountId(Uuid::nil()), 0), |(account, step)| (account.id, *step));
+    let unused = store::use_step(&mut work, id, step).await?;
+    let Some((account, _)) = right.filter(|_| unused) else {
+        return Err(work.keep(Kind::SignInFailed.into()).await);
     };
-    if !account.may_act || !store::use_step(&mut work, account.id, step).await? {
-        return Err(Kind::SignInFailed.into());
-    }
-    store::forget_try(&mut work, &told.user_name, attempt).await?;
+    throttle::store::forget(&mut work, attempt).await?;
+    throttle::store::know_network(&mut work, account.id).await?;
     let subject = Subject::Account(account.id);
     let bearer = Bearer {
         subject,
@@ -79,19 +84,15 @@ async fn create_session(
     work.record(caller, session).await
 }
 
-/// After ten tries in vain of a name from a network in five minutes, or sixty from a network in one, guesses wait. A try is
-/// noted before it is judged, so that those sent at once are counted too.
+/// Refuses whoever guesses too fast. A try is noted before it is judged, so that those sent at once are counted too.
 async fn throttle(mut work: SignIn, told: &SessionIn) -> Result<Uuid, Problem> {
-    let tries = store::tries(&mut work, &told.user_name).await?;
-    if tries.of_name >= 10 || tries.of_network >= 60 {
-        let seconds = if tries.of_name >= 10 { 300 } else { 60 };
-        return Err(Problem::from(Kind::TooManyRequests).retry_after(seconds));
-    }
-    let attempt = store::note_try(&mut work, &told.user_name).await?;
+    throttle::store::tries(&mut work, &told.user_name).await?.check(work.now)?;
+    let attempt = throttle::store::note_try(&mut work, &told.user_name).await?;
     work.note().await?;
     Ok(attempt)
 }
 
+/// Whether password and PIN are the account's; a hash that cannot be read is nobody's.
 async fn judge(
     door: &Data<Door>,
     told: &SessionIn,
@@ -101,11 +102,8 @@ async fn judge(
     let (password, pin, own) = (told.password.clone(), told.pin.clone(), door.clone().into_inner());
     let judged =
         door.pool.run(move || own.credential.verify(credential.as_deref(), &password, &pin)).await;
-    judged.map_err(Unhashed::problem)?.map_err(Problem::internal)
-}
-
-fn step(door: &Door, account: &store::Account, told: &SessionIn, arrival: &Arrival) -> Option<u64> {
-    let seed = door.sealer.open(account.seed.as_ref()?, &seed_context(account.id.0)).ok()?;
-    let seed = totp::Seed::from_bytes(seed.expose_secret())?;
-    totp::accept(&seed, told.one_time_code.expose_secret(), arrival.now)
+    Ok(judged.map_err(Unhashed::problem)?.unwrap_or_else(|error| {
+        tracing::error!(%error, "a sign-in could not be judged");
+        false
+    }))
 }

@@ -22,6 +22,8 @@ use Whose::{Other, Own};
 const ACCOUNTS: &[&str] = &[
     "open_account",
     "change_account",
+    "link_external_identity",
+    "unlink_external_identity",
     "invite_to_account",
     "open_invitation",
     "approve_invitation",

@@ -179,6 +179,7 @@ async fn an_account_is_recovered_by_two_administrators_and_loses_its_sessions() 
     look(&office.index, &session).await.refused(401, "unauthenticated");
     office.index.clock.set(after(60));
     office.sign_in("new.person", &seed).await.refused(401, "sign-in-failed");
+    office.index.clock.set(after(61));
     office.sign_in("new.person", &renewed).await.expect(200);
 }
 
@@ -247,6 +248,7 @@ async fn without_a_fact_an_enrolled_account_cannot_sign_in() {
         let seed = office.enrolled(&invitation).await;
         office.index.clock.set(after(60 * i64::try_from(n + 1).unwrap()));
         office.sign_in(&name, &seed).await.refused(401, "sign-in-failed");
+        office.index.clock.set(after(60 * i64::try_from(n + 1).unwrap() + 1));
         let change = json!({ *member: day });
         office.index.patch(&office.first, &account, 2, change).await.expect(200);
         office.sign_in(&name, &seed).await.expect(200);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, Office},
+    forged::{Forger, ISSUER, SHORT_KEY},
     harness::{Answer, Directory, Says},
-    hostile::{Forger, ISSUER, SHORT_KEY},
     session::{after, outside},
     signer::Signer,
     token::{FORM, ask, basic, look, text},

@@ -37,7 +37,7 @@ impl Holder {
         method: &str,
         path: &str,
         token: Option<&str>,
-        other: Value,
+        other: &Value,
     ) -> String {
         let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": self.x() });
         let header = json!({ "typ": "dpop+jwt", "alg": "EdDSA", "jwk": jwk });
@@ -83,7 +83,7 @@ impl Bound {
         self.index.request(None, "GET", path, (), &headers).await
     }
 
-    fn proof(&self, other: Value) -> String {
+    fn proof(&self, other: &Value) -> String {
         self.holder.proof(&self.index, "GET", LIST, Some(&self.token), other)
     }
 }
@@ -91,13 +91,13 @@ impl Bound {
 #[actix_web::test]
 async fn a_bound_token_is_good_with_a_proof_of_its_key_for_this_request_once() {
     let bound = Bound::new().await;
-    let proof = bound.proof(json!({}));
+    let proof = bound.proof(&json!({}));
     let answer = bound.send(LIST, "DPoP", &proof).await.expect(200);
     assert_eq!(bound.index.event(&answer).await["account_id"], json!(bound.caller().id));
     let again = bound.send(LIST, "DPoP", &proof).await.refused(401, "dpop-proof-refused");
     assert!(again.header("WWW-Authenticate").starts_with("DPoP error=\"invalid_dpop_proof\""));
     assert_eq!(bound.index.event(&again).await["outcome"], "refused");
-    bound.send(&format!("{LIST}?limit=1"), "dpop", &bound.proof(json!({}))).await.expect(200);
+    bound.send(&format!("{LIST}?limit=1"), "dpop", &bound.proof(&json!({}))).await.expect(200);
 }
 
 #[actix_web::test]
@@ -108,7 +108,7 @@ async fn a_bound_token_is_nothing_without_its_proof_on_any_operation() {
     for operation in Operation::all().filter(|operation| operation.policy().is_some()) {
         let path = operation.path(&target);
         let of_another =
-            stolen.proof(&bound.index, operation.method, &path, Some(&bound.token), json!({}));
+            stolen.proof(&bound.index, operation.method, &path, Some(&bound.token), &json!({}));
         for (scheme, proof, problem) in [
             ("Bearer", "", "unauthenticated"),
             ("DPoP", "", "dpop-proof-refused"),
@@ -136,12 +136,12 @@ async fn a_proof_for_another_request_token_or_time_is_refused() {
         json!({ "ath": encoded(sha256(b"another token")) }),
         json!({ "jti": "" }),
     ] {
-        let answer = bound.send(LIST, "DPoP", &bound.proof(other.clone())).await;
+        let answer = bound.send(LIST, "DPoP", &bound.proof(&other)).await;
         assert_eq!((answer.status, answer.problem()), (401, "dpop-proof-refused"), "{other}");
     }
     let token = bound.index.token(bound.caller());
     let authorization = format!("DPoP {token}");
-    let proof = bound.holder.proof(&bound.index, "GET", LIST, Some(&token), json!({}));
+    let proof = bound.holder.proof(&bound.index, "GET", LIST, Some(&token), &json!({}));
     let headers = [("Authorization", authorization.as_str()), ("DPoP", proof.as_str())];
     let unbound = bound.index.request(None, "GET", LIST, (), &headers).await;
     unbound.refused(401, "unauthenticated");
@@ -150,7 +150,7 @@ async fn a_proof_for_another_request_token_or_time_is_refused() {
 #[actix_web::test]
 async fn of_thirty_two_uses_of_one_proof_at_once_one_is_answered() {
     let bound = Bound::new().await;
-    let proof = bound.proof(json!({}));
+    let proof = bound.proof(&json!({}));
     let answers = join_all((0..32).map(|_| bound.send(LIST, "DPoP", &proof))).await;
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
@@ -161,7 +161,7 @@ async fn a_change_uses_its_proof_up_with_the_change() {
     let bound = Bound::new().await;
     let child = bound.index.child(bound.scene.authority).await;
     let path = child.path("/involvements");
-    let proof = bound.holder.proof(&bound.index, "POST", &path, Some(&bound.token), json!({}));
+    let proof = bound.holder.proof(&bound.index, "POST", &path, Some(&bound.token), &json!({}));
     let authorization = format!("DPoP {}", bound.token);
     let headers = [("Authorization", authorization.as_str()), ("DPoP", proof.as_str())];
     let change = |service: &str| crate::involvement::service(service);

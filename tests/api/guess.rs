@@ -1,65 +1,121 @@
-//! Whoever guesses waits.
+//! Whoever guesses waits, and nobody else.
 
-use contactpoint::access::Role;
+use contactpoint::{access::Role, database};
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    harness::Index,
+    harness::{Answer, Index},
     session::{Person, after, outside, sign_in},
 };
 
-#[actix_web::test]
-async fn after_ten_wrong_guesses_of_a_name_guesses_wait_whether_there_is_such_a_name_or_not() {
+/// Somebody with an account, and a server that believes whom a proxy speaks for.
+async fn place() -> (Index, Index, Person) {
     let index = Index::start().await;
     let authority = index.authority().await;
     let person = Person::new(&index, Role::Practitioner, authority).await;
-    let mut waits = Vec::new();
-    for name in [person.user_name.as_str(), "nobody.at.all"] {
-        let mut factors = person.factors(index.now());
-        factors["userName"] = json!(name);
-        factors["pin"] = json!("000000");
-        for _ in 0..10 {
-            sign_in(&index, factors.clone()).await.refused(401, "sign-in-failed");
-        }
-        factors["pin"] = json!(person.pin);
-        let wait = sign_in(&index, factors).await.refused(429, "too-many-requests");
-        assert_eq!(wait.header("Retry-After"), "300");
-        waits.push(outside(&wait));
-    }
-    assert_eq!(waits[0], waits[1]);
-    index.clock.set(after(300));
-    person.sign_in(&index).await.expect(200);
+    let behind = index.beside(&["127.0.0.1"]).await;
+    (index, behind, person)
+}
+
+/// Everything right but the PIN.
+fn wrong(index: &Index, person: &Person) -> Value {
+    let mut factors = person.factors(index.now());
+    factors["pin"] = json!("000000");
+    factors
+}
+
+async fn from(index: &Index, address: &str, factors: Value) -> Answer {
+    let headers = [("X-Forwarded-For", address)];
+    index.request(None, "POST", "/v1/sessions", factors, &headers).await
+}
+
+/// Notes tries of a name in vain, `seconds` after the beginning, each from a network of its own.
+async fn tried(index: &Index, name: &str, times: i32, seconds: i64) {
+    let tries = "insert into sign_in_failure (user_name_hash, network, address, at)
+        select sha256($1::bytea), network(set_masklen(a, 24)), a, $3
+        from generate_series(1, $2) n, lateral (select '10.0.0.9'::inet + n * 256 as a) address";
+    let tries = sqlx::query(tries).bind(name.as_bytes()).bind(times).bind(after(seconds));
+    tries.execute(&index.db).await.unwrap();
 }
 
 #[actix_web::test]
-async fn of_many_guesses_sent_at_once_ten_are_judged() {
-    let index = Index::start().await;
-    let authority = index.authority().await;
-    let person = Person::new(&index, Role::Practitioner, authority).await;
-    let mut factors = person.factors(index.now());
-    factors["pin"] = json!("000000");
+async fn each_wrong_guess_of_a_name_makes_the_next_wait_longer_whether_there_is_such_a_name_or_not()
+{
+    let (index, _, person) = place().await;
+    let mut told = Vec::new();
+    for (name, begin) in [(person.user_name.as_str(), 0), ("nobody.at.all", 600)] {
+        let mut second = begin;
+        let mut waits = Vec::new();
+        for pause in [1, 3, 5, 10, 10, 10, 10, 10, 10] {
+            index.clock.set(after(second));
+            let mut factors = wrong(&index, &person);
+            factors["userName"] = json!(name);
+            let refused = sign_in(&index, factors).await.refused(401, "sign-in-failed");
+            waits.push(outside(&refused));
+            let mut factors = person.factors(index.now());
+            factors["userName"] = json!(name);
+            let wait = sign_in(&index, factors).await.refused(429, "too-many-requests");
+            assert_eq!(wait.header("Retry-After"), pause.to_string());
+            waits.push(outside(&wait));
+            second += pause;
+        }
+        index.clock.set(after(second));
+        let mut factors = wrong(&index, &person);
+        factors["userName"] = json!(name);
+        sign_in(&index, factors.clone()).await.refused(401, "sign-in-failed");
+        let tenth = sign_in(&index, factors).await.refused(429, "too-many-requests");
+        assert_eq!(tenth.header("Retry-After"), "231", "until the first is five minutes old");
+        waits.push(outside(&tenth));
+        told.push(waits);
+        index.clock.set(after(begin + 300));
+        let answer = person.sign_in(&index).await;
+        assert_eq!(answer.status, 200, "{name}: {:#}", answer.body);
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[actix_web::test]
+async fn of_many_guesses_sent_at_once_one_is_judged() {
+    let (index, _, person) = place().await;
+    let factors = wrong(&index, &person);
     let answers = join_all((0..24).map(|_| sign_in(&index, factors.clone()))).await;
     let of = |status| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!((of(401), of(429)), (10, 14));
+    assert_eq!((of(401), of(429)), (1, 23));
+}
+
+#[actix_web::test]
+async fn a_name_is_guessed_from_each_network_by_itself() {
+    let (_index, behind, person) = place().await;
+    for (one, same, other) in [
+        ("192.0.2.7", "192.0.2.200", "192.0.3.7"),
+        ("2001:db8:1:200::1", "2001:db8:1:2ff:a::1", "2001:db8:1:300::1"),
+    ] {
+        let factors = wrong(&behind, &person);
+        from(&behind, one, factors.clone()).await.refused(401, "sign-in-failed");
+        from(&behind, same, factors.clone()).await.refused(429, "too-many-requests");
+        from(&behind, other, factors).await.refused(401, "sign-in-failed");
+    }
+    from(&behind, "198.51.100.1", person.factors(behind.now())).await.expect(200);
 }
 
 #[actix_web::test]
 async fn a_sign_in_that_succeeds_leaves_nothing_that_counts() {
-    let index = Index::start().await;
-    let authority = index.authority().await;
-    let person = Person::new(&index, Role::Practitioner, authority).await;
+    let (index, _, person) = place().await;
     for n in 0..12 {
         index.clock.set(after(30 * n));
         person.sign_in(&index).await.expect(200);
     }
+    let left = sqlx::query_scalar("select count(*) from sign_in_failure");
+    let left: i64 = left.fetch_one(&index.db).await.unwrap();
+    let known = sqlx::query_scalar("select count(*) from known_network");
+    let known: i64 = known.fetch_one(&index.db).await.unwrap();
+    assert_eq!((left, known), (0, 1));
 }
 
 #[actix_web::test]
 async fn after_sixty_wrong_guesses_from_a_network_guesses_wait() {
-    let index = Index::start().await;
-    let authority = index.authority().await;
-    let person = Person::new(&index, Role::Practitioner, authority).await;
+    let (index, _, person) = place().await;
     let guesses = "insert into sign_in_failure (user_name_hash, network, at)
                    select sha256(n::text::bytea), '127.0.0.0/24', $1 from generate_series(1, 60) n";
     sqlx::query(guesses).bind(index.now()).execute(&index.db).await.unwrap();
@@ -67,4 +123,114 @@ async fn after_sixty_wrong_guesses_from_a_network_guesses_wait() {
     assert_eq!(wait.header("Retry-After"), "60");
     index.clock.set(after(60));
     person.sign_in(&index).await.expect(200);
+}
+
+#[actix_web::test]
+async fn after_twenty_wrong_guesses_from_an_address_guesses_wait_whatever_name_they_are_of() {
+    let (_index, behind, person) = place().await;
+    let guess = |n: usize| {
+        let mut factors = person.factors(behind.now());
+        factors["userName"] = json!(format!("nobody.{}", "x".repeat(n)));
+        from(&behind, "192.0.2.7", factors)
+    };
+    let answers = join_all((1..=24).map(guess)).await;
+    let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((of(401), of(429)), (20, 4));
+    let right = person.factors(behind.now());
+    let wait = from(&behind, "192.0.2.7", right.clone()).await.refused(429, "too-many-requests");
+    assert_eq!(wait.header("Retry-After"), "60");
+    from(&behind, "192.0.2.8", right).await.expect(200);
+}
+
+#[actix_web::test]
+async fn after_a_hundred_wrong_guesses_of_a_name_only_networks_pass_that_its_account_is_known_from()
+{
+    let (_index, behind, person) = place().await;
+    from(&behind, "192.0.2.7", person.factors(behind.now())).await.expect(200);
+    let day = 24 * 3600;
+    behind.clock.set(after(day));
+    for name in [person.user_name.as_str(), "nobody.at.all"] {
+        tried(&behind, name, 99, day).await;
+    }
+    from(&behind, "198.51.100.1", wrong(&behind, &person)).await.refused(401, "sign-in-failed");
+    tried(&behind, "nobody.at.all", 1, day).await;
+    behind.clock.set(after(day + 60));
+    let mut told = Vec::new();
+    for name in [person.user_name.as_str(), "nobody.at.all"] {
+        let mut factors = person.factors(behind.now());
+        factors["userName"] = json!(name);
+        let wait = from(&behind, "198.51.100.1", factors).await.refused(429, "too-many-requests");
+        assert_eq!(wait.header("Retry-After"), "3540");
+        told.push(outside(&wait));
+    }
+    assert_eq!(told[0], told[1]);
+    from(&behind, "192.0.2.200", person.factors(behind.now())).await.expect(200);
+
+    behind.clock.set(after(day + 60 + 30 * day));
+    tried(&behind, person.user_name.as_str(), 100, day + 60 + 30 * day).await;
+    let forgotten = from(&behind, "192.0.2.7", person.factors(behind.now())).await;
+    forgotten.refused(429, "too-many-requests");
+}
+
+#[actix_web::test]
+async fn nobody_is_locked_out_by_ten_thousand_wrong_guesses_from_elsewhere() {
+    let (_index, behind, person) = place().await;
+    from(&behind, "192.0.2.7", person.factors(behind.now())).await.expect(200);
+    behind.clock.set(after(3600));
+    tried(&behind, person.user_name.as_str(), 10_000, 3600).await;
+    let factors = wrong(&behind, &person);
+    let flood = join_all((0..48).map(|n| {
+        let (behind, factors) = (&behind, factors.clone());
+        async move {
+            let address = format!("198.51.{n}.7");
+            for _ in 0..4 {
+                let refused = from(behind, &address, factors.clone()).await;
+                assert!([429, 503].contains(&refused.status), "{}", refused.status);
+            }
+        }
+    }));
+    let victim = async {
+        let began = std::time::Instant::now();
+        let mut answer = from(&behind, "192.0.2.9", person.factors(behind.now())).await;
+        while answer.status == 503 && began.elapsed().as_secs() < 30 {
+            answer = from(&behind, "192.0.2.9", person.factors(behind.now())).await;
+        }
+        answer.expect(200);
+        assert!(began.elapsed().as_secs() < 30);
+    };
+    tokio::join!(flood, victim);
+}
+
+#[actix_web::test]
+async fn what_counts_no_longer_is_forgotten() {
+    let (index, _, person) = place().await;
+    person.sign_in(&index).await.expect(200);
+    tried(&index, "nobody.at.all", 5, 0).await;
+    let options = index.db.connect_options();
+    let left = async || {
+        let count =
+            "select (select count(*) from sign_in_failure), (select count(*) from known_network)";
+        sqlx::query_as::<_, (i64, i64)>(count).fetch_one(&index.db).await.unwrap()
+    };
+    database::tidy(&options, after(3600)).await.unwrap();
+    assert_eq!(left().await, (5, 1));
+    database::tidy(&options, after(3601)).await.unwrap();
+    assert_eq!(left().await, (0, 1));
+    database::tidy(&options, after(30 * 24 * 3600 + 1)).await.unwrap();
+    assert_eq!(left().await, (0, 0));
+}
+
+#[actix_web::test]
+async fn guessed_invitations_are_counted_before_they_are_judged() {
+    let index = Index::start().await;
+    let guess = || {
+        let body = json!({ "invitation": "x".repeat(43) });
+        index.request(None, "POST", "/v1/enrolments", body, &[])
+    };
+    let mut answers = join_all((0..35).map(|_| guess())).await;
+    answers.extend(join_all((0..35).map(|_| guess())).await);
+    let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((of(403), of(429)), (60, 10));
+    index.clock.set(after(60));
+    guess().await.refused(403, "invitation-refused");
 }

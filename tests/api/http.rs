@@ -1,25 +1,8 @@
 //! What holds for every request, whatever it asks for.
 
-use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
-    sync::mpsc,
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use contactpoint::{
-    access::Role,
-    app::Shared,
-    database::APPLICATION,
-    edge::TrustedProxies,
-    health::Draining,
-    listener::Limits,
-    problem::Kind,
-    remote::{Reach, RemoteKeys},
-    server::{self, Settings},
-    work::Connections,
-};
+use contactpoint::{access::Role, problem::Kind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -242,40 +225,11 @@ async fn what_was_asked_for_is_done_and_written_down_although_the_caller_has_gon
     assert_eq!(done, 1);
 }
 
-/// A second server on the same index, which trusts these proxies.
-fn behind(index: &Index, proxies: Vec<IpAddr>) -> (SocketAddr, ServerHandle) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let settings = Settings {
-        database: (*index.db.connect_options()).clone().options([("role", APPLICATION)]),
-        connections: Connections { readers: 1, writers: 1 },
-        workers: 1,
-        limits: Limits::default(),
-    };
-    let shared = Shared {
-        verifier: Index::verifier(),
-        door: Index::door(),
-        rates: actix_web::web::Data::default(),
-        remote: actix_web::web::Data::new(RemoteKeys::start(Reach::Public).unwrap()),
-        clock: index.clock.clone(),
-        draining: Draining::default(),
-        proxies: TrustedProxies(proxies),
-    };
-    let (started, handle) = mpsc::channel();
-    thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async {
-            let server = server::start(listener, &settings, &shared).unwrap();
-            started.send(server.handle()).unwrap();
-            server.await.unwrap();
-        });
-    });
-    (address, handle.recv().unwrap())
-}
-
 #[actix_web::test]
 async fn only_a_trusted_proxy_is_believed_for_whom_it_speaks() {
     let index = Index::start().await;
-    let (proxied, proxy) = behind(&index, vec!["127.0.0.1".parse().unwrap()]);
+    let behind = index.beside(&["127.0.0.1"]).await;
+    let proxied = behind.address();
     for (address, forwarded, noted) in [
         (index.address(), "X-Forwarded-For: 192.0.2.7\r\n", "127.0.0.1"),
         (proxied, "", "127.0.0.1"),
@@ -291,5 +245,4 @@ async fn only_a_trusted_proxy_is_believed_for_whom_it_speaks() {
         let event = event(&index, id).await.unwrap();
         assert_eq!(event["address"], json!(noted), "{forwarded}");
     }
-    drop(proxy.stop(false));
 }

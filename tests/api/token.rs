@@ -2,6 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use contactpoint::access::{Role, scopes};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -159,7 +160,7 @@ async fn a_refresh_token_is_exchanged_once_for_new_tokens() {
 }
 
 #[actix_web::test]
-async fn an_answer_that_was_lost_is_given_again_within_thirty_seconds() {
+async fn an_answer_that_was_lost_is_given_again_once_within_thirty_seconds() {
     let index = Index::start().await;
     let (_, first) = session(&index).await;
     let first = text(&first, "refreshToken").to_owned();
@@ -173,6 +174,47 @@ async fn an_answer_that_was_lost_is_given_again_within_thirty_seconds() {
     index.clock.set(after(61));
     refresh(&index, text(&again, "refresh_token")).await.refused(400, "invalid_grant");
     refresh(&index, text(&next, "refresh_token")).await.refused(400, "invalid_grant");
+}
+
+#[actix_web::test]
+async fn a_token_that_is_used_a_third_time_or_after_its_successor_ends_the_session() {
+    let index = Index::start().await;
+    for (second, successor_used) in [(4, false), (2, true)] {
+        index.clock.set(after(0));
+        let (_, session) = session(&index).await;
+        let first = text(&session, "refreshToken");
+        let mut latest = refresh(&index, first).await.expect(200);
+        index.clock.set(after(2));
+        if successor_used {
+            latest = refresh(&index, text(&latest, "refresh_token")).await.expect(200);
+        } else {
+            latest = refresh(&index, first).await.expect(200);
+        }
+        let access = format!("Bearer {}", text(&latest, "access_token"));
+        look(&index, &access).await.expect(200);
+        index.clock.set(after(second));
+        refresh(&index, first).await.refused(400, "invalid_grant");
+        look(&index, &access).await.refused(401, "unauthenticated");
+        refresh(&index, text(&latest, "refresh_token")).await.refused(400, "invalid_grant");
+    }
+}
+
+#[actix_web::test]
+async fn of_thirty_two_uses_of_a_refresh_token_at_once_one_gets_new_tokens_that_stay_good() {
+    let index = Index::start().await;
+    let beside = index.beside(&[]).await;
+    let (_, session) = session(&index).await;
+    let token = text(&session, "refreshToken");
+    let uses = (0..32).map(|n| refresh(if n % 2 == 0 { &index } else { &beside }, token));
+    let (won, refused): (Vec<_>, Vec<_>) =
+        join_all(uses).await.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!(won.len(), 1);
+    for answer in refused {
+        answer.refused(400, "invalid_grant");
+    }
+    look(&index, &format!("Bearer {}", text(&won[0], "access_token"))).await.expect(200);
+    index.clock.set(after(60));
+    refresh(&beside, text(&won[0], "refresh_token")).await.expect(200);
 }
 
 #[actix_web::test]

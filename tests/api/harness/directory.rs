@@ -19,6 +19,20 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign, jwk::Jwk};
 use serde_json::{Value, json};
 
+/// Its name as issuer.
+pub(crate) const ISSUER: &str = "https://directory.example";
+/// The unique reference number of the school whose people it knows.
+pub(super) const SCHOOL: &str = "900001";
+
+/// The configuration by which it is believed, with its keys at `url`.
+pub(crate) fn configured(url: &str) -> Value {
+    json!({
+        "issuer": ISSUER, "audience": "contactpoint", "jwksUri": url, "algorithms": ["EdDSA", "ES256"],
+        "roles": ["practitioner", "steward"], "organisation": format!("urn:{SCHOOL}"),
+        "acrValues": ["two-factors"],
+    })
+}
+
 /// How it answers whoever asks for its keys.
 #[derive(Debug, Clone)]
 pub(crate) enum Says {

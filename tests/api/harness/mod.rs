@@ -2,8 +2,8 @@
 
 use std::{
     env, fs,
-    net::{SocketAddr, TcpListener},
-    sync::{LazyLock, mpsc},
+    net::{IpAddr, SocketAddr, TcpListener},
+    sync::LazyLock,
     thread,
     time::Duration,
 };
@@ -14,22 +14,26 @@ use contactpoint::{
     access::Role,
     app::Shared,
     clock::Clock,
+    database::APPLICATION,
     edge::TrustedProxies,
+    external::Issuers,
     health::Draining,
     keys::Keys,
     listener::Limits,
     remote::{Reach, RemoteKeys},
     server::{self, Settings},
-    session::{
-        Door,
-        secret::{Credential, HashingPool},
-    },
+    session::{Door, secret::Credential},
     token::{Issuer, Verifier},
     work::Connections,
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions, types::Json};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    types::Json,
+};
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 mod conform;
@@ -39,7 +43,7 @@ mod operations;
 mod scene;
 
 pub(crate) use conform::DOCUMENT;
-pub(crate) use directory::{Directory, Key, Says};
+pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
 pub(crate) use operations::{Operation, Target};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
@@ -57,23 +61,37 @@ pub(crate) struct Index {
     pub(crate) db: PgPool,
     address: SocketAddr,
     http: reqwest::Client,
+    issuers: Value,
     server: ServerHandle,
 }
 
 impl Index {
     /// Starts one with nobody and nothing in it.
     pub(crate) async fn start() -> Self {
+        Self::believing(json!([configured("http://127.0.0.1:9/keys")])).await
+    }
+
+    /// Starts one by which people may sign in by these issuers.
+    pub(crate) async fn believing(issuers: Value) -> Self {
         LazyLock::force(&LOG);
         let database = Database::create().await;
         let db =
             PgPoolOptions::new().max_connections(2).connect_lazy_with(database.superuser.clone());
         let clock = Clock::at(NOW.parse().unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let http =
-            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        let server = serve(listener, database, clock.clone());
-        Self { clock, db, address, http, server }
+        let application = database.application.clone();
+        let (address, server) =
+            serve(application, clock.clone(), Vec::new(), issuers.clone(), Some(database)).await;
+        Self { clock, db, address, http: http(), issuers, server }
+    }
+
+    /// Another server on the same database, which believes these proxies; it ends when it is dropped.
+    pub(crate) async fn beside(&self, proxies: &[&str]) -> Self {
+        let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
+        let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+        let (clock, db, issuers) = (self.clock.clone(), self.db.clone(), self.issuers.clone());
+        let (address, server) =
+            serve(application, clock.clone(), proxies, issuers.clone(), None).await;
+        Self { clock, db, address, http: http(), issuers, server }
     }
 
     /// Who knows its tokens.
@@ -304,34 +322,51 @@ impl Answer {
     }
 }
 
-/// Serves on a thread of its own until told to stop, then removes the database.
-fn serve(listener: TcpListener, database: Database, clock: Clock) -> ServerHandle {
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+}
+
+/// Serves on a thread of its own until told to stop, then removes the database that it is handed.
+async fn serve(
+    application: PgConnectOptions,
+    clock: Clock,
+    proxies: Vec<IpAddr>,
+    issuers: Value,
+    database: Option<Database>,
+) -> (SocketAddr, ServerHandle) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
     let settings = Settings {
-        database: database.application.clone(),
+        database: application,
         connections: Connections { readers: 2, writers: 2 },
         workers: 1,
         limits: Limits::default(),
     };
-    let (started, handle) = mpsc::channel();
+    let (started, handle) = oneshot::channel();
     thread::spawn(move || {
         let (verifier, door) = SECRETS.clone();
+        let remote = RemoteKeys::start(Reach::Loopback).unwrap();
+        let issuers = issuers.to_string();
         let shared = Shared {
             verifier,
             door,
+            issuers: Data::new(Issuers::read(issuers.as_bytes(), &remote).unwrap()),
+            remote: Data::new(remote),
             rates: Data::default(),
-            remote: Data::new(RemoteKeys::start(Reach::Loopback).unwrap()),
             clock,
             draining: Draining::default(),
-            proxies: TrustedProxies::default(),
+            proxies: TrustedProxies(proxies),
         };
         actix_web::rt::System::new().block_on(async {
             let server = server::start(listener, &settings, &shared).unwrap();
             started.send(server.handle()).unwrap();
             server.await.unwrap();
-            database.remove().await;
+            if let Some(database) = database {
+                database.remove().await;
+            }
         });
     });
-    handle.recv().unwrap()
+    (address, handle.await.unwrap())
 }
 
 /// Keys that end with this process, made once, since making them takes a while.
@@ -342,7 +377,7 @@ static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     let issuer = "http://contactpoint.test".to_owned();
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
     let credential = Credential::new(keys.pepper).unwrap();
-    let door = Door { credential, pool: HashingPool::default(), sealer: keys.sealer };
+    let door = Door::new(credential, keys.sealer).unwrap();
     (Data::new(Verifier::new(issuer)), Data::new(door))
 });
 

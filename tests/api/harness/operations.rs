@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Answer, Body, Caller, Child, DOCUMENT, Index, Organisation,
+    Answer, Body, Caller, Child, DOCUMENT, ISSUER, Index, Organisation,
     scene::{Scene, fresh},
 };
 
@@ -90,6 +90,9 @@ impl Operation {
                 example["names"][0]["family"] = json!(format!("Exampley{letters}"));
                 example.as_object_mut().unwrap().remove("identifiers");
             }
+            "link_external_identity" => {
+                example = json!({ "issuer": ISSUER, "subject": letters });
+            }
             "add_account" => example["userName"] = json!(format!("new.{letters}")),
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
@@ -126,6 +129,7 @@ impl Target {
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
         let account = index.account(Role::Practitioner, organisation).await.id;
+        index.link(account, &account.to_string()).await;
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let organisation = organisation.id;

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Index, TODAY};
+use super::{ISSUER, Index, TODAY, directory::SCHOOL};
 
 /// No two names, codes or numbers of a run are the same.
 static MADE: AtomicU64 = AtomicU64::new(1);
@@ -91,7 +91,7 @@ impl Index {
     /// Sets the scene.
     pub(crate) async fn scene(&self) -> Scene {
         let [authority, other_authority] = [self.authority().await, self.authority().await];
-        let school = self.organisation("school", Some(authority)).await;
+        let school = self.school_of_the_directory(authority).await;
         let other_school = self.organisation("school", Some(other_authority)).await;
         let national = self.organisation("nationalPartner", None).await;
         let mut scene = Scene {
@@ -107,6 +107,22 @@ impl Index {
             scene.callers.push(caller);
         }
         scene
+    }
+
+    /// A school whose people the directory knows.
+    pub(crate) async fn school_of_the_directory(&self, authority: Organisation) -> Organisation {
+        let school = self.organisation("school", Some(authority)).await;
+        let known = "update organisation set urn = $2 where organisation_id = $1";
+        sqlx::query(known).bind(school.id).bind(SCHOOL).execute(&self.db).await.unwrap();
+        school
+    }
+
+    /// Links an identity of the directory to an account.
+    pub(crate) async fn link(&self, account: Uuid, subject: &str) {
+        let link =
+            "update account set external_issuer = $2, external_subject = $3 where account_id = $1";
+        let link = sqlx::query(link).bind(account).bind(ISSUER).bind(subject);
+        link.execute(&self.db).await.unwrap();
     }
 
     /// A local authority.

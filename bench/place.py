@@ -1,0 +1,231 @@
+"""Two instances of the service on the database of a demo, the people and systems of it, and requests of several threads."""
+
+import http.client
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+
+from service import Demo, one_time_code, stop
+
+ISSUER = "http://contactpoint.bench"
+
+
+def address():
+    """An address like those of another network at each call."""
+    return "10.%d.%d.%d" % (random.randrange(256), random.randrange(256), random.randrange(1, 255))
+
+
+class Answer:
+    def __init__(self, status, headers, body, began, ended):
+        self.status, self.headers, self.body, self.began, self.ended = status, headers, body, began, ended
+
+    def json(self):
+        return json.loads(self.body) if self.body else {}
+
+
+class Line:
+    """One connection, made anew whenever the other side has closed it. Status 0 is a request that had no answer."""
+
+    def __init__(self, port):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def ask(self, method, path, token=None, body=None, form=None, **more):
+        headers = {"Access-Reason": "direct-service", "X-Forwarded-For": more.pop("origin", None) or address()}
+        if token:
+            headers["Authorization"] = "Bearer " + token
+        if form is not None:
+            data = urllib.parse.urlencode(form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        else:
+            data = None if body is None else json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        if method == "POST":
+            headers["Idempotency-Key"] = str(uuid.uuid4())
+        headers |= {name.replace("_", "-"): value for name, value in more.items()}
+        for attempt in (1, 2):
+            began = time.monotonic()
+            try:
+                self.connection.request(method, path, data, headers)
+                answer = self.connection.getresponse()
+                body = answer.read()
+                return Answer(answer.status, answer.headers, body, began, time.monotonic())
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                # An idle connection may be closed in the moment in which it is used; a client asks again.
+                self.connection.close()
+            except (OSError, http.client.HTTPException):
+                self.connection.close()
+                break
+        return Answer(0, {}, b"", began, time.monotonic())
+
+
+class Instance:
+    """`contactpoint serve` on the demo's database, with its keys, behind a proxy that it trusts."""
+
+    def __init__(self, programs, folder, name):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_URL", "CONTACTPOINT_"))}
+        environment |= {
+            "DATABASE_URL": f"postgres:///contactpoint?host={folder}/postgres&user=contactpoint_app",
+            "CONTACTPOINT_KEYS": folder + "/keys", "CONTACTPOINT_ISSUER": ISSUER,
+            "CONTACTPOINT_LISTEN": f"127.0.0.1:{self.port}", "CONTACTPOINT_TRUSTED_PROXIES": "127.0.0.1",
+        }
+        self.log = open(f"{folder}/{name}.log", "w")
+        self.process = subprocess.Popen([programs + "/contactpoint", "serve"], stdout=self.log, stderr=self.log, env=environment)
+        for _ in range(300):
+            if self.process.poll() is not None:
+                sys.exit(f"an instance did not start:\n{open(self.log.name).read()}")
+            if Line(self.port).ask("GET", "/health/ready").status == 200:
+                return
+            time.sleep(0.1)
+        sys.exit("an instance was not ready in 30 seconds")
+
+    def line(self):
+        return Line(self.port)
+
+
+class Place:
+    """The whole: `a` and `b` are the instances."""
+
+    def __init__(self, programs, children):
+        self.programs, self.demo, self.instances, self.stepped = programs, Demo(programs, children), [], {}
+
+    def __enter__(self):
+        self.demo.__enter__()
+        try:
+            self.folder = self.demo.folder
+            self.instances = [Instance(self.programs, self.folder, name) for name in "ab"]
+            self.a, self.b = self.instances
+            self.accounts = {account["userName"]: account for account in self.demo.told["accounts"]}
+            told = subprocess.run([self.programs + "/contactpoint", "openapi"], check=True, capture_output=True, text=True)
+            self.document = json.loads(told.stdout)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for instance in self.instances:
+            stop(instance.process)
+        self.demo.__exit__()
+
+    def factors(self, name):
+        """Everything that an account signs in with, as soon as its next one-time code is there."""
+        account = self.accounts[name]
+        while int(time.time()) // 30 <= self.stepped.get(name, 0):
+            time.sleep(0.2)
+        now = time.time()
+        self.stepped[name] = int(now) // 30
+        return {"userName": name, "password": account["password"], "pin": account["pin"],
+                "oneTimeCode": one_time_code(account["otpauth"], now)}
+
+    def sign_in(self, name):
+        answer = self.a.line().ask("POST", "/v1/sessions", body=self.factors(name))
+        if answer.status != 200:
+            sys.exit(f"{name} could not sign in: {answer.status} {answer.body.decode()}")
+        return answer.json()
+
+    def system(self, role):
+        """A system of this role that may call as often as it likes: its id and secret."""
+        if "/v1/clients" not in self.document["paths"]:
+            client = next(client for client in self.demo.told["clients"] if client["role"] == role)
+            return client["clientId"], client["clientSecret"]
+        told = self.registered({"role": role, "tokenEndpointAuthMethod": "client_secret"})
+        return told["id"], told["clientSecret"]
+
+    def registered(self, how):
+        """A client that the account administrator registers now."""
+        body = {"name": "A system of the measurement", "requestsPerSecond": 1000} | how
+        answer = self.a.line().ask("POST", "/v1/clients", self.sign_in("account.administrator")["accessToken"], body)
+        if answer.status != 201:
+            sys.exit(f"no client was registered: {answer.status} {answer.body.decode()}")
+        return answer.json()
+
+    def token(self, system):
+        """An access token of a system."""
+        form = {"grant_type": "client_credentials", "client_id": system[0], "client_secret": system[1]}
+        answer = self.a.line().ask("POST", "/oauth/token", form=form)
+        if answer.status != 200:
+            sys.exit(f"a system got no token: {answer.status} {answer.body.decode()}")
+        return answer.json()["access_token"]
+
+    def keys(self, *arguments):
+        """`contactpoint keys`."""
+        command = [self.programs + "/contactpoint", "keys", *arguments, "--keys", self.folder + "/keys"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def psql(self, statement):
+        command = ["psql", "-h", self.folder + "/postgres", "-U", "contactpoint", "-XAtq", "-v", "ON_ERROR_STOP=1",
+                   "contactpoint", "-c", statement]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+class Load:
+    """`rate` requests a second, until it is left; `asked` holds when each began and its status."""
+
+    def __init__(self, rate, ask, threads=8):
+        self.asked, self.over, self.pause, self.ask = [], threading.Event(), threads / rate, ask
+        self.threads = [threading.Thread(target=self.run, args=(n,), daemon=True) for n in range(threads)]
+
+    def run(self, n):
+        at = time.monotonic() + self.pause * n / len(self.threads)
+        while not self.over.wait(max(0, at - time.monotonic())):
+            answer = self.ask(n)
+            self.asked.append((answer.began, answer.status))
+            at = max(at + self.pause, time.monotonic() - 1)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def at_once(place, times, ask):
+    """The answers to so many requests that begin at once, half of them at each instance."""
+    lines, answers, gate = [], [], threading.Barrier(times)
+
+    def one(n):
+        line = place.instances[n % 2].line()
+        line.connection.connect()
+        gate.wait()
+        answers.append(ask(line))
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(times)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def each(place_instance, threads, items, do):
+    """Does this for each of the items, with so many connections."""
+    items, guard = iter(items), threading.Lock()
+
+    def run():
+        line = place_instance.line()
+        while True:
+            with guard:
+                item = next(items, None)
+            if item is None:
+                return
+            do(line, item)
+
+    workers = [threading.Thread(target=run) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()

@@ -1,0 +1,124 @@
+//! Two servers on one database: whoever is stopped at one of them gets no further answer from the other.
+
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, Instant},
+};
+
+use contactpoint::access::Role;
+use futures_util::future::{join, join_all};
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::harness::{Answer, Caller, Child, Index, Organisation};
+
+/// What is stopped, at the first server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Session,
+    Account,
+    Client,
+    Organisation,
+    Everything,
+}
+
+/// Who is there: two who are stopped, and those who stop them.
+struct Place {
+    first: Index,
+    second: Index,
+    school: Organisation,
+    child: Child,
+    administrator: Caller,
+    operator: Caller,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let first = Index::start().await;
+        let second = first.beside(&[]).await;
+        let authority = first.authority().await;
+        let school = first.organisation("school", Some(authority)).await;
+        let national = first.organisation("nationalPartner", None).await;
+        let child = first.child(authority).await;
+        let administrator = first.account(Role::AccountAdministrator, school).await;
+        let operator = first.account(Role::Operator, national).await;
+        Self { first, second, school, child, administrator, operator }
+    }
+
+    /// Somebody whom this stops.
+    async fn caller(&self, stop: Stop) -> Caller {
+        let role = if stop == Stop::Client { Role::Feed } else { Role::Practitioner };
+        self.first.caller(role, self.school).await
+    }
+
+    async fn stop(&self, stop: Stop, caller: &Caller) -> Answer {
+        match stop {
+            Stop::Session => {
+                let form = format!("token={}", self.first.token(caller));
+                let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+                self.first.request(None, "POST", "/oauth/revoke", form.as_str(), &headers).await
+            }
+            Stop::Account => {
+                let path = format!("/v1/accounts/{}", caller.id);
+                let body = json!({ "status": "suspended" });
+                self.first.patch(&self.administrator, &path, 1, body).await
+            }
+            Stop::Client => {
+                let suspend = "update client set status = 'suspended' where client_id = $1";
+                sqlx::query(suspend).bind(caller.id).execute(&self.first.db).await.unwrap();
+                self.first.get(&self.operator, "/v1/policies").await
+            }
+            Stop::Organisation => {
+                let path = format!("/v1/organisations/{}", self.school.id);
+                let body = json!({ "status": "suspended" });
+                self.first.patch(&self.operator, &path, 1, body).await
+            }
+            Stop::Everything => {
+                self.first.request(&self.operator, "PUT", "/v1/stop", (), &[]).await
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_the_other() {
+    let place = Place::new().await;
+    let stops = [Stop::Session, Stop::Account, Stop::Client, Stop::Everything, Stop::Organisation];
+    for (stop, round) in stops.into_iter().flat_map(|stop| [(stop, 1), (stop, 2)]) {
+        if (stop, round) == (Stop::Organisation, 2) {
+            continue;
+        }
+        let caller = place.caller(stop).await;
+        let path = if stop == Stop::Client { "/v1/policies".into() } else { place.child.path("") };
+        let (asked, done) = (RefCell::new(Vec::new()), Cell::new(false));
+        let load = join_all((0..8).map(async |_| {
+            while !done.get() {
+                let began = Instant::now();
+                let answer = place.second.get(&caller, &path).await;
+                asked.borrow_mut().push((began, answer.status));
+            }
+        }));
+        let stopping = async {
+            sleep(Duration::from_millis(200)).await;
+            place.stop(stop, &caller).await.expect(200);
+            let answered = Instant::now();
+            sleep(Duration::from_millis(200)).await;
+            done.set(true);
+            answered
+        };
+        let (_, answered) = join(load, stopping).await;
+        let asked = asked.into_inner();
+        let (before, after): (Vec<_>, Vec<_>) =
+            asked.into_iter().partition(|(began, _)| *began < answered);
+        assert!(before.iter().any(|(_, status)| *status == 200), "{stop:?}: none before");
+        assert!(after.len() >= 8, "{stop:?}: {} after", after.len());
+        let refused = if stop == Stop::Everything { 503 } else { 401 };
+        for (_, status) in after {
+            assert_eq!(status, refused, "{stop:?}");
+        }
+        if stop == Stop::Everything {
+            let lift = place.first.request(&place.operator, "DELETE", "/v1/stop", (), &[]);
+            lift.await.expect(200);
+        }
+    }
+}
