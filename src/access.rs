@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::Data};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,21 +74,27 @@ pub trait Permission: 'static {
     const FRESH: bool;
 }
 
-/// A line of the table of permissions.
-#[derive(Debug, Clone, Copy)]
+/// One permission: a line of the table.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PolicyLine)]
 pub struct Policy {
-    /// The permission's name in tokens.
+    /// Its name in tokens and in this document.
+    #[schema(example = "child:read")]
     pub scope: &'static str,
     /// What it permits.
     pub permits: &'static str,
     /// The roles that hold it.
+    #[serde(rename = "roles")]
     pub held_by: &'static [Role],
-    /// Whether a reason must be stated.
-    pub about_a_child: bool,
-    /// Whether the caller must have signed in within the last 5 minutes.
-    pub fresh: bool,
     /// Which records it reaches.
     pub limit: &'static str,
+    /// Whether a reason must be stated.
+    #[serde(rename = "needsReason")]
+    pub about_a_child: bool,
+    /// Whether the caller must have signed in within the last 5 minutes.
+    #[serde(rename = "needsFreshSignIn")]
+    pub fresh: bool,
 }
 
 impl Policy {
@@ -121,7 +129,7 @@ macro_rules! permissions {
         /// The whole policy: every permission, with the roles that hold it.
         pub const POLICIES: &[Policy] = &[$(Policy {
             scope: $name::SCOPE,
-            permits: $doc,
+            permits: $doc.trim_ascii(),
             held_by: $name::HELD_BY,
             about_a_child: $about,
             fresh: $name::FRESH,
@@ -153,6 +161,10 @@ permissions! {
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.
     WriteOrganisation "organisation:write" false [Operator] "every organisation";
+    /// Suspend an organisation, and with it whoever acts for it.
+    SuspendOrganisation "organisation:suspend" false [AccountAdministrator Operator] "the own organisation; the operator: every organisation";
+    /// Lift the suspension of an organisation.
+    LiftSuspension "organisation:reinstate" false [Operator] "every organisation" fresh;
     /// Find and open accounts.
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.
@@ -161,6 +173,10 @@ permissions! {
     ReadClient "client:read" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners";
     /// Register, change, suspend and close clients, and renew their secrets.
     WriteClient "client:write" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners" fresh;
+    /// Find and open requests for access.
+    ReadAccessRequest "access-request:read" false [AccountAdministrator Operator] "requests to organisations in the own council's area; the operator: to national partners";
+    /// Approve and decline requests for access.
+    DecideAccessRequest "access-request:decide" false [AccountAdministrator Operator] "requests to organisations in the own council's area, never one's own; the operator: to national partners" fresh;
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
     /// Read how the index has been used.
@@ -368,13 +384,12 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     }
     let in_scope = claims.scope.split(' ').any(|held| held == P::SCOPE);
     if !in_scope || !P::HELD_BY.contains(&caller.role) {
-        return Err(Problem::new(
-            Kind::Forbidden,
-            format!(
-                "Your role does not hold {}; `GET /v1/policies` says which roles do.",
-                P::SCOPE
-            ),
-        ));
+        let detail = if P::HELD_BY.contains(&caller.role) {
+            format!("Your token does not permit {}; ask for one that does.", P::SCOPE)
+        } else {
+            format!("Your role does not hold {}; `GET /v1/policies` says which roles do.", P::SCOPE)
+        };
+        return Err(Problem::new(Kind::Forbidden, detail));
     }
     if P::FRESH {
         let clock = request.app_data::<Data<Clock>>().ok_or(Kind::Unauthenticated)?;
@@ -396,6 +411,25 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
 pub fn errand(request: &HttpRequest) -> Result<Errand, Problem> {
     let errand = request.extensions().get::<Errand>().cloned();
     errand.ok_or_else(|| Problem::internal(anyhow::anyhow!("a route stands outside the edge")))
+}
+
+/// Whoever calls where nobody need be known: somebody only where a token is sent, which must then be good.
+#[derive(Debug)]
+pub struct Anyone(pub Option<Caller>);
+
+impl FromRequest for Anyone {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        if !request.headers().contains_key(AUTHORIZATION) {
+            return ready(Ok(Self(None)));
+        }
+        ready(authenticate(request).map(|(caller, _)| {
+            request.extensions_mut().insert(caller.clone());
+            Self(Some(caller))
+        }))
+    }
 }
 
 fn authenticate(request: &HttpRequest) -> Result<(Caller, Arc<Claims>), Problem> {

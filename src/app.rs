@@ -15,7 +15,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    account, audit, bounds, carer, catalogue, child, client,
+    access_request, account, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
@@ -73,6 +73,7 @@ pub fn mount(api: &mut ServiceConfig) {
         account::routes::mount(rooms);
         client::routes::mount(rooms);
         external::routes::mount(rooms);
+        access_request::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

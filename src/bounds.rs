@@ -12,6 +12,7 @@ use utoipa::{
 
 use crate::{
     access::Role,
+    access_request::Decision,
     child::{
         identifier::{
             ChildReference, IdentifierKind, NationalInsuranceNumber, NhsNumber, Uln, Upn,
@@ -33,6 +34,7 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("Contact", "anyOf", json!([{ "required": ["practitioner"] }, { "required": ["team"] }])),
         ("ChildChange", "dependentRequired", birth_whole()),
         ("OrganisationIn", "anyOf", authority_code()),
+        ("AccessDecisionIn", "anyOf", whole_decision()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),
         ("ClientChange", "not", json!({ "required": ["jwks", "jwksUri"] })),
@@ -153,6 +155,24 @@ fn scopes_of_its_role() -> Value {
     json!({ "anyOf": Role::ALL.iter().filter(|role| role.is_system()).map(of).collect::<Vec<_>>() })
 }
 
+fn whole_decision() -> Value {
+    let (approved, declined) = (Decision::Approved, Decision::Declined);
+    json!([
+        {
+            "title": "Approved",
+            "required": ["userName"],
+            "properties": { "decision": { "const": approved }, "userName": true, "reason": false },
+        },
+        {
+            "title": "Declined",
+            "properties": {
+                "decision": { "const": declined }, "userName": false, "role": false, "policeCheckedOn": false,
+                "trainedOn": false, "agreementSignedOn": false,
+            },
+        },
+    ])
+}
+
 fn members_of_a_grant() -> Value {
     json!([
         { "title": "For a system", "properties": { "grant_type": { "const": "client_credentials" } } },
@@ -261,6 +281,14 @@ mod tests {
             "OrganisationChange",
             &json!({ "closedOn": "2026-01-01", "status": "suspended" })
         ));
+        for (told, may) in [
+            (json!({ "decision": "approved", "userName": "b.practitioner" }), true),
+            (json!({ "decision": "approved" }), false),
+            (json!({ "decision": "declined", "reason": "notNeeded" }), true),
+            (json!({ "decision": "declined", "userName": "b.practitioner" }), false),
+        ] {
+            assert_eq!(admits("AccessDecisionIn", &told), may, "{told}");
+        }
         assert!(!admits("TokenRequest", &json!({ "grant_type": "refresh_token" })));
     }
 }

@@ -98,7 +98,8 @@ async fn up_to_date(connection: &mut PgConnection) -> Result<(), DatabaseFault> 
 }
 
 /// Forgets what is kept for a while only: answers to idempotency keys for 7 days, refresh tokens for a day, what may be used
-/// once until it has ended, tries to sign in for as long as they count, and networks that nobody signed in from for 30 days.
+/// once until it has ended, tries to sign in for as long as they count, networks that nobody signed in from for 30 days, and
+/// who asked for access for 90 days after the request has ended.
 pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
     sqlx::query!("delete from idempotency where created_at < $1", now - TimeDelta::days(7))
@@ -121,7 +122,26 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .execute(&mut connection)
         .await
         .map_err(silent)?;
+    forget_askers(&mut connection, now).await.map_err(silent)?;
     connection.close().await.map_err(silent)
+}
+
+/// Ends requests for access on which nobody decided in time, and forgets who asked a while after.
+async fn forget_askers(connection: &mut PgConnection, now: DateTime<Utc>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update access_request set status = 'expired', ended_at = expires_at where status = 'pending' and expires_at <= $1",
+        now,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "update access_request set asker_id = null, name = null, name_key = null, email = null, office_hours = null
+         where ended_at < $1 and name is not null",
+        now - TimeDelta::days(90),
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }
 
 /// Prepares the audit's months from this day on.

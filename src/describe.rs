@@ -15,7 +15,7 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    access::{POLICIES, Reason, Role, goes_on},
+    access::{POLICIES, Policy, Reason, goes_on},
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -37,6 +37,7 @@ use crate::{
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
+        (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
@@ -95,13 +96,17 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 5] = [
+const NOT_CREATING: [&str; 6] = [
     "/v1/sessions",
     "/v1/sessions/external",
     "/v1/children/search",
+    "/v1/access-requests",
     "/v1/enrolments",
     "/v1/enrolments/completion",
 ];
+
+/// What is put and taken away whatever its version: a stop must not fail because something else has changed.
+const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
 
 struct Operating<'a> {
     path: &'a str,
@@ -111,9 +116,8 @@ struct Operating<'a> {
 
 impl Operating<'_> {
     fn complete(&mut self) {
-        let scope = self.scope();
+        let policy = policy_of(self.operation);
         self.operation.security.get_or_insert_default();
-        let policy = POLICIES.iter().find(|policy| Some(policy.scope) == scope.as_deref());
         let mut kinds =
             vec![Kind::UriTooLong, Kind::HeaderTooLarge, Kind::Internal, Kind::Unavailable];
         kinds.push(Kind::RequestTimeout);
@@ -125,13 +129,11 @@ impl Operating<'_> {
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
             kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
-            self.take(proof("A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`."));
+            self.take(proof(WITH_A_TOKEN));
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
-            if [Role::Feed, Role::CaseSystem].iter().any(|role| policy.may_be_given_to(*role)) {
-                kinds.push(Kind::TooManyRequests);
-            }
+            kinds.push(Kind::TooManyRequests);
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
@@ -146,16 +148,24 @@ impl Operating<'_> {
             extensions.insert("x-access".to_owned(), access);
         }
         match self.path {
-            "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
+            "/v1/accounts/{accountId}/invitations"
+            | "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}/secrets" => {
                 kinds.extend([Kind::ClientClosed, Kind::ClientHasKeys]);
             }
-            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
+            "/v1/access-requests" if self.method == "post" => {
+                kinds.extend([
+                    Kind::Unauthenticated,
+                    Kind::DpopProofRefused,
+                    Kind::TooManyRequests,
+                ]);
+                self.take(proof(WITH_A_TOKEN));
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
         if self.path == "/oauth/token" {
-            self.take(proof("A proof of a key (RFC 9449), to which the token of a client is then bound. Needed where the client's registration says so."));
+            self.take(proof(FOR_A_TOKEN));
         }
         self.take(request_id());
         self.leave_choices_open();
@@ -167,12 +177,7 @@ impl Operating<'_> {
         if self.operation.parameters.iter().flatten().any(in_query) {
             kinds.push(Kind::InvalidQuery);
         }
-        self.told(kinds);
-    }
-
-    fn scope(&self) -> Option<String> {
-        let security = serde_json::to_value(self.operation.security.as_ref()?).ok()?;
-        security[0]["bearer"][0].as_str().map(str::to_owned)
+        self.told(kinds, policy);
     }
 
     fn bodies(&self, kinds: &mut Vec<Kind>) {
@@ -220,6 +225,9 @@ impl Operating<'_> {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);
             }
+            "/v1/access-requests/{accessRequestId}/decision" => {
+                kinds.extend([Kind::AccessRequestEnded, Kind::UserNameHeld]);
+            }
             "/v1/enrolments" | "/v1/enrolments/completion" => {
                 kinds.extend([Kind::InvitationRefused, Kind::TooManyRequests]);
             }
@@ -240,7 +248,7 @@ impl Operating<'_> {
                     Kind::RequestInProgress,
                 ]);
             }
-            "put" | "patch" | "delete" if self.path != "/v1/stop" => {
+            "put" | "patch" | "delete" if !UNCONDITIONAL.contains(&self.path) => {
                 self.take(if_match());
                 kinds.extend([Kind::PreconditionRequired, Kind::PreconditionFailed]);
             }
@@ -269,7 +277,7 @@ impl Operating<'_> {
     }
 
     /// Puts every problem under its status, with an example of each.
-    fn told(&mut self, kinds: Vec<Kind>) {
+    fn told(&mut self, kinds: Vec<Kind>, policy: Option<&Policy>) {
         let mut by_status: BTreeMap<u16, Vec<Kind>> = BTreeMap::new();
         for kind in kinds {
             by_status.entry(kind.status()).or_default().push(kind);
@@ -285,22 +293,30 @@ impl Operating<'_> {
             self.operation
                 .responses
                 .responses
-                .insert(status.to_string(), RefOr::T(response(&kinds)));
+                .insert(status.to_string(), RefOr::T(response(&kinds, policy)));
         }
     }
+}
+
+/// The permission that an operation needs; an open one needs none.
+pub(crate) fn policy_of(operation: &Operation) -> Option<&'static Policy> {
+    let security = serde_json::to_value(operation.security.as_ref()?).ok()?;
+    let scope = security[0]["bearer"][0].as_str()?;
+    POLICIES.iter().find(|policy| policy.scope == scope)
 }
 
 fn in_query(parameter: &RefOr<Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query))
 }
 
-fn response(kinds: &[Kind]) -> Response {
+fn response(kinds: &[Kind], policy: Option<&Policy>) -> Response {
     let said = kinds.iter().map(|kind| format!("`{}`: {}", kind.slug(), kind.meaning()));
     let mut response = ResponseBuilder::new().description(said.collect::<Vec<_>>().join("\n\n"));
     let oauth = kinds.iter().any(|kind| kind.is_oauth());
     let plain = kinds.iter().find(|kind| !kind.is_oauth());
     if let Some(kind) = plain {
-        response = response.content("application/problem+json", content("Problem", example(*kind)));
+        response = response
+            .content("application/problem+json", content("Problem", example(*kind, policy)));
     }
     if oauth {
         let kind = kinds.iter().find(|kind| kind.is_oauth()).map_or("", |kind| kind.slug());
@@ -319,11 +335,14 @@ fn content(schema: &str, example: serde_json::Value) -> Content {
     content
 }
 
-fn example(kind: Kind) -> serde_json::Value {
+fn example(kind: Kind, policy: Option<&Policy>) -> serde_json::Value {
     let mut example = json!({ "type": kind.uri(), "title": kind.title(), "status": kind.status(), "detail": kind.meaning() });
     if matches!(kind, Kind::InvalidValue | Kind::MalformedJson | Kind::UnknownProperty) {
         example["errors"] =
             json!([{ "pointer": "/dateOfBirth", "detail": "must not be in the future" }]);
+    }
+    if let Some(policy) = policy.filter(|_| kind.status() == 403) {
+        example["policy"] = json!(policy);
     }
     example
 }
@@ -403,6 +422,9 @@ fn on_behalf_of() -> Parameter {
         "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
     )
 }
+
+const WITH_A_TOKEN: &str = "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.";
+const FOR_A_TOKEN: &str = "A proof of a key (RFC 9449), to which the token of a client is then bound. Needed where the client's registration says so.";
 
 fn proof(described: &str) -> Parameter {
     parameter(

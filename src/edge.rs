@@ -15,12 +15,14 @@ use actix_web::{
     rt,
     web::Data,
 };
+use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use crate::{
     access::{Caller, Errand},
     audit::{Trail, refusal_details},
+    describe::policy_of,
     involvement::Flag,
     problem::{Kind, Problem, harden},
     work::Db,
@@ -38,6 +40,7 @@ const UNMATCHED: &str = "unmatched";
 #[derive(Debug)]
 pub struct Operations {
     by_route: HashMap<String, String>,
+    policies: HashMap<String, Value>,
     paths: Vec<(ResourceDef, String)>,
 }
 
@@ -45,7 +48,7 @@ impl Operations {
     /// Those that `api` describes.
     #[must_use]
     pub fn of(api: &OpenApi) -> Self {
-        let mut by_route = HashMap::new();
+        let (mut by_route, mut policies) = (HashMap::new(), HashMap::new());
         let mut paths = Vec::new();
         for (path, item) in &api.paths.paths {
             let methods = [
@@ -59,19 +62,25 @@ impl Operations {
                 methods.iter().filter_map(|(m, o)| Some((*m, o.as_ref()?))).collect();
             for (method, operation) in &described {
                 let id = operation.operation_id.clone().unwrap_or_default();
+                policies.extend(policy_of(operation).map(|policy| (id.clone(), json!(policy))));
                 by_route.insert(format!("{method} {path}"), id);
             }
             let allowed =
                 described.iter().map(|(method, _)| *method).collect::<Vec<_>>().join(", ");
             paths.push((ResourceDef::new(path.as_str()), allowed));
         }
-        Self { by_route, paths }
+        Self { by_route, policies, paths }
     }
 
     fn named(&'static self, request: &ServiceRequest) -> &'static str {
         let pattern = request.match_pattern().unwrap_or_default();
         let route = format!("{} {pattern}", request.method());
         self.by_route.get(&route).map_or(UNMATCHED, String::as_str)
+    }
+
+    /// The policy of an operation, told with its refusals: it is the same for every record, so it tells nothing of one.
+    fn policy(&self, operation: &str, problem: &Problem) -> Option<&Value> {
+        self.policies.get(operation).filter(|_| problem.kind().status() == 403)
     }
 
     /// The refusal of a method that the path does not have; judged before routing, since `/v1/children/search` is also an
@@ -166,20 +175,28 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
         return response;
     };
     tell(problem, response.request());
-    if problem.is_recorded() {
-        return response;
-    }
-    let Some((db, caller, errand)) = audited(response.request()) else { return response };
-    let path: Vec<_> = response.request().match_info().iter().map(named).collect();
-    let details = refusal_details(problem, &path);
-    let trail = Trail { children: Vec::new(), details };
-    match db.record_refusal(caller, errand, problem, trail).await {
-        Ok(()) => response,
-        Err(instead) => {
+    let explained = explained(problem, response.request());
+    let audited = audited(response.request()).filter(|_| !problem.is_recorded());
+    if let Some((db, caller, errand)) = audited {
+        let path: Vec<_> = response.request().match_info().iter().map(named).collect();
+        let details = refusal_details(problem, &path);
+        let trail = Trail { children: Vec::new(), details };
+        if let Err(instead) = db.record_refusal(caller, errand, problem, trail).await {
             tell(&instead, response.request());
-            response.into_response(instead.error_response())
+            return response.into_response(instead.error_response());
         }
     }
+    match explained {
+        Some(explained) => response.into_response(explained),
+        None => response,
+    }
+}
+
+/// The same answer with the policy that refused, where one did.
+fn explained(problem: &Problem, request: &HttpRequest) -> Option<HttpResponse> {
+    let operations = request.app_data::<Data<&'static Operations>>()?;
+    let operation = request.extensions().get::<Errand>()?.operation;
+    Some(problem.told(Some(operations.policy(operation, problem)?)))
 }
 
 /// A part of the path as it is written down: a number or a code as it stands; of anything else, which might be a name, nothing.

@@ -45,6 +45,12 @@ examples! {
     "add_organisation" asks "request";
     "open_organisation";
     "change_organisation" asks "request";
+    "suspend_organisation";
+    "lift_suspension";
+    "ask_for_access" asks "request";
+    "list_access_requests";
+    "open_access_request";
+    "decide_access_request" asks "request";
     "list_accounts";
     "add_account" asks "request";
     "open_account";

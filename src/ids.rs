@@ -46,6 +46,8 @@ ids! {
     AccountId
     /// What a person opens an account with.
     InvitationId
+    /// Somebody's request to have an account.
+    AccessRequestId
     /// A system that may call.
     ClientId
     /// A time of being signed in.

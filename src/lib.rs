@@ -1,6 +1,7 @@
 //! ContactPoint: finds the one right child, and shows who is working with that child and how to reach them.
 
 pub mod access;
+pub mod access_request;
 pub mod account;
 pub mod app;
 pub mod audit;

@@ -10,7 +10,8 @@ use actix_web::{
     },
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use serde_json::Value;
+use utoipa::{ToSchema, openapi::Ref};
 
 use crate::word::Refusal;
 
@@ -73,7 +74,8 @@ kinds! {
     SignInFailed 401 "sign-in-failed" "Sign-in failed";
     /// This needs a sign-in within the last 5 minutes (RFC 9470): sign in again, and repeat the request with the new token.
     StepUpRequired 401 "step-up-required" "Sign in again for this";
-    /// Your role, or your organisation's relation to the record, does not permit this. `GET /v1/policies` says which roles may.
+    /// Your role, or your organisation's relation to the record, does not permit this. `policy` says which roles may, and which
+    /// records they reach; `GET /v1/policies` tells all.
     Forbidden 403 "forbidden" "Not permitted";
     /// The ID token is good, but neither `amr` nor `acr` proves two factors. Have the issuer ask for them, and sign in again.
     SecondFactorRequired 403 "second-factor-required" "Prove two factors to the issuer";
@@ -110,6 +112,8 @@ kinds! {
     ClientHasKeys 409 "client-has-keys" "The client has no secret";
     /// The invitation has been approved, used or has ended.
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
+    /// The request for access has been decided or has expired.
+    AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
@@ -385,6 +389,13 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
+        self.told(None)
+    }
+}
+
+impl Problem {
+    /// The answer that tells it, with the policy that refused where one did.
+    pub(crate) fn told(&self, policy: Option<&Value>) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         let mut fixed = HeaderMap::new();
         harden(&mut fixed, false);
@@ -421,6 +432,7 @@ impl ResponseError for Problem {
             status: self.kind.status(),
             detail: self.detail(),
             errors: &self.errors,
+            policy,
         })
     }
 }
@@ -448,6 +460,17 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [Fault],
+    /// Of a 403: the policy that refused, and what would permit it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = policy_line)]
+    policy: Option<&'a Value>,
+}
+
+fn policy_line() -> Ref {
+    Ref::builder()
+        .ref_location_from_schema_name("PolicyLine")
+        .description(Some("Of a 403: the policy that refused, and what would permit it."))
+        .build()
 }
 
 /// The body of a refusal by the token endpoints (RFC 6749, section 5.2).

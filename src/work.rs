@@ -439,6 +439,25 @@ impl Work {
         self.finish(trail, answer).await
     }
 
+    /// The same, where what is done `last` may stop the caller too: its event is written while they still stand.
+    pub async fn record_then<T: Serialize>(
+        mut self,
+        trail: Trail,
+        last: impl AsyncFnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Reply<T> {
+        let (caller, errand) = (self.caller.clone(), self.errand.clone());
+        let event = [Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail)];
+        let verdicts = scribe::statement(&mut self.transaction, &event, self.instance)
+            .await
+            .map_err(unaudited)?;
+        if let Some(kind) = verdicts.into_iter().flatten().next() {
+            return Err(kind.into());
+        }
+        let answer = Answer::new(StatusCode::OK, &last(&mut self).await?)?;
+        self.transaction.commit().await.map_err(unaudited)?;
+        Ok(answer)
+    }
+
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
         let Self { caller, errand, now, instance, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
@@ -526,23 +545,37 @@ impl SignIn {
 
     /// Writes down who signed in, and answers.
     pub async fn record<T: Serialize>(self, caller: Caller, answer: T) -> Reply<T> {
-        self.finish(Some(caller), Trail::default(), answer).await
+        self.finish(Some(caller), Trail::default(), StatusCode::OK, answer).await
     }
 
     /// Writes down what somebody did who has no session, and answers.
     pub async fn record_unknown<T: Serialize>(self, trail: Trail, answer: T) -> Reply<T> {
-        self.finish(None, trail, answer).await
+        self.finish(None, trail, StatusCode::OK, answer).await
+    }
+
+    /// Writes down what was asked by somebody who need not be signed in, and answers that it was received.
+    pub async fn record_received<T: Serialize>(
+        mut self,
+        caller: Option<Caller>,
+        trail: Trail,
+        answer: T,
+    ) -> Reply<T> {
+        if let Some(proof) = caller.as_ref().and_then(|caller| caller.proof.as_ref()) {
+            spend_proof(self.db(), proof).await?;
+        }
+        self.finish(caller, trail, StatusCode::ACCEPTED, answer).await
     }
 
     async fn finish<T: Serialize>(
         self,
         caller: Option<Caller>,
         trail: Trail,
+        status: StatusCode,
         answer: T,
     ) -> Reply<T> {
-        let answer = Answer::new(StatusCode::OK, &answer)?;
+        let answer = Answer::new(status, &answer)?;
         let Self { errand, now, instance, mut transaction } = self;
-        let event = Event { caller, ..Event::done(now, errand, 200, trail) };
+        let event = Event { caller, ..Event::done(now, errand, status.as_u16(), trail) };
         let verdicts =
             scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
         if let Some(kind) = verdicts.into_iter().flatten().next() {

@@ -145,8 +145,11 @@ pub struct AccountIn {
 }
 
 impl AccountIn {
-    /// The role is one of people, and no fact lies ahead.
-    pub fn check(&self, today: NaiveDate) -> Result<(), Problem> {
+    /// The role is one of people, nobody but an operator makes an operator, and no fact lies ahead.
+    pub fn check(&self, by: Role, today: NaiveDate) -> Result<(), Problem> {
+        if self.role == Role::Operator && by != Role::Operator {
+            return Err(Problem::invalid("/role", "is given by the national operator alone"));
+        }
         if self.role.is_system() {
             return Err(Problem::invalid("/role", "is a role of systems, which are clients"));
         }
@@ -206,7 +209,8 @@ impl AccountChange {
     }
 }
 
-fn past(facts: [Option<NaiveDate>; 3], today: NaiveDate) -> Result<(), Problem> {
+/// None of these days lies ahead.
+pub(crate) fn past(facts: [Option<NaiveDate>; 3], today: NaiveDate) -> Result<(), Problem> {
     let members = ["/policeCheckedOn", "/trainedOn", "/agreementSignedOn"];
     let ahead = members.iter().zip(facts).find(|(_, day)| day.is_some_and(|day| day > today));
     ahead.map_or(Ok(()), |(member, _)| Err(Problem::invalid(*member, "must not be in the future")))

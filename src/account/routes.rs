@@ -4,14 +4,15 @@ use actix_web::{
     HttpRequest, get, patch, post, put,
     web::{Data, Path},
 };
-use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     Account, AccountChange, AccountIn, AccountQuery, AccountStatus, Accounts, CompletionIn,
-    Enrolled, Enrolment, EnrolmentIn, Invitation, NewAccount, Purpose, enrolment, store,
+    Enrolled, Enrolment, EnrolmentIn, Invitation, NewAccount, Purpose,
+    enrolment::{self, ENROLMENT, FreshInvitation, RECOVERY},
+    store,
 };
 use crate::{
     access::{Access, Permission, ReadAccount, WriteAccount, errand},
@@ -21,17 +22,12 @@ use crate::{
     ids::{AccountId, InvitationId},
     problem::{Kind, Problem},
     session::{
-        Door, new_secret, secret_hash, seed_context,
+        Door, secret_hash, seed_context,
         totp::{self, Seed},
     },
     throttle::store::{forget, guesses, note_guess},
     work::{Begun, Db, Reply, SignIn},
 };
-
-/// How long an invitation to enrol lasts.
-const ENROLMENT: TimeDelta = TimeDelta::days(7);
-/// How long an invitation to recover an account lasts.
-const RECOVERY: TimeDelta = TimeDelta::days(1);
 
 /// Adds this room's routes.
 pub(crate) fn mount(api: &mut ServiceConfig) {
@@ -96,7 +92,7 @@ async fn add_account(
         Begun::Repeat(answer) => return Ok(answer),
     };
     let told = body.value;
-    told.check(work.today())?;
+    told.check(work.caller.role, work.today())?;
     let organisation = told.organisation_id.unwrap_or(work.caller.organisation);
     if !store::administers(&mut work, organisation).await? {
         return Err(Problem::invalid(
@@ -227,20 +223,13 @@ async fn invite_to_account(
     if work.caller.subject.uuid() == id.0 {
         return Err(Problem::new(Kind::Forbidden, "Nobody recovers their own account."));
     }
-    let (token, seed) = (new_secret()?, Seed::generate().map_err(|_| no_randomness())?);
-    let sealed = door.sealer.seal(seed.expose(), &seed_context(id.0)).map_err(Problem::internal)?;
-    let made = store::invite(&mut work, *id, purpose, &secret_hash(&token), &sealed, lasts).await?;
-    let caller = work.caller.clone();
-    let invitation = store::invitation(work.db(), &caller, made).await?;
-    let again = serde_json::to_value(&invitation).map_err(Problem::internal)?;
-    let (location, version) = (format!("/v1/invitations/{made}"), invitation.version);
-    let trail = json!({ "account": *id, "invitation": made, "purpose": purpose });
-    let told = Invitation { invitation: Some(token), ..invitation };
+    let fresh = FreshInvitation::new(&door, *id)?;
+    let told = store::invite(&mut work, *id, purpose, fresh, lasts).await?;
+    let again = Invitation { invitation: None, ..told.clone() };
+    let again = serde_json::to_value(again).map_err(Problem::internal)?;
+    let (location, version) = (format!("/v1/invitations/{}", told.id), told.version);
+    let trail = json!({ "account": *id, "invitation": told.id, "purpose": purpose });
     work.record_created_once(Trail::default().with(trail), told, again, location, version).await
-}
-
-fn no_randomness() -> Problem {
-    Problem::internal(anyhow::anyhow!("no randomness"))
 }
 
 /// Open an invitation

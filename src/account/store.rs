@@ -3,12 +3,15 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, Purpose};
+use super::{
+    Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, Purpose,
+    enrolment::FreshInvitation,
+};
 use crate::{
     access::{Caller, Role},
     ids::{AccountId, InvitationId, OrganisationId},
     problem::{Fault, Kind, Problem},
-    session::user_name::UserName,
+    session::{secret_hash, user_name::UserName},
     work::{Errands, Look, SignIn, Work},
 };
 
@@ -55,12 +58,19 @@ async fn read(db: impl PgExecutor<'_>, caller: &Caller, id: AccountId) -> Result
     Ok(row.fetch_optional(db).await?.ok_or(Kind::NotFound)?.0)
 }
 
-/// Holds an account that the caller administers until the work is done; says whether its person can sign in, here or by
-/// another issuer.
+/// Holds an account that the caller administers until the work is done; says whether its person can sign in, here or
+/// by another issuer. Nobody else's account is held, so that it is not told from none.
 pub(crate) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, bool), Problem> {
+    let (own, operator) = (work.caller.organisation.0, work.caller.role == Role::Operator);
     let enrolled = sqlx::query_scalar!(
-        r#"select num_nonnulls(credential, external_subject) > 0 as "enrolled!" from account where account_id = $1 for update"#,
-        id.0
+        r#"select num_nonnulls(a.credential, a.external_subject) > 0 as "enrolled!"
+           from account a
+           join organisation o on o.organisation_id = a.organisation_id
+           where a.account_id = $1 and (a.organisation_id = $2 or ($3 and o.kind = 'nationalPartner'))
+           for update of a"#,
+        id.0,
+        own,
+        operator,
     )
     .fetch_optional(work.db())
     .await?
@@ -85,7 +95,7 @@ pub(crate) async fn administers(
 }
 
 /// Adds an account whose person has still to enrol.
-pub(super) async fn insert(
+pub(crate) async fn insert(
     db: &mut PgConnection,
     now: DateTime<Utc>,
     new: &NewAccount,
@@ -180,16 +190,16 @@ pub(super) async fn save(
     Ok(())
 }
 
-/// Makes an invitation in place of those that the account has not used.
-pub(super) async fn invite(
+/// Makes an invitation in place of those that the account has not used, and tells what it is used with.
+pub(crate) async fn invite(
     work: &mut Work,
     account: AccountId,
     purpose: Purpose,
-    token_hash: &[u8; 32],
-    seed: &[u8],
+    fresh: FreshInvitation,
     lasts: TimeDelta,
-) -> Result<InvitationId, Problem> {
+) -> Result<Invitation, Problem> {
     let (id, now, by) = (InvitationId::new(), work.now, work.caller.subject.uuid());
+    let expires_at = now + lasts;
     sqlx::query!(
         "update invitation set expires_at = $2, version = version + 1
          where account_id = $1 and used_at is null and expires_at > $2",
@@ -204,15 +214,25 @@ pub(super) async fn invite(
         id.0,
         account.0,
         purpose.as_str(),
-        &token_hash[..],
-        seed,
+        &secret_hash(&fresh.token)[..],
+        fresh.seed,
         by,
         now,
-        now + lasts,
+        expires_at,
     )
     .execute(work.db())
     .await?;
-    Ok(id)
+    Ok(Invitation {
+        id,
+        account_id: account,
+        purpose,
+        invitation: Some(fresh.token),
+        made_by: by,
+        approved_by: None,
+        expires_at,
+        used_at: None,
+        version: 1,
+    })
 }
 
 /// An invitation to an account that the caller administers, as it stands.
@@ -247,14 +267,26 @@ pub(super) async fn invitation(
     })
 }
 
-/// Holds an invitation until the work is done.
+/// Holds an invitation to an account that the caller administers until the work is done.
 pub(super) async fn lock_invitation(
     work: &mut Work,
     id: InvitationId,
 ) -> Result<Invitation, Problem> {
-    sqlx::query!("select invitation_id from invitation where invitation_id = $1 for update", id.0)
-        .fetch_optional(work.db())
-        .await?;
+    let (own, operator) = (work.caller.organisation.0, work.caller.role == Role::Operator);
+    sqlx::query!(
+        "select i.invitation_id
+         from invitation i
+         join account a on a.account_id = i.account_id
+         join organisation o on o.organisation_id = a.organisation_id
+         where i.invitation_id = $1 and (a.organisation_id = $2 or ($3 and o.kind = 'nationalPartner'))
+         for update of i",
+        id.0,
+        own,
+        operator,
+    )
+    .fetch_optional(work.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
     let caller = work.caller.clone();
     invitation(work.db(), &caller, id).await
 }

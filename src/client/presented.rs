@@ -16,7 +16,7 @@ pub enum Presented<'f> {
     /// A client's number and its secret.
     Secret(ClientId, SecretString),
     /// An assertion.
-    Assertion(Assertion<'f>),
+    Assertion(Box<Assertion<'f>>),
 }
 
 impl<'f> Presented<'f> {
@@ -31,7 +31,9 @@ impl<'f> Presented<'f> {
                 let id = form.get("client_id").and_then(super::number);
                 id.map(|id| Self::Secret(id, secret.into()))
             }
-            ([], None, [Some(token), Some(TYPE)]) => Assertion::read(token).map(Self::Assertion),
+            ([], None, [Some(token), Some(TYPE)]) => {
+                Assertion::read(token).map(|assertion| Self::Assertion(Box::new(assertion)))
+            }
             ([], None, [Some(_), Some(_)]) => None,
             ([], None, _) => {
                 let both = "client_assertion and client_assertion_type belong together.";

@@ -7,7 +7,7 @@ use actix_web::{
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Changed, Client, ClientChange, ClientIn, ClientQuery, Clients, store};
+use super::{Changed, Client, ClientChange, ClientIn, ClientQuery, Clients, method::Proof, store};
 use crate::{
     access::{Access, Permission, ReadClient, WriteClient},
     account::store::administers,
@@ -206,7 +206,7 @@ async fn created(
 fn set(changed: &Changed) -> serde_json::Value {
     let proof = changed.proof.as_ref();
     json!({
-        "name": changed.name.is_some(), "status": changed.status, "method": proof.map(|proof| proof.method()),
+        "name": changed.name.is_some(), "status": changed.status, "method": proof.map(Proof::method),
         "scopes": changed.scopes, "dpopRequired": changed.dpop_required, "requestsPerSecond": changed.requests_per_second,
     })
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Europe::London;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{LoadChild, LoadInvolvement};
@@ -175,10 +176,11 @@ pub(super) async fn insert_organisations(
     };
     sqlx::query!(
         "insert into organisation (organisation_id, kind, name, authority_code, gss_code, urn, laestab, ods, reference,
-             authority_id, office_hours, duty, email, opened_on, updated_at)
-         select new.*, $15
+             authority_id, office_hours, duty, email, opened_on, accredited_from, accredited_until, privacy_officer, updated_at)
+         select new.*, $18
          from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-             $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::date[]) as new",
+             $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::date[],
+             $15::date[], $16::date[], $17::jsonb[]) as new",
         &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
         &text(|said| Some(said.kind.as_str())) as _,
         &text(|said| Some(&said.name)) as _,
@@ -193,6 +195,9 @@ pub(super) async fn insert_organisations(
         &text(|said| Some(said.duty.as_str())) as _,
         &text(|said| said.email.as_ref().map(Email::as_str)) as _,
         &new.iter().map(|new| new.said.opened_on).collect::<Vec<_>>() as _,
+        &new.iter().map(|new| new.said.accredited_from).collect::<Vec<_>>() as _,
+        &new.iter().map(|new| new.said.accredited_until).collect::<Vec<_>>() as _,
+        &new.iter().map(|new| new.said.privacy_officer.as_ref().map(Json)).collect::<Vec<_>>() as _,
         now,
     )
     .execute(work.db())

@@ -6,15 +6,20 @@ use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
 use crate::{
+    access::{Caller, Role},
     child::identifier::IdentifierKind,
     code::codes,
-    contact::{Email, Phone},
+    contact::{Email, PersonLine, Phone},
     ids::OrganisationId,
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
+pub mod codes;
 pub mod routes;
 pub(crate) mod store;
+
+pub use codes::Codes;
+use codes::{matches, three_digits};
 
 codes! {
     /// What kind of body an organisation is.
@@ -52,88 +57,6 @@ impl OrganisationKind {
     }
 }
 
-/// The codes by which an organisation is known elsewhere; each belongs to one organisation.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema, Validate)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Codes {
-    /// The Department for Education's 3-digit code of a local authority.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = three_digits))]
-    #[schema(nullable = false, pattern = "^[0-9]{3}$", example = "887")]
-    pub authority: Option<String>,
-    /// The Government Statistical Service code of a local authority's area.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = gss_code))]
-    #[schema(nullable = false, pattern = "^E[0-9]{8}$", example = "E06000035")]
-    pub gss: Option<String>,
-    /// A school's unique reference number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = six_digits))]
-    #[schema(nullable = false, pattern = "^[0-9]{6}$", example = "900001")]
-    pub urn: Option<String>,
-    /// A school's local authority and establishment number together.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = seven_digits))]
-    #[schema(nullable = false, pattern = "^[0-9]{7}$", example = "8879001")]
-    pub laestab: Option<String>,
-    /// The Organisation Data Service code of an NHS body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = ods_code))]
-    #[schema(nullable = false, pattern = "^[A-Z0-9]{3,10}$", example = "Y90001")]
-    pub ods: Option<String>,
-    /// A reference for a body with none of these codes, such as a charity's number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[validate(custom(function = free_reference))]
-    #[schema(nullable = false, pattern = "^[A-Za-z0-9./-]{1,35}$", example = "charity/900001")]
-    pub reference: Option<String>,
-}
-
-fn matches(text: &str, form: &'static str, good: bool) -> Result<(), ValidationError> {
-    if good && !text.is_empty() {
-        return Ok(());
-    }
-    Err(ValidationError::new("form").with_message(form.into()))
-}
-
-fn digits(text: &str, n: usize, form: &'static str) -> Result<(), ValidationError> {
-    matches(text, form, text.len() == n && text.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn three_digits(text: &str) -> Result<(), ValidationError> {
-    digits(text, 3, "must be 3 digits")
-}
-
-fn six_digits(text: &str) -> Result<(), ValidationError> {
-    digits(text, 6, "must be 6 digits")
-}
-
-fn seven_digits(text: &str) -> Result<(), ValidationError> {
-    digits(text, 7, "must be 7 digits")
-}
-
-fn gss_code(text: &str) -> Result<(), ValidationError> {
-    let rest = text.strip_prefix('E').unwrap_or_default();
-    digits(rest, 8, "must be the letter E and 8 digits")
-}
-
-fn ods_code(text: &str) -> Result<(), ValidationError> {
-    let allowed = text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    matches(
-        text,
-        "must be 3 to 10 capital letters and digits",
-        allowed && (3..=10).contains(&text.len()),
-    )
-}
-
-fn free_reference(text: &str) -> Result<(), ValidationError> {
-    let allowed = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"./-".contains(&b));
-    matches(
-        text,
-        "must be 1 to 35 letters, digits, dots, slashes and hyphens",
-        allowed && text.len() <= 35,
-    )
-}
-
 codes! {
     /// Whether an organisation may use the index.
     Accreditation {
@@ -144,6 +67,32 @@ codes! {
         /// It no longer exists.
         Closed = "closed",
     }
+}
+
+impl Accreditation {
+    /// After a suspension: what is closed stays so.
+    #[must_use]
+    pub fn stopped(self) -> Self {
+        if self == Self::Closed { self } else { Self::Suspended }
+    }
+
+    /// After the suspension is lifted: what is closed stays so.
+    #[must_use]
+    pub fn lifted(self) -> Self {
+        if self == Self::Closed { self } else { Self::Accredited }
+    }
+}
+
+/// Who answers for how an organisation keeps personal data (UK GDPR, article 37).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrivacyOfficer {
+    /// The person or the office.
+    pub name: PersonLine,
+    /// The e-mail address.
+    pub email: Email,
+    /// The number in office hours.
+    pub phone: Phone,
 }
 
 /// An organisation that works with children.
@@ -171,8 +120,20 @@ pub struct Organisation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub email: Option<Email>,
-    /// Whether it may use the index.
+    /// Who answers for how it keeps personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub privacy_officer: Option<PrivacyOfficer>,
+    /// Whether it may use the index, on the days of its accreditation.
     pub status: Accreditation,
+    /// The first day of its accreditation; before it nobody acts for it. Absent where it has no beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub accredited_from: Option<NaiveDate>,
+    /// The last day of its accreditation, until its midnight in Europe/London. Absent where it has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub accredited_until: Option<NaiveDate>,
     /// The day it opened, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -186,6 +147,16 @@ pub struct Organisation {
     pub version: i64,
 }
 
+impl Organisation {
+    /// The operator suspends every organisation, anybody else their own.
+    pub fn may_be_suspended_by(&self, caller: &Caller) -> Result<(), Problem> {
+        if caller.role == Role::Operator || caller.organisation == self.id {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Forbidden, "Your own organisation alone is yours to suspend."))
+    }
+}
+
 /// What is said of a new organisation.
 #[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -196,7 +167,10 @@ pub struct Organisation {
     "authority": "887",
     "officeHours": "01632 960001",
     "duty": "01632 960002",
-    "email": "office@example.org"
+    "email": "office@example.org",
+    "privacyOfficer": { "name": "Example Officer", "email": "privacy@example.org", "phone": "01632 960003" },
+    "accreditedFrom": "2026-09-01",
+    "accreditedUntil": "2029-08-31"
 }))]
 pub struct OrganisationIn {
     /// What kind of body it is.
@@ -227,6 +201,18 @@ pub struct OrganisationIn {
     #[serde(default)]
     #[schema(nullable = false)]
     pub email: Option<Email>,
+    /// Who answers for how it keeps personal data.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub privacy_officer: Option<PrivacyOfficer>,
+    /// The first day of its accreditation, in Europe/London; at once unless said.
+    #[serde(default, deserialize_with = "crate::word::some_day")]
+    #[schema(nullable = false)]
+    pub accredited_from: Option<NaiveDate>,
+    /// The last day of its accreditation, in Europe/London, not before the first; without end unless said.
+    #[serde(default, deserialize_with = "crate::word::some_day")]
+    #[schema(nullable = false)]
+    pub accredited_until: Option<NaiveDate>,
     /// The day it opened, where known.
     #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
@@ -234,8 +220,9 @@ pub struct OrganisationIn {
 }
 
 impl OrganisationIn {
-    /// A local authority, and only it, has an authority code.
+    /// A local authority, and only it, has an authority code, and no accreditation ends before it begins.
     pub fn check(&self) -> Result<(), Problem> {
+        in_order(self.accredited_from, self.accredited_until)?;
         let is_authority = self.kind == OrganisationKind::LocalAuthority;
         if is_authority == self.codes.authority.is_some() {
             return Ok(());
@@ -243,6 +230,13 @@ impl OrganisationIn {
         let detail = "is required of a local authority and refused for any other kind of body";
         Err(Problem::invalid("/codes/authority", detail))
     }
+}
+
+fn in_order(from: Option<NaiveDate>, until: Option<NaiveDate>) -> Result<(), Problem> {
+    if from.zip(until).is_none_or(|(from, until)| from <= until) {
+        return Ok(());
+    }
+    Err(Problem::invalid("/accreditedUntil", "must not be before accreditedFrom"))
 }
 
 fn printable(text: &str) -> Result<(), ValidationError> {
@@ -276,10 +270,22 @@ pub struct OrganisationChange {
     #[serde(default)]
     #[schema(nullable = false)]
     pub email: Option<Email>,
-    /// Whether it may use the index.
+    /// Who answers for how it keeps personal data.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub privacy_officer: Option<PrivacyOfficer>,
+    /// Whether it may use the index, on the days of its accreditation.
     #[serde(default)]
     #[schema(nullable = false)]
     pub status: Option<Accreditation>,
+    /// The first day of its accreditation, in Europe/London; whoever acts for it is refused before.
+    #[serde(default, deserialize_with = "crate::word::some_day")]
+    #[schema(nullable = false)]
+    pub accredited_from: Option<NaiveDate>,
+    /// The last day of its accreditation, in Europe/London, not before the first; from the midnight after it whoever acts for it is refused. To take an end away, move it.
+    #[serde(default, deserialize_with = "crate::word::some_day")]
+    #[schema(nullable = false)]
+    pub accredited_until: Option<NaiveDate>,
     /// The day it closed: today or earlier; its status becomes `closed`.
     #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
@@ -287,8 +293,13 @@ pub struct OrganisationChange {
 }
 
 impl OrganisationChange {
-    /// The whole change: an organisation that has a day of closing is closed, and one that is closed has a day.
+    /// The whole change: an organisation that has a day of closing is closed, and one that is closed has a day. Its
+    /// accreditation still ends no earlier than it begins.
     pub fn completed(mut self, held: &Organisation, today: NaiveDate) -> Result<Self, Problem> {
+        in_order(
+            self.accredited_from.or(held.accredited_from),
+            self.accredited_until.or(held.accredited_until),
+        )?;
         if let Some(day) = self.closed_on {
             if day > today || held.opened_on.is_some_and(|opened| day < opened) {
                 let detail = "must not be after today or before it opened";

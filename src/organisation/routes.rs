@@ -1,7 +1,7 @@
 //! Organisations over HTTP.
 
 use actix_web::{
-    get, patch, post,
+    delete, get, patch, post, put,
     web::{Data, Path},
 };
 use serde_json::json;
@@ -11,7 +11,10 @@ use super::{
     Organisation, OrganisationChange, OrganisationIn, OrganisationQuery, Organisations, store,
 };
 use crate::{
-    access::{Access, Permission, ReadOrganisation, WriteOrganisation},
+    access::{
+        Access, LiftSuspension, Permission, ReadOrganisation, SuspendOrganisation,
+        WriteOrganisation,
+    },
     audit::Trail,
     cursor,
     http::{IdempotencyKey, IfMatch, Json, Query},
@@ -25,6 +28,8 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     api.service(add_organisation);
     api.service(open_organisation);
     api.service(change_organisation);
+    api.service(suspend_organisation);
+    api.service(lift_suspension);
 }
 
 /// Find organisations
@@ -116,7 +121,8 @@ async fn open_organisation(
 
 /// Change or close an organisation
 ///
-/// By the national operator. Whoever acts for an organisation that is suspended or closed is refused from this moment.
+/// By the national operator. Whoever acts for an organisation that is suspended or closed, or whose accreditation has not
+/// begun or has ended, is refused from this moment.
 #[utoipa::path(
     tag = "organisations",
     security(("bearer" = [WriteOrganisation::SCOPE])),
@@ -148,4 +154,55 @@ async fn change_organisation(
         )
         .await?;
     Ok(answer.version(version))
+}
+
+/// Suspend an organisation
+///
+/// By its own account administrator, or the national operator: from the moment of this answer whoever acts for it, the
+/// administrator too, is refused on every instance and whatever token they hold. A stop is never late: it needs neither a
+/// version nor a fresh sign-in, and suspending what is suspended or closed changes nothing.
+#[utoipa::path(
+    tag = "organisations",
+    security(("bearer" = [SuspendOrganisation::SCOPE])),
+    params(("organisationId" = OrganisationId, Path, description = "The organisation.")),
+    responses((status = 200, description = "The organisation, which is stopped.", body = Organisation)),
+)]
+#[put("/organisations/{organisationId}/suspension")]
+async fn suspend_organisation(
+    access: Access<SuspendOrganisation>,
+    id: Path<OrganisationId>,
+    db: Data<Db>,
+) -> Reply<Organisation> {
+    let mut work = access.begin(&db).await?;
+    let organisation = store::lock(&mut work, *id).await?;
+    organisation.may_be_suspended_by(&work.caller)?;
+    let status = organisation.status.stopped();
+    let trail = Trail::default().with(json!({ "organisation": *id, "status": status }));
+    work.record_then(trail, async |work| store::stand(work, *id, status).await).await
+}
+
+/// Lift an organisation's suspension
+///
+/// By the national operator alone, since nobody of the organisation can sign in. Sessions that have not ended meanwhile are
+/// good again. Lifting where there is no suspension changes nothing. Needs a sign-in within the last 5 minutes.
+#[utoipa::path(
+    tag = "organisations",
+    security(("bearer" = [LiftSuspension::SCOPE])),
+    params(("organisationId" = OrganisationId, Path, description = "The organisation.")),
+    responses((status = 200, description = "The organisation as it now stands.", body = Organisation, headers(
+        ("ETag" = String, description = "The version of the organisation, for `If-Match`."),
+    ))),
+)]
+#[delete("/organisations/{organisationId}/suspension")]
+async fn lift_suspension(
+    access: Access<LiftSuspension>,
+    id: Path<OrganisationId>,
+    db: Data<Db>,
+) -> Reply<Organisation> {
+    let mut work = access.begin(&db).await?;
+    let status = store::lock(&mut work, *id).await?.status.lifted();
+    let organisation = store::stand(&mut work, *id, status).await?;
+    let version = organisation.version;
+    let trail = json!({ "organisation": *id, "status": status });
+    Ok(work.record(Trail::default().with(trail), organisation).await?.version(version))
 }

@@ -2,8 +2,9 @@
 
 use sqlx::{PgExecutor, types::Json};
 
-use super::{Organisation, OrganisationChange, OrganisationIn, OrganisationQuery};
+use super::{Accreditation, Organisation, OrganisationChange, OrganisationIn, OrganisationQuery};
 use crate::{
+    contact::{Email, Phone},
     ids::OrganisationId,
     problem::{Fault, Kind, Problem},
     work::{Look, Work},
@@ -106,8 +107,8 @@ pub(super) async fn insert(
     let now = work.now;
     sqlx::query!(
         "insert into organisation (organisation_id, kind, name, authority_code, gss_code, urn, laestab, ods, reference,
-             authority_id, office_hours, duty, email, opened_on, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+             authority_id, office_hours, duty, email, privacy_officer, accredited_from, accredited_until, opened_on, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         id.0,
         new.kind.as_str(),
         new.name,
@@ -120,7 +121,10 @@ pub(super) async fn insert(
         authority.map(|id| id.0),
         new.office_hours.as_str(),
         new.duty.as_str(),
-        new.email.as_ref().map(super::super::contact::Email::as_str),
+        new.email.as_ref().map(Email::as_str),
+        new.privacy_officer.as_ref().map(Json) as _,
+        new.accredited_from,
+        new.accredited_until,
         new.opened_on,
         now,
     )
@@ -166,18 +170,42 @@ pub(super) async fn save(
     sqlx::query!(
         "update organisation set name = coalesce($2, name), office_hours = coalesce($3, office_hours),
              duty = coalesce($4, duty), email = coalesce($5, email), status = coalesce($6, status),
-             closed_on = coalesce($7, closed_on), version = version + 1, updated_at = $8
+             closed_on = coalesce($7, closed_on), privacy_officer = coalesce($8, privacy_officer),
+             accredited_from = coalesce($9, accredited_from), accredited_until = coalesce($10, accredited_until),
+             version = version + 1, updated_at = $11
          where organisation_id = $1",
         id.0,
         change.name,
-        change.office_hours.as_ref().map(super::super::contact::Phone::as_str),
-        change.duty.as_ref().map(super::super::contact::Phone::as_str),
-        change.email.as_ref().map(super::super::contact::Email::as_str),
-        change.status.map(super::Accreditation::as_str),
+        change.office_hours.as_ref().map(Phone::as_str),
+        change.duty.as_ref().map(Phone::as_str),
+        change.email.as_ref().map(Email::as_str),
+        change.status.map(Accreditation::as_str),
         change.closed_on,
+        change.privacy_officer.as_ref().map(Json) as _,
+        change.accredited_from,
+        change.accredited_until,
         now,
     )
     .execute(work.db())
     .await?;
     Ok(())
+}
+
+/// Gives an organisation this status; one that has it already stays as it is.
+pub(super) async fn stand(
+    work: &mut Work,
+    id: OrganisationId,
+    status: Accreditation,
+) -> Result<Organisation, Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "update organisation set status = $2, version = version + 1, updated_at = $3
+         where organisation_id = $1 and status <> $2",
+        id.0,
+        status.as_str(),
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    reread(work, id).await
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    access::{POLICIES, Reason, Role},
+    access::{POLICIES, Policy, Reason},
     carer::Relationship,
     involvement::{ServiceCategory, ServiceType},
 };
@@ -15,40 +15,13 @@ pub mod routes;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PolicyTable {
     /// Every permission.
-    pub items: Vec<PolicyLine>,
-}
-
-/// One permission.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyLine {
-    /// Its name in tokens and in this document.
-    #[schema(example = "child:read")]
-    pub scope: &'static str,
-    /// What it permits.
-    pub permits: &'static str,
-    /// The roles that hold it.
-    pub roles: &'static [Role],
-    /// Which records it reaches.
-    pub limit: &'static str,
-    /// Whether a reason must be stated.
-    pub needs_reason: bool,
-    /// Whether the caller must have signed in within the last 5 minutes.
-    pub needs_fresh_sign_in: bool,
+    pub items: &'static [Policy],
 }
 
 /// The table, as it is enforced.
 #[must_use]
 pub fn table() -> PolicyTable {
-    let line = |policy: &crate::access::Policy| PolicyLine {
-        scope: policy.scope,
-        permits: policy.permits.trim(),
-        roles: policy.held_by,
-        limit: policy.limit,
-        needs_reason: policy.about_a_child,
-        needs_fresh_sign_in: policy.fresh,
-    };
-    PolicyTable { items: POLICIES.iter().map(line).collect() }
+    PolicyTable { items: POLICIES }
 }
 
 /// A list of codes.

@@ -2,6 +2,8 @@
 
 use contactpoint::access::{POLICIES, Role};
 
+use serde_json::json;
+
 use crate::harness::{Answer, Caller, Index, Operation, Target};
 
 /// Whose child it is.
@@ -32,9 +34,15 @@ const ACCOUNTS: &[&str] = &[
     "renew_client_secret",
 ];
 
+/// Requests for access are seen by those who decide: here the operator, on one to a national partner.
+const ACCESS_REQUESTS: &[&str] = &["open_access_request", "decide_access_request"];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 6] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 9] = [
+    (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
+    (ACCESS_REQUESTS, Other, Role::ALL, 404),
+    (&["suspend_organisation"], Other, &[Role::AccountAdministrator], 403),
     (ACCOUNTS, Other, Role::ALL, 404),
     (ACCOUNTS, Own, &[Role::Operator], 404),
     (
@@ -75,9 +83,48 @@ async fn every_operation_answers_exactly_the_roles_and_records_of_the_table() {
                     answer.body
                 );
                 written_down(&index, operation, Some(caller), &target, &answer).await;
+                explained(operation, &answer);
+                if operation.id == "suspend_organisation" {
+                    accredit_all(&index).await;
+                }
             }
         }
     }
+}
+
+/// A 403 says which policy refused and what it permits; nothing else does.
+fn explained(operation: Operation, answer: &Answer) {
+    let policy = operation.policy().unwrap();
+    let told = &answer.body["policy"];
+    if answer.status != 403 {
+        return assert!(told.is_null(), "{}: {:#}", operation.id, answer.body);
+    }
+    let expected = json!({
+        "scope": policy.scope, "permits": policy.permits, "roles": policy.held_by, "limit": policy.limit,
+        "needsReason": policy.about_a_child, "needsFreshSignIn": policy.fresh,
+    });
+    assert_eq!(*told, expected, "{}", operation.id);
+}
+
+/// Lets those go on whose organisation was suspended.
+async fn accredit_all(index: &Index) {
+    let lift =
+        "update organisation set status = 'accredited', version = 1 where status = 'suspended'";
+    sqlx::query(lift).execute(&index.db).await.unwrap();
+}
+
+#[actix_web::test]
+async fn the_policy_of_a_refusal_is_the_line_of_the_table_and_an_open_operation_has_none() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let by = scene.caller(Role::Auditor);
+    let refused = index.get(by, "/v1/accounts").await.refused(403, "forbidden");
+    let table = index.get(by, "/v1/policies").await.expect(200);
+    let lines = table.body["items"].as_array().unwrap();
+    assert_eq!(lines.iter().filter(|line| **line == refused.body["policy"]).count(), 1);
+    let body = json!({ "invitation": "x".repeat(43) });
+    let answer = index.request(None, "POST", "/v1/enrolments", body, &[]).await;
+    assert!(answer.refused(403, "invitation-refused").body.get("policy").is_none());
 }
 
 #[actix_web::test]

@@ -291,6 +291,34 @@ async fn an_administrator_makes_accounts_of_people_in_the_own_organisation_alone
 }
 
 #[actix_web::test]
+async fn nobody_but_an_operator_makes_an_operator() {
+    let office = Office::new().await;
+    let body = json!({ "userName": "new.person", "name": "Example Person", "role": "operator" });
+    let answer = office.index.post(&office.first, "/v1/accounts", body.clone()).await;
+    assert_eq!(answer.refused(422, "invalid-value").pointers(), ["/role"]);
+    let national = office.index.organisation("nationalPartner", None).await;
+    let operator = office.index.account(Role::Operator, national).await;
+    office.index.post(&operator, "/v1/accounts", body).await.expect(201);
+}
+
+#[actix_web::test]
+async fn another_organisations_account_and_invitation_are_not_held_and_so_not_told_from_none() {
+    let office = Office::new().await;
+    let account = office.made("new.person").await;
+    let (invitation, _) = office.invited(&account).await;
+    let other = office.index.organisation("school", Some(office.index.authority().await)).await;
+    let stranger = office.index.account(Role::AccountAdministrator, other).await;
+    let mut held = office.index.db.begin().await.unwrap();
+    for lock in ["select from account for update", "select from invitation for update"] {
+        sqlx::query(lock).execute(held.as_mut()).await.unwrap();
+    }
+    let change = json!({ "status": "suspended" });
+    office.index.patch(&stranger, &account, 1, change).await.refused(404, "not-found");
+    let approval = format!("{invitation}/approval");
+    office.index.put(&stranger, &approval, 1, Value::Null).await.refused(404, "not-found");
+}
+
+#[actix_web::test]
 async fn nobody_changes_or_recovers_the_own_account() {
     let office = Office::new().await;
     let own = format!("/v1/accounts/{}", office.first.id);

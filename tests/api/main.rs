@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod access;
+mod access_request;
 mod account;
+mod accreditation;
 mod assertion;
 mod audit;
 mod audit_guard;

@@ -9,6 +9,7 @@ VERSION = "precondition-failed"
 CHECK_DIGIT = r"look for a digit mistyped|NHS number is|National Insurance number is"
 BIRTH = r"date of birth (lies in the future|is more than 25 years ago)|child's birth or after today"
 AUTHORITY = r"3-digit code of a local authority"
+PERIOD = r"^must not be before accreditedFrom$"
 DAY = r"^must not be before .* or after today$"
 
 # Each operation's problems, those of values with what may be said of them.
@@ -23,12 +24,15 @@ MAY = {
     "change_involvement": {VERSION: "", "invalid-value": DAY},
     "set_flag": {VERSION: "", "invalid-value": "after today and at most 24 months"},
     "clear_flag": {VERSION: ""},
-    "add_organisation": {KEY: "", "invalid-value": "is no local authority of the index|is required of a local authority"},
-    "change_organisation": {VERSION: "", "invalid-value": DAY},
+    "add_organisation": {KEY: "", "invalid-value": f"is no local authority of the index|is required of a local authority|{PERIOD}"},
+    "change_organisation": {VERSION: "", "invalid-value": f"{DAY}|{PERIOD}"},
     "create_session": {"invalid-value": "a user name is"},
-    "add_account": {KEY: "", "invalid-value": "a user name is|is a role of systems|must not be in the future|whose accounts you make"},
+    "add_account": {KEY: "", "invalid-value": "a user name is|is a role of systems|by the national operator alone|must not be in the future|whose accounts you make"},
     "change_account": {VERSION: "", "invalid-value": "must not be in the future|is what an account begins with|when the person has enrolled"},
     "invite_to_account": {KEY: ""},
+    "ask_for_access": {"invalid-value": "is not a role that is asked for"},
+    "decide_access_request": {VERSION: "", "invalid-value": "a user name is|must be the role that was asked for|must not be in the future"},
+    "list_access_requests": {"invalid-query": r"^after must be the `next`"},
     "approve_invitation": {VERSION: ""},
     "complete_enrolment": {"invalid-value": "authenticator shows|characters|easy to guess|digit|date"},
     "register_client": {KEY: "", "invalid-value": r"Give|must have|must be|whose clients you register|is a role of people|is not a scope"},

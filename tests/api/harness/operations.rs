@@ -31,6 +31,7 @@ pub(crate) struct Target {
     pub(crate) account: Uuid,
     pub(crate) invitation: Uuid,
     pub(crate) client: Uuid,
+    pub(crate) access_request: Uuid,
 }
 
 impl Operation {
@@ -93,7 +94,9 @@ impl Operation {
             "link_external_identity" => {
                 example = json!({ "issuer": ISSUER, "subject": letters });
             }
-            "add_account" => example["userName"] = json!(format!("new.{letters}")),
+            "add_account" | "decide_access_request" => {
+                example["userName"] = json!(format!("new.{letters}"));
+            }
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
                 example.as_object_mut().unwrap().remove("authority");
@@ -113,17 +116,19 @@ impl Operation {
             .replace("{accountId}", &target.account.to_string())
             .replace("{invitationId}", &target.invitation.to_string())
             .replace("{clientId}", &target.client.to_string())
+            .replace("{accessRequestId}", &target.access_request.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
 }
 
 impl Target {
-    /// A child for whom `authority` answers and with whom `organisation` works.
+    /// A child for whom `authority` answers and with whom `organisation` works, and a request for access to `asked`.
     pub(crate) async fn of(
         index: &Index,
         authority: Organisation,
         organisation: Organisation,
+        asked: Organisation,
     ) -> Self {
         let child = index.child(authority).await;
         let carer = index.carer(&child).await;
@@ -132,15 +137,25 @@ impl Target {
         index.link(account, &account.to_string()).await;
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
+        let access_request = index.access_request(asked).await;
         let organisation = organisation.id;
-        Self { child, carer, involvement, organisation, account, invitation, client }
+        Self {
+            child,
+            carer,
+            involvement,
+            organisation,
+            account,
+            invitation,
+            client,
+            access_request,
+        }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation, account, invitation, client] =
-            [(); 7].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation, client, access_request] =
+            [(); 8].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -149,6 +164,7 @@ impl Target {
             account,
             invitation,
             client,
+            access_request,
         }
     }
 }
@@ -169,13 +185,14 @@ impl Index {
         self.request(caller, operation.method, &operation.path(target), body, &headers).await
     }
 
-    /// A child of the scene's own authority and school.
+    /// A child of the scene's own authority and school; a request on which the scene's operator decides.
     pub(crate) async fn own(&self, scene: &Scene) -> Target {
-        Target::of(self, scene.authority, scene.school).await
+        Target::of(self, scene.authority, scene.school, scene.national).await
     }
 
     /// A child of another authority and school.
     pub(crate) async fn other(&self, scene: &Scene) -> Target {
-        Target::of(self, scene.other_authority, scene.other_school).await
+        let (authority, school) = (scene.other_authority, scene.other_school);
+        Target::of(self, authority, school, school).await
     }
 }

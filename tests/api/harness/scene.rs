@@ -201,6 +201,26 @@ impl Index {
         id
     }
 
+    /// Somebody's request for access to an organisation, as a practitioner.
+    pub(crate) async fn access_request(&self, organisation: Organisation) -> Uuid {
+        let (id, letters) = (Uuid::new_v4(), fresh().1);
+        sqlx::query(
+            "insert into access_request (access_request_id, organisation_id, role, name, name_key, email, office_hours,
+                 asked_at, expires_at)
+             values ($1, $2, 'practitioner', $3, $4, $5, '01632 960001', $6, $6 + interval '30 days')",
+        )
+        .bind(id)
+        .bind(organisation.id)
+        .bind(format!("Asker {letters}"))
+        .bind(format!("asker {letters}"))
+        .bind(format!("{letters}@example.org"))
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A system that has a token.
     pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
         let id = Uuid::new_v4();
