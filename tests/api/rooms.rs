@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const LEVELS: &[&[&str]] = &[
     &["word", "object", "digest", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
     &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
-    &["dpop"],
+    &["dpop", "limit"],
     &["credentials"],
     &[
         "access",
@@ -42,10 +42,13 @@ const LEVELS: &[&[&str]] = &[
         "load::lines",
     ],
     &["account", "account::enrolment"],
+    &["client", "client::method", "client::scope", "client::assertion", "client::presented"],
+    &["oauth", "oauth::exchange"],
     &["access_request"],
     &["scribe"],
     &["work"],
     &["database", "edge", "health", "bounds", "*::store"],
+    &["client::admission"],
     &["demo", "demo::*", "*::routes", "*::task"],
     &["app"],
     &["server"],
