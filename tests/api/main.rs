@@ -13,6 +13,7 @@ mod child;
 mod client;
 mod dpop;
 mod exchange;
+mod external;
 mod flag;
 mod forged;
 mod guess;
