@@ -146,8 +146,8 @@ impl Operating<'_> {
             extensions.insert("x-access".to_owned(), access);
         }
         match self.path {
-            "/v1/accounts/{accountId}/invitations" => kinds.push(Kind::AccountClosed),
-            "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
+            "/v1/accounts/{accountId}/invitations"
+            | "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
             "/v1/access-requests" if self.method == "post" => {
                 kinds.extend([
                     Kind::Unauthenticated,

@@ -75,6 +75,7 @@ struct Place {
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Refused> {
         log_errors();
+        let issuers = self.running.issuers()?;
         let folder = self.folder();
         fs::create_dir_all(&folder)?;
         let place = self.place(&folder).await?;
@@ -82,8 +83,9 @@ impl Demo {
         let json = self.json;
         let today = day_in_london(Clock::System.now());
         let secrets = secrets(&folder);
+        let running = self.running.clone();
         let served =
-            self.running.clone().serve(place.application.clone(), keys, &secrets, move |address| {
+            running.serve(place.application.clone(), keys, &secrets, issuers, move |address| {
                 print(
                     &cast,
                     address,

@@ -85,8 +85,9 @@ impl Serve {
         log();
         let options = self.database.options()?;
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        let issuers = self.running.issuers()?;
         database::check(&options).await.map_err(Refused::configuration)?;
-        self.running.serve(options, keys, &self.keys, |_| Ok(())).await
+        self.running.serve(options, keys, &self.keys, issuers, |_| Ok(())).await
     }
 }
 
@@ -97,13 +98,14 @@ impl Running {
         options: PgConnectOptions,
         keys: Keys,
         folder: &Path,
+        issuers: Issuers,
         ready: impl FnOnce(SocketAddr) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         let listener = TcpListener::bind(self.listen)
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let shared = self.shared(keys, issuer)?;
+        let shared = self.shared(keys, issuer, issuers)?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -126,23 +128,25 @@ impl Running {
         Ok(())
     }
 
-    fn issuers(&self, keys: &RemoteKeys) -> anyhow::Result<Issuers> {
+    /// The issuers that are configured.
+    pub(super) fn issuers(&self) -> Result<Issuers, Refused> {
         let Some(file) = &self.issuers else { return Ok(Issuers::default()) };
-        let said = || file.display().to_string();
-        let json = std::fs::read(file).with_context(said)?;
-        Issuers::read(&json, keys).with_context(said)
+        let read = std::fs::read(file).map_err(anyhow::Error::from);
+        let read = read.and_then(|json| Issuers::read(&json, self.reach()));
+        read.with_context(|| file.display().to_string()).map_err(Refused::configuration)
     }
 
-    fn shared(&self, keys: Keys, issuer: String) -> Result<Shared, Refused> {
+    fn reach(&self) -> Reach {
+        if self.loopback_issuers { Reach::Loopback } else { Reach::Public }
+    }
+
+    fn shared(&self, keys: Keys, issuer: String, issuers: Issuers) -> Result<Shared, Refused> {
         let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
         let credential = Credential::new(keys.pepper)?;
-        let reach = if self.loopback_issuers { Reach::Loopback } else { Reach::Public };
-        let remote = RemoteKeys::start(reach)?;
-        let issuers = self.issuers(&remote).map_err(Refused::configuration)?;
         Ok(Shared {
             verifier: Data::new(Verifier::new(issuer)),
             door: Data::new(Door::new(credential, keys.sealer)?),
-            remote: Data::new(remote),
+            remote: Data::new(RemoteKeys::start(self.reach())?),
             issuers: Data::new(issuers),
             clock: Clock::System,
             draining: Draining::default(),

@@ -4,6 +4,7 @@ use actix_web::{
     HttpRequest, delete, post, put,
     web::{Data, Path},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -63,9 +64,8 @@ async fn create_external_session(
     throttle(db.arrive(errand(&request)?).begin().await?).await?;
     let arrival = db.arrive(errand(&request)?);
     let read = Signed::read(body.value.id_token.expose_secret(), Signed::PLAIN);
-    let (signed, issuer) = match read.map(|signed| (issuer(&signed, &issuers), signed)) {
-        Ok((Some(issuer), signed)) => (signed, issuer),
-        _ => return refuse(arrival.begin().await?, "form or issuer").await,
+    let Ok((Some(issuer), signed)) = read.map(|signed| (issuer(&signed, &issuers), signed)) else {
+        return refuse(arrival.begin().await?, "form or issuer").await;
     };
     let recognised = recognise(&signed, issuer, &keys, arrival.now).await;
     let work = arrival.begin().await?;
@@ -248,12 +248,8 @@ async fn changeable(work: &mut Work, id: AccountId, base: IfMatch) -> Result<Acc
 async fn changed(mut work: Work, id: AccountId, now: Option<&ExternalIdentity>) -> Reply<Account> {
     let account = reread(&mut work, id).await?;
     let version = account.version;
-    let digest = |identity: &ExternalIdentity| {
-        sha256(identity.subject.as_bytes())
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let digest =
+        |identity: &ExternalIdentity| URL_SAFE_NO_PAD.encode(sha256(identity.subject.as_bytes()));
     let trail = json!({ "account": id, "version": version, "status": account.status,
         "issuer": now.map(|identity| &identity.issuer), "subjectSha256": now.map(digest) });
     Ok(work.record(Trail::default().with(trail), account).await?.version(version))

@@ -20,7 +20,7 @@ pub enum Reach {
 }
 
 /// Reads an address that may be asked; otherwise says why not, in words that follow its name.
-pub(super) fn check(address: &str, reach: Reach) -> Result<Url, &'static str> {
+pub fn check(address: &str, reach: Reach) -> Result<Url, &'static str> {
     if address.len() > LONGEST {
         return Err("must be at most 2048 letters long");
     }
@@ -90,7 +90,7 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 const SPECIAL_V4: [(Ipv4Addr, u8); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -107,7 +107,7 @@ const SPECIAL_V4: [(Ipv4Addr, u8); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Within 2000::/3, outside which nothing is public: addresses of tunnels, which carry another inside, and of examples.
+/// Within `2000::/3`, outside which nothing is public: addresses of tunnels, which carry another inside, and of examples.
 const SPECIAL_V6: [(Ipv6Addr, u8); 4] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),

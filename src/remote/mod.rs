@@ -17,7 +17,7 @@ use crate::jose::{PublicKey, PublicKeys};
 mod address;
 mod fetch;
 
-pub use address::Reach;
+pub use address::{Reach, check};
 
 /// After this time keys are fetched anew, while the old ones are still used.
 const FRESH: TimeDelta = TimeDelta::minutes(10);
@@ -79,7 +79,7 @@ impl RemoteKeys {
 
     /// Refuses an address from which keys are never fetched, with a sentence that follows its name.
     pub fn check(&self, url: &str) -> Result<(), &'static str> {
-        address::check(url, self.reach).map(|_| ())
+        check(url, self.reach).map(|_| ())
     }
 
     /// The key of this name, as published at `url`; where none is named, the one key that there is. Waits at most 3

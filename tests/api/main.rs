@@ -10,6 +10,7 @@ mod audit_guard;
 mod carer;
 mod child;
 mod dpop;
+mod external;
 mod flag;
 mod guess;
 mod harness;

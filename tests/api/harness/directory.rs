@@ -150,27 +150,27 @@ impl State {
 pub(crate) struct Key {
     pub(crate) kid: String,
     pub(crate) algorithm: Algorithm,
-    key: EncodingKey,
+    signs: EncodingKey,
 }
 
 impl Key {
     pub(crate) fn ed25519(kid: &str) -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).unwrap();
-        let key = EncodingKey::from_ed_der(pkcs8.as_ref());
-        Self { kid: kid.to_owned(), algorithm: Algorithm::EdDSA, key }
+        let signs = EncodingKey::from_ed_der(pkcs8.as_ref());
+        Self { kid: kid.to_owned(), algorithm: Algorithm::EdDSA, signs }
     }
 
     pub(crate) fn p256(kid: &str) -> Self {
         let random = SystemRandom::new();
         let pkcs8 =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let key = EncodingKey::from_ec_der(pkcs8.as_ref());
-        Self { kid: kid.to_owned(), algorithm: Algorithm::ES256, key }
+        let signs = EncodingKey::from_ec_der(pkcs8.as_ref());
+        Self { kid: kid.to_owned(), algorithm: Algorithm::ES256, signs }
     }
 
     /// The public half.
     pub(crate) fn jwk(&self) -> Value {
-        let mut jwk = Jwk::from_encoding_key(&self.key, self.algorithm).unwrap();
+        let mut jwk = Jwk::from_encoding_key(&self.signs, self.algorithm).unwrap();
         jwk.common.key_id = Some(self.kid.clone());
         serde_json::to_value(jwk).unwrap()
     }
@@ -190,7 +190,7 @@ impl Key {
         let [header, payload] =
             [header.as_ref(), payload.as_ref()].map(|part| URL_SAFE_NO_PAD.encode(part));
         let message = format!("{header}.{payload}");
-        let signature = sign(message.as_bytes(), &self.key, self.algorithm).unwrap();
+        let signature = sign(message.as_bytes(), &self.signs, self.algorithm).unwrap();
         format!("{message}.{signature}")
     }
 }

@@ -345,13 +345,12 @@ async fn serve(
     let (started, handle) = oneshot::channel();
     thread::spawn(move || {
         let (verifier, door) = SECRETS.clone();
-        let remote = RemoteKeys::start(Reach::Loopback).unwrap();
         let issuers = issuers.to_string();
         let shared = Shared {
             verifier,
             door,
-            issuers: Data::new(Issuers::read(issuers.as_bytes(), &remote).unwrap()),
-            remote: Data::new(remote),
+            issuers: Data::new(Issuers::read(issuers.as_bytes(), Reach::Loopback).unwrap()),
+            remote: Data::new(RemoteKeys::start(Reach::Loopback).unwrap()),
             clock,
             draining: Draining::default(),
             proxies: TrustedProxies(proxies),
