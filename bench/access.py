@@ -81,18 +81,17 @@ def hostile(place, good, tokens=None):
     return len(tried), len(accepted)
 
 
-def change(place, path, token, body):
-    """Changes what is there, whatever its version."""
-    line = place.a.line()
-    version = line.ask("GET", path, token).headers["ETag"]
-    answer = line.ask("PATCH", path, token, body, If_Match=version)
-    if answer.status != 200:
-        sys.exit(f"{path} could not be changed: {answer.status} {answer.body.decode()}")
-    return answer
+def standing(place, path, token, status):
+    """Gives an account or a client another status."""
+    def change():
+        line = place.a.line()
+        return line.ask("PATCH", path, token, {"status": status}, If_Match=line.ask("GET", path, token).headers["ETag"])
+    return change
 
 
-def suspension(place, path, token, status):
-    return lambda: change(place, path, token, {"status": status})
+def done_well(answer):
+    if answer is not None and answer.status != 200:
+        sys.exit(f"what was to be stopped or begun again was not: {answer.status} {answer.body.decode()}")
 
 
 def stops(place, callers):
@@ -112,17 +111,17 @@ def stops(place, callers):
     for n in range(ROUNDS):
         token = place.sign_in(people[n % len(people)])["accessToken"]
         yield "a session", token, revoke(token), lambda: None
-        yield ("an account", steward, suspension(place, account, administrator, "suspended"),
-               suspension(place, account, administrator, "active"))
+        yield ("an account", steward, standing(place, account, administrator, "suspended"),
+               standing(place, account, administrator, "active"))
         client = f"/v1/clients/{system[0]}"
         if "/v1/clients/{clientId}" in place.document["paths"]:
-            by = suspension(place, client, administrator, "suspended"), suspension(place, client, administrator, "active")
+            by = standing(place, client, administrator, "suspended"), standing(place, client, administrator, "active")
         else:
             statement = "update client set status = '%s' where client_id = '" + system[0] + "'"
             by = tuple(lambda status=status: place.psql(statement % status) for status in ("suspended", "active"))
         yield "a client", place.token(system), *by
-        yield ("an organisation", steward, suspension(place, organisation, operator, "suspended"),
-               suspension(place, organisation, operator, "accredited"))
+        yield ("an organisation", steward, lambda: line.ask("PUT", organisation + "/suspension", operator),
+               lambda: line.ask("DELETE", organisation + "/suspension", operator))
         yield ("everything", steward, lambda: line.ask("PUT", "/v1/stop", operator),
                lambda: line.ask("DELETE", "/v1/stop", operator))
 
@@ -134,7 +133,7 @@ def late(place, callers):
         lines = [place.b.line() for _ in range(8)]
         with Load(RATE, lambda n: lines[n].ask("GET", "/v1/policies", token)) as load:
             time.sleep(1)
-            do()
+            done_well(do())
             done = time.monotonic()
             time.sleep(1)
         before = sum(began < done and status == 200 for began, status, _ in load.asked)
@@ -143,7 +142,7 @@ def late(place, callers):
         if not before or not after:
             sys.exit(f"stopping {name} was not tried under load: {before} before, {len(after)} after")
         say(f"  stopping {name}: {before} answered before, {len(after)} refused after")
-        undo()
+        done_well(undo())
         rounds += 1
     return rounds, failed
 
