@@ -197,7 +197,7 @@ impl Operating<'_> {
         }
         match self.path {
             "/v1/sessions" => {
-                kinds.extend([Kind::SignInFailed, Kind::DpopProofRefused, Kind::TooManyRequests])
+                kinds.extend([Kind::SignInFailed, Kind::DpopProofRefused, Kind::TooManyRequests]);
             }
             "/v1/sessions/external" => kinds.extend([
                 Kind::SignInFailed,
