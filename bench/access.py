@@ -10,13 +10,13 @@ import sys
 import time
 import uuid
 
-from place import ISSUER, Load, Place, address, at_once, each
+from place import ISSUER, RATE, Load, Place, address, at_once, each, signer
 from service import say
+from undisturbed import dead_issuer, rotation
 
 PROGRAMS = sys.argv[1]
 SIGN_INS = int(os.environ.get("BENCH_SIGN_INS", "1000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "4"))
-RATE = 200
 
 
 def operations(place):
@@ -81,18 +81,17 @@ def hostile(place, good, tokens=None):
     return len(tried), len(accepted)
 
 
-def change(place, path, token, body):
-    """Changes what is there, whatever its version."""
-    line = place.a.line()
-    version = line.ask("GET", path, token).headers["ETag"]
-    answer = line.ask("PATCH", path, token, body, If_Match=version)
-    if answer.status != 200:
-        sys.exit(f"{path} could not be changed: {answer.status} {answer.body.decode()}")
-    return answer
+def standing(place, path, token, status):
+    """Gives an account or a client another status."""
+    def change():
+        line = place.a.line()
+        return line.ask("PATCH", path, token, {"status": status}, If_Match=line.ask("GET", path, token).headers["ETag"])
+    return change
 
 
-def suspension(place, path, token, status):
-    return lambda: change(place, path, token, {"status": status})
+def done_well(answer):
+    if answer is not None and answer.status != 200:
+        sys.exit(f"what was to be stopped or begun again was not: {answer.status} {answer.body.decode()}")
 
 
 def stops(place, callers):
@@ -112,17 +111,17 @@ def stops(place, callers):
     for n in range(ROUNDS):
         token = place.sign_in(people[n % len(people)])["accessToken"]
         yield "a session", token, revoke(token), lambda: None
-        yield ("an account", steward, suspension(place, account, administrator, "suspended"),
-               suspension(place, account, administrator, "active"))
+        yield ("an account", steward, standing(place, account, administrator, "suspended"),
+               standing(place, account, administrator, "active"))
         client = f"/v1/clients/{system[0]}"
         if "/v1/clients/{clientId}" in place.document["paths"]:
-            by = suspension(place, client, administrator, "suspended"), suspension(place, client, administrator, "active")
+            by = standing(place, client, administrator, "suspended"), standing(place, client, administrator, "active")
         else:
             statement = "update client set status = '%s' where client_id = '" + system[0] + "'"
             by = tuple(lambda status=status: place.psql(statement % status) for status in ("suspended", "active"))
         yield "a client", place.token(system), *by
-        yield ("an organisation", steward, suspension(place, organisation, operator, "suspended"),
-               suspension(place, organisation, operator, "accredited"))
+        yield ("an organisation", steward, lambda: line.ask("PUT", organisation + "/suspension", operator),
+               lambda: line.ask("DELETE", organisation + "/suspension", operator))
         yield ("everything", steward, lambda: line.ask("PUT", "/v1/stop", operator),
                lambda: line.ask("DELETE", "/v1/stop", operator))
 
@@ -134,16 +133,16 @@ def late(place, callers):
         lines = [place.b.line() for _ in range(8)]
         with Load(RATE, lambda n: lines[n].ask("GET", "/v1/policies", token)) as load:
             time.sleep(1)
-            do()
+            done_well(do())
             done = time.monotonic()
             time.sleep(1)
-        before = sum(began < done and status == 200 for began, status in load.asked)
-        after = [status for began, status in load.asked if began >= done]
+        before = sum(began < done and status == 200 for began, status, _ in load.asked)
+        after = [status for began, status, _ in load.asked if began >= done]
         failed += sum(200 <= status < 300 for status in after)
         if not before or not after:
             sys.exit(f"stopping {name} was not tried under load: {before} before, {len(after)} after")
         say(f"  stopping {name}: {before} answered before, {len(after)} refused after")
-        undo()
+        done_well(undo())
         rounds += 1
     return rounds, failed
 
@@ -168,13 +167,11 @@ def asserted(place):
     """What a client with a key of its own asks for a token with; nothing where clients have no keys yet."""
     if "/v1/clients" not in place.document["paths"]:
         return None
-    signer = subprocess.Popen([PROGRAMS + "/examples/hostile", "client"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    keys = json.loads(signer.stdout.readline())
+    keys, sign = signer(PROGRAMS)
     client = place.registered({"role": "feed", "tokenEndpointAuthMethod": "private_key_jwt", "jwks": keys})["id"]
     now = int(time.time())
     claims = {"iss": client, "sub": client, "aud": ISSUER, "iat": now, "exp": now + 120, "jti": str(uuid.uuid4())}
-    told, _ = signer.communicate(json.dumps(claims) + "\n", timeout=10)
-    return {"grant_type": "client_credentials", "client_assertion": told.strip(),
+    return {"grant_type": "client_credentials", "client_assertion": sign(claims),
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}
 
 
@@ -206,49 +203,6 @@ def sign_ins(place):
     return times, len(told)
 
 
-def aged(place):
-    """Sets the files of the signing keys back by a day."""
-    folder = place.folder + "/keys/signing"
-    for name in os.listdir(folder):
-        held = os.stat(f"{folder}/{name}")
-        os.utime(f"{folder}/{name}", (held.st_atime - 90_000, held.st_mtime - 90_000))
-
-
-def rotation(place, system):
-    """A change of the key that signs, under load: how many requests there were, how many failed, and the key that went."""
-    active = place.folder + "/keys/signing/active"
-    first, token = open(active).read().strip(), place.token(system)
-    lines, other = [place.instances[n % 2].line() for n in range(8)], place.b.line()
-    form = {"grant_type": "client_credentials", "client_id": system[0], "client_secret": system[1]}
-
-    def one(n):
-        # Every eighth request is for a new token at one instance, which the other is then asked with.
-        if n == 0:
-            answer = lines[0].ask("POST", "/oauth/token", form=form)
-            if answer.status == 200:
-                return other.ask("GET", "/v1/policies", answer.json()["access_token"])
-            return answer
-        return lines[n].ask("GET", "/v1/policies", token)
-
-    with Load(RATE, one) as load:
-        for _ in range(2):
-            time.sleep(3)
-            aged(place)
-            place.keys("rotate")
-        time.sleep(4)
-    failed = [status for _, status in load.asked if status != 200]
-    if open(active).read().strip() == first:
-        sys.exit("the key that signs did not change")
-    if failed:
-        say(f"  FAILED while keys changed: {failed}")
-    return len(load.asked), len(failed), first, token
-
-
-def dead_issuer(place):
-    """How many requests failed that do not depend on an external issuer, while it hangs; nothing where there is none."""
-    return None
-
-
 def main():
     with Place(PROGRAMS, 500) as place:
         say("Signing in as every role")
@@ -270,7 +224,8 @@ def main():
         time.sleep(5)
         again = hostile(place, None, [{"name": "of a key that was revoked", "token": token}])
         hostile_tried, hostile_accepted = hostile_tried + again[0], hostile_accepted + again[1]
-        dead = dead_issuer(place)
+        say("An issuer that does not answer")
+        dead = dead_issuer(place, place.system("feed"))
         told = {
             "operations": sum(1 for _ in operations(place)), "cells": tried, "wrong": wrong, "hostile_tried": hostile_tried,
             "hostile_accepted": hostile_accepted, "late_after_stop": late_after, "stop_rounds": rounds, "winners_of_32": won,
@@ -288,6 +243,7 @@ def main():
             ("  median of names that exist, and not", f"{median(True):.1f} ms, {median(False):.1f} ms"),
             ("  told apart by time (0.5: not at all)", f"{told['auc']:.3f}"),
             ("requests while keys changed", f"{asked:,}"), ("  failed", failed),
+            ("requests that failed beside a dead issuer", "-" if dead is None else dead),
         ]:
             print(f"{text:<50}{figure:>22}")
         print(json.dumps(told))

@@ -15,6 +15,7 @@ import uuid
 from service import Demo, one_time_code, stop
 
 ISSUER = "http://contactpoint.bench"
+RATE = 200
 
 
 def address():
@@ -77,6 +78,7 @@ class Instance:
             "DATABASE_URL": f"postgres:///contactpoint?host={folder}/postgres&user=contactpoint_app",
             "CONTACTPOINT_KEYS": folder + "/keys", "CONTACTPOINT_ISSUER": ISSUER,
             "CONTACTPOINT_LISTEN": f"127.0.0.1:{self.port}", "CONTACTPOINT_TRUSTED_PROXIES": "127.0.0.1",
+            "CONTACTPOINT_ISSUERS": folder + "/issuers.json", "CONTACTPOINT_LOOPBACK_ISSUERS": "true",
         }
         self.log = open(f"{folder}/{name}.log", "w")
         self.process = subprocess.Popen([programs + "/contactpoint", "serve"], stdout=self.log, stderr=self.log, env=environment)
@@ -101,7 +103,9 @@ class Place:
     def __enter__(self):
         self.demo.__enter__()
         try:
-            self.folder = self.demo.folder
+            self.folder, self.silent = self.demo.folder, socket.create_server(("127.0.0.1", 0))
+            with open(self.folder + "/issuers.json", "w") as file:
+                json.dump([self.directory()], file)
             self.instances = [Instance(self.programs, self.folder, name) for name in "ab"]
             self.a, self.b = self.instances
             self.accounts = {account["userName"]: account for account in self.demo.told["accounts"]}
@@ -116,6 +120,12 @@ class Place:
         for instance in self.instances:
             stop(instance.process)
         self.demo.__exit__()
+
+    def directory(self):
+        """A council's directory that takes connections and answers nothing."""
+        issuer = "http://127.0.0.1:%d" % self.silent.getsockname()[1]
+        return {"issuer": issuer, "audience": "contactpoint", "jwksUri": issuer + "/keys", "algorithms": ["EdDSA"],
+                "roles": ["practitioner"], "organisation": "authority:887"}
 
     def factors(self, name):
         """Everything that an account signs in with, as soon as its next one-time code is there."""
@@ -169,7 +179,7 @@ class Place:
 
 
 class Load:
-    """`rate` requests a second, until it is left; `asked` holds when each began and its status."""
+    """`rate` requests a second, until it is left; `asked` holds when each began, its status and how long it took."""
 
     def __init__(self, rate, ask, threads=8):
         self.asked, self.over, self.pause, self.ask = [], threading.Event(), threads / rate, ask
@@ -179,7 +189,7 @@ class Load:
         at = time.monotonic() + self.pause * n / len(self.threads)
         while not self.over.wait(max(0, at - time.monotonic())):
             answer = self.ask(n)
-            self.asked.append((answer.began, answer.status))
+            self.asked.append((answer.began, answer.status, answer.ended - answer.began))
             at = max(at + self.pause, time.monotonic() - 1)
 
     def __enter__(self):
@@ -191,6 +201,13 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join()
+
+
+def signer(programs):
+    """A new key: its public half, and what signs claims by it."""
+    process = subprocess.Popen([programs + "/examples/hostile", "client"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    keys = json.loads(process.stdout.readline())
+    return keys, lambda claims: process.communicate(json.dumps(claims) + "\n", timeout=10)[0].strip()
 
 
 def at_once(place, times, ask):

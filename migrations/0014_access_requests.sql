@@ -4,6 +4,8 @@ set local role contactpoint_owner;
 create table access_request (
     access_request_id uuid primary key,
     organisation_id   uuid not null references organisation,
+    -- The council that decides; none where the national operator does.
+    council_id        uuid references organisation,
     role              text not null,
     -- Who asks, which is forgotten a while after the request has ended.
     asker_id          uuid references account,
@@ -28,17 +30,13 @@ create unique index access_request_pending_once on access_request (organisation_
 create index access_request_by_end on access_request (expires_at) where status = 'pending';
 create index access_request_by_age on access_request (ended_at) where name is not null;
 create index access_request_by_account on access_request (account_id) where account_id is not null;
-create index access_request_by_moment on access_request (organisation_id, asked_at, access_request_id);
-
--- The council that decides on requests to an organisation; none where the national operator does.
-create function deciding_council(kind text, authority uuid) returns uuid
-    language sql immutable parallel safe as $$ select case when kind = 'nationalPartner' then null else authority end $$;
+create index access_request_by_council on access_request (council_id, asked_at, access_request_id);
 
 -- A request as it is told at a moment: one whose time is over has ended.
 create function access_request_told_at(at timestamptz)
     returns table (access_request_id uuid, council_id uuid, status text, asked_at timestamptz, told json)
     language sql stable parallel safe as $$
-    select r.access_request_id, deciding_council(o.kind, o.authority_id), s.status, r.asked_at,
+    select r.access_request_id, r.council_id, s.status, r.asked_at,
            json_strip_nulls(json_build_object(
                'id', r.access_request_id,
                'organisationId', r.organisation_id,
@@ -57,12 +55,19 @@ create function access_request_told_at(at timestamptz)
                'version', r.version
            ))
     from access_request r
-    join organisation o on o.organisation_id = r.organisation_id
     cross join lateral (
         select case when r.status = 'pending' and r.expires_at <= at then 'expired' else r.status end as status) s
 $$;
 revoke execute on function access_request_told_at(timestamptz) from public;
 grant execute on function access_request_told_at(timestamptz) to contactpoint_app;
+
+-- The same organisation as before, found by the index of the list: anyone asks.
+create or replace function organisation_known_as(list text, code text) returns uuid
+    language sql stable set search_path = public, pg_temp as $$
+    select organisation_id from organisation
+    where (list = 'authority' and authority_code = code) or (list = 'gss' and gss_code = code) or (list = 'urn' and urn = code)
+       or (list = 'laestab' and laestab = code) or (list = 'ods' and ods = code) or (list = 'reference' and reference = code)
+$$;
 
 grant select, insert on access_request to contactpoint_app;
 grant update (status, ended_at, decided_by, reason, account_id, version, asker_id, name, name_key, email, office_hours)

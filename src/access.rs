@@ -21,6 +21,7 @@ use crate::{
     credentials,
     digest::Once,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
+    limit::Rates,
     problem::{Kind, Problem},
     token::Claims,
 };
@@ -96,6 +97,17 @@ pub struct Policy {
     pub fresh: bool,
 }
 
+impl Policy {
+    /// Whether a client of this role may be registered for it: for what is its own, and a case system for what the
+    /// practitioners may with whom it acts.
+    #[must_use]
+    pub fn may_be_given_to(&self, role: Role) -> bool {
+        let with = [Role::Practitioner, Role::PractitionerWithOverride];
+        self.held_by.contains(&role)
+            || role == Role::CaseSystem && with.iter().any(|person| self.held_by.contains(person))
+    }
+}
+
 /// How long a sign-in counts as fresh (security rule AUTH-8).
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 
@@ -157,6 +169,10 @@ permissions! {
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.
     WriteAccount "account:write" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners" fresh;
+    /// Find and open clients.
+    ReadClient "client:read" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners";
+    /// Register, change, suspend and close clients, and renew their secrets.
+    WriteClient "client:write" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners" fresh;
     /// Find and open requests for access.
     ReadAccessRequest "access-request:read" false [AccountAdministrator Operator] "requests to organisations in the own council's area; the operator: to national partners";
     /// Approve and decline requests for access.
@@ -353,7 +369,7 @@ impl<P: Permission> FromRequest for Access<P> {
 }
 
 fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
-    let (caller, scope) = authenticate(request)?;
+    let (caller, claims) = authenticate(request)?;
     let mut errand = errand(request)?;
     let (reason, reference) = (reason(request), reference(request));
     let on_behalf_of = on_behalf_of(request);
@@ -362,15 +378,18 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     errand.on_behalf_of = *on_behalf_of.as_ref().unwrap_or(&None);
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(errand.clone());
-    let in_scope = scope.split(' ').any(|held| held == P::SCOPE);
+    if let (Some(client), Some(rate)) = (caller.client(), claims.rps) {
+        let rates = request.app_data::<Data<Rates>>().ok_or(Kind::Unauthenticated)?;
+        rates.count(client, rate)?;
+    }
+    let in_scope = claims.scope.split(' ').any(|held| held == P::SCOPE);
     if !in_scope || !P::HELD_BY.contains(&caller.role) {
-        return Err(Problem::new(
-            Kind::Forbidden,
-            format!(
-                "Your role does not hold {}; `GET /v1/policies` says which roles do.",
-                P::SCOPE
-            ),
-        ));
+        let detail = if P::HELD_BY.contains(&caller.role) {
+            format!("Your token does not permit {}; ask for one that does.", P::SCOPE)
+        } else {
+            format!("Your role does not hold {}; `GET /v1/policies` says which roles do.", P::SCOPE)
+        };
+        return Err(Problem::new(Kind::Forbidden, detail));
     }
     if P::FRESH {
         let clock = request.app_data::<Data<Clock>>().ok_or(Kind::Unauthenticated)?;
@@ -413,10 +432,10 @@ impl FromRequest for Anyone {
     }
 }
 
-fn authenticate(request: &HttpRequest) -> Result<(Caller, String), Problem> {
+fn authenticate(request: &HttpRequest) -> Result<(Caller, Arc<Claims>), Problem> {
     let (claims, proof) = credentials::read(request)?;
     let caller = caller(&claims).ok_or(Kind::Unauthenticated)?;
-    Ok((Caller { proof, ..caller }, claims.scope.clone()))
+    Ok((Caller { proof, ..caller }, claims))
 }
 
 fn caller(claims: &Arc<Claims>) -> Option<Caller> {

@@ -15,14 +15,16 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, audit, bounds, carer, catalogue, child,
+    access_request, account, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
     health::{self, Draining},
-    involvement, matching, organisation, policy,
+    involvement,
+    limit::Rates,
+    matching, oauth, organisation, policy,
     problem::{Kind, Problem},
     record,
     remote::RemoteKeys,
@@ -40,6 +42,8 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// How often systems have called.
+    pub rates: Data<Rates>,
     /// The public keys of clients and issuers.
     pub remote: Data<RemoteKeys>,
     /// The issuers by which people may sign in.
@@ -55,7 +59,7 @@ pub struct Shared {
 /// Adds every route.
 pub fn mount(api: &mut ServiceConfig) {
     api.app_data(PathConfig::default().error_handler(|_, _| Problem::from(Kind::NotFound).into()));
-    session::routes::mount_standard(api);
+    oauth::routes::mount(api);
     health::mount(api);
     catalogue::mount(api);
     api.service(scope("/v1").configure(|rooms: &mut ServiceConfig| {
@@ -67,6 +71,7 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
+        client::routes::mount(rooms);
         external::routes::mount(rooms);
         access_request::routes::mount(rooms);
         audit::routes::mount(rooms);
@@ -120,6 +125,7 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(shared.rates.clone())
         .app_data(shared.remote.clone())
         .app_data(shared.issuers.clone())
         .app_data(Data::new(shared.clock.clone()))

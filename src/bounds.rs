@@ -11,6 +11,7 @@ use utoipa::{
 };
 
 use crate::{
+    access::Role,
     access_request::Decision,
     child::{
         identifier::{
@@ -18,7 +19,9 @@ use crate::{
         },
         name::NameKind,
     },
+    client::{method::AuthMethod, scope},
     involvement::{ServiceCategory, ServiceType},
+    oauth::exchange,
     organisation::{Accreditation, OrganisationKind},
 };
 
@@ -33,6 +36,8 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("OrganisationIn", "anyOf", authority_code()),
         ("AccessDecisionIn", "anyOf", whole_decision()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
+        ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),
+        ("ClientChange", "not", json!({ "required": ["jwks", "jwksUri"] })),
         ("TokenRequest", "anyOf", members_of_a_grant()),
         ("Revocation", "additionalProperties", json!({ "type": "string" })),
     ] {
@@ -127,6 +132,29 @@ fn closed_when_closing() -> Value {
     json!({ "closedOn": { "properties": { "status": { "const": Accreditation::Closed } } } })
 }
 
+fn one_proof() -> Value {
+    let by = |method: AuthMethod, given: &[&str], not: &[&str]| {
+        let mut properties = json!({ "tokenEndpointAuthMethod": { "const": method } });
+        for member in not {
+            properties[*member] = json!(false);
+        }
+        json!({ "title": method, "required": given, "properties": properties })
+    };
+    json!({ "anyOf": [
+        by(AuthMethod::ClientSecret, &[], &["jwks", "jwksUri"]),
+        by(AuthMethod::PrivateKeyJwt, &["jwks"], &["jwksUri"]),
+        by(AuthMethod::PrivateKeyJwt, &["jwksUri"], &["jwks"]),
+    ] })
+}
+
+fn scopes_of_its_role() -> Value {
+    let of = |role: &Role| {
+        let scopes = json!({ "items": { "enum": scope::all(*role) } });
+        json!({ "title": role, "properties": { "role": { "const": role }, "scopes": scopes } })
+    };
+    json!({ "anyOf": Role::ALL.iter().filter(|role| role.is_system()).map(of).collect::<Vec<_>>() })
+}
+
 fn whole_decision() -> Value {
     let (approved, declined) = (Decision::Approved, Decision::Declined);
     json!([
@@ -152,6 +180,14 @@ fn members_of_a_grant() -> Value {
             "title": "To go on with a session",
             "required": ["refresh_token"],
             "properties": { "grant_type": { "const": "refresh_token" } },
+        },
+        {
+            "title": "For a system with a person",
+            "required": ["subject_token", "subject_token_type"],
+            "properties": {
+                "grant_type": { "const": exchange::GRANT },
+                "subject_token_type": { "const": exchange::ACCESS_TOKEN },
+            },
         },
     ])
 }

@@ -10,6 +10,19 @@ pub fn write(place: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
 }
 
+/// The first `limit` of what was found, and where the next page begins if one more was.
+pub fn page<T, P: Serialize>(
+    mut found: Vec<T>,
+    limit: u8,
+    place: impl Fn(&T) -> P,
+) -> (Vec<T>, Option<String>) {
+    let limit = usize::from(limit);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|last| write(&place(last)));
+    (found, next)
+}
+
 /// The place that a text of ours says.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let place = URL_SAFE_NO_PAD.decode(text).ok();

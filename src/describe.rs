@@ -36,6 +36,7 @@ use crate::{
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
+        (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
@@ -128,10 +129,11 @@ impl Operating<'_> {
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
             kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
-            self.take(proof());
+            self.take(proof(WITH_A_TOKEN));
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
+            kinds.push(Kind::TooManyRequests);
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
@@ -148,16 +150,22 @@ impl Operating<'_> {
         match self.path {
             "/v1/accounts/{accountId}/invitations"
             | "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
+            "/v1/clients/{clientId}/secrets" => {
+                kinds.extend([Kind::ClientClosed, Kind::ClientHasKeys]);
+            }
             "/v1/access-requests" if self.method == "post" => {
                 kinds.extend([
                     Kind::Unauthenticated,
                     Kind::DpopProofRefused,
                     Kind::TooManyRequests,
                 ]);
-                self.take(proof());
+                self.take(proof(WITH_A_TOKEN));
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
+        }
+        if self.path == "/oauth/token" {
+            self.take(proof(FOR_A_TOKEN));
         }
         self.take(request_id());
         self.leave_choices_open();
@@ -212,6 +220,11 @@ impl Operating<'_> {
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
+            "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/oauth/token" => {
+                kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
+                kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);
+            }
             "/v1/access-requests/{accessRequestId}/decision" => {
                 kinds.extend([Kind::AccessRequestEnded, Kind::UserNameHeld]);
             }
@@ -410,11 +423,14 @@ fn on_behalf_of() -> Parameter {
     )
 }
 
-fn proof() -> Parameter {
+const WITH_A_TOKEN: &str = "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.";
+const FOR_A_TOKEN: &str = "A proof of a key (RFC 9449), to which the token of a client is then bound. Needed where the client's registration says so.";
+
+fn proof(described: &str) -> Parameter {
     parameter(
         "DPoP",
         false,
-        "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.",
+        described,
         text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
         "",
     )

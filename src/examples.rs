@@ -62,6 +62,11 @@ examples! {
     "approve_invitation";
     "begin_enrolment" asks "request";
     "complete_enrolment" asks "request";
+    "list_clients";
+    "register_client" asks "request";
+    "open_client";
+    "change_client" asks "request";
+    "renew_client_secret";
     "list_audit_events";
     "read_stop";
     "stop_everything";

@@ -106,6 +106,10 @@ kinds! {
     IdentityHeld 409 "identity-held" "The identity belongs to another account";
     /// The account is closed, for ever.
     AccountClosed 409 "account-closed" "The account is closed";
+    /// The client is closed, for ever.
+    ClientClosed 409 "client-closed" "The client is closed";
+    /// The client proves itself by a key and has no secret.
+    ClientHasKeys 409 "client-has-keys" "The client has no secret";
     /// The invitation has been approved, used or has ended.
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
     /// The request for access has been decided or has expired.
@@ -153,6 +157,15 @@ kinds! {
     InvalidGrant 400 "invalid_grant" "Invalid grant";
     /// This server issues no token for this grant (RFC 6749, section 5.2).
     UnsupportedGrantType 400 "unsupported_grant_type" "Unsupported grant type";
+    /// The scope is unknown, or more than the client or the person may have (RFC 6749, section 5.2).
+    InvalidScope 400 "invalid_scope" "Invalid scope";
+    /// The client may not have a token by this grant (RFC 6749, section 5.2).
+    UnauthorizedClient 400 "unauthorized_client" "Unauthorized client";
+    /// The proof in `DPoP` is not good, was sent before, or is missing where the client's tokens are always bound to a key
+    /// (RFC 9449, section 5).
+    InvalidDpopProof 400 "invalid_dpop_proof" "Invalid DPoP proof";
+    /// This server issues no token for that service (RFC 8693, section 2.2.2).
+    InvalidTarget 400 "invalid_target" "Invalid target";
     /// The client is unknown or did not authenticate (RFC 6749, section 5.2).
     InvalidClient 401 "invalid_client" "Invalid client";
 }
@@ -172,6 +185,10 @@ impl Kind {
             Self::InvalidRequest
                 | Self::InvalidGrant
                 | Self::UnsupportedGrantType
+                | Self::InvalidScope
+                | Self::UnauthorizedClient
+                | Self::InvalidTarget
+                | Self::InvalidDpopProof
                 | Self::InvalidClient
         )
     }

@@ -30,14 +30,11 @@ pub(super) async fn ask(
     .await?;
     let made = sqlx::query_scalar!(
         r#"
-        insert into access_request (access_request_id, organisation_id, role, asker_id, name, name_key, email, office_hours,
-            asked_at, expires_at)
-        select $1, o.organisation_id, $2, $3, $4, $5, $6, $7, $8, $9
+        insert into access_request (access_request_id, organisation_id, council_id, role, asker_id, name, name_key, email,
+            office_hours, asked_at, expires_at)
+        select $1, o.organisation_id, case when o.kind = 'nationalPartner' then null else o.authority_id end, $2, $3, $4, $5, $6, $7, $8, $9
         from organisation o
-        where o.status <> 'closed'
-          and (($10 = 'authority' and o.authority_code = $11) or ($10 = 'gss' and o.gss_code = $11)
-               or ($10 = 'urn' and o.urn = $11) or ($10 = 'laestab' and o.laestab = $11)
-               or ($10 = 'ods' and o.ods = $11) or ($10 = 'reference' and o.reference = $11))
+        where o.organisation_id = organisation_known_as($10, $11) and o.status <> 'closed'
         on conflict do nothing
         returning access_request_id as "id: AccessRequestId"
         "#,
@@ -56,6 +53,11 @@ pub(super) async fn ask(
     Ok(made.fetch_optional(work.db()).await?)
 }
 
+/// The council for which the caller decides; none where it is the national operator.
+fn council(caller: &Caller) -> Option<Uuid> {
+    (caller.role != Role::Operator).then_some(caller.organisation.0)
+}
+
 /// A page of the requests on which the caller decides, after one; one more than asked for where there is a next page.
 pub(super) async fn list(
     look: &Look,
@@ -66,14 +68,13 @@ pub(super) async fn list(
     let rows = sqlx::query_scalar!(
         r#"select told as "told!: Json<AccessRequest>" from access_request_told_at($1)
            where (asked_at, access_request_id) > ($2, $3) and ($4::text is null or status = $4)
-             and case when $5 then council_id is null else council_id = $6 end
-           order by asked_at, access_request_id limit $7"#,
+             and (council_id = $5 or ($5::uuid is null and council_id is null))
+           order by asked_at, access_request_id limit $6"#,
         look.now,
         after.0,
         after.1,
         query.status.map(RequestStatus::as_str),
-        look.caller.role == Role::Operator,
-        look.caller.organisation.0,
+        council(&look.caller),
         limit,
     );
     Ok(rows.fetch_all(look.db()).await?.into_iter().map(|row| row.0).collect())
@@ -98,29 +99,23 @@ async fn read(
 ) -> Result<AccessRequest, Problem> {
     let row = sqlx::query_scalar!(
         r#"select told as "told!: Json<AccessRequest>" from access_request_told_at($1)
-           where access_request_id = $2 and case when $3 then council_id is null else council_id = $4 end"#,
+           where access_request_id = $2 and (council_id = $3 or ($3::uuid is null and council_id is null))"#,
         now,
         id.0,
-        caller.role == Role::Operator,
-        caller.organisation.0,
+        council(caller),
     );
     Ok(row.fetch_optional(db).await?.ok_or(Kind::NotFound)?.0)
 }
 
 /// Holds a request on which the caller decides until the work is done.
 pub(super) async fn lock(work: &mut Work, id: AccessRequestId) -> Result<AccessRequest, Problem> {
-    let (own, operator) = (work.caller.organisation.0, work.caller.role == Role::Operator);
+    let council = council(&work.caller);
     sqlx::query!(
-        "select r.access_request_id
-         from access_request r
-         join organisation o on o.organisation_id = r.organisation_id
-         where r.access_request_id = $1
-           and case when $2 then deciding_council(o.kind, o.authority_id) is null
-                    else deciding_council(o.kind, o.authority_id) = $3 end
-         for update of r",
+        "select access_request_id from access_request
+         where access_request_id = $1 and (council_id = $2 or ($2::uuid is null and council_id is null))
+         for update",
         id.0,
-        operator,
-        own,
+        council,
     )
     .fetch_optional(work.db())
     .await?

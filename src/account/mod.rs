@@ -1,4 +1,4 @@
-//! Accounts of people and clients of systems.
+//! Accounts of people.
 
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,7 +12,7 @@ use crate::{
     code::codes,
     contact::PersonLine,
     external::ExternalIdentity,
-    ids::{AccountId, ClientId, InvitationId, OrganisationId},
+    ids::{AccountId, InvitationId, OrganisationId},
     problem::Problem,
     session::user_name::UserName,
 };
@@ -365,21 +365,6 @@ pub struct NewAccount {
     pub trained_on: Option<NaiveDate>,
     /// The day on which the user agreement was signed.
     pub agreement_signed_on: Option<NaiveDate>,
-}
-
-/// A system that is to be a client.
-#[derive(Debug, Clone)]
-pub struct NewClient {
-    /// Its number.
-    pub id: ClientId,
-    /// What it is called.
-    pub name: String,
-    /// Whom it acts for.
-    pub organisation: OrganisationId,
-    /// What it is to the index.
-    pub role: Role,
-    /// SHA-256 of its secret.
-    pub secret_hash: [u8; 32],
 }
 
 /// A PIN of six digits that [`crate::session::secret::check_pin`] accepts.

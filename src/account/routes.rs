@@ -60,11 +60,9 @@ async fn list_accounts(
     let after: Option<String> = query.after.as_deref().map(cursor::read).transpose()?;
     let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
-    let mut items =
+    let found =
         store::list(&look, &query, &after.unwrap_or_default(), i64::from(limit) + 1).await?;
-    let more = items.len() > usize::from(limit);
-    items.truncate(usize::from(limit));
-    let next = items.last().filter(|_| more).map(|last| cursor::write(&last.user_name));
+    let (items, next) = cursor::page(found, limit, |last| last.user_name.clone());
     look.record(Trail::default(), Accounts { items, next }).await
 }
 

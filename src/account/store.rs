@@ -1,10 +1,10 @@
-//! Accounts, invitations and clients in the database.
+//! Accounts and invitations in the database.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use super::{
-    Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, NewClient, Purpose,
+    Account, AccountChange, AccountQuery, HOLDS, Invitation, NewAccount, Purpose,
     enrolment::FreshInvitation,
 };
 use crate::{
@@ -79,7 +79,7 @@ pub(crate) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, boo
 }
 
 /// Whether the caller administers an organisation: the own one; the operator those of national partners too.
-pub(super) async fn administers(
+pub(crate) async fn administers(
     work: &mut Work,
     organisation: OrganisationId,
 ) -> Result<bool, Problem> {
@@ -360,23 +360,6 @@ pub(super) async fn use_up(work: &mut SignIn, open: &Open) -> Result<(), Problem
     sqlx::query!(
         "update session set ended_at = $2 where account_id = $1 and ended_at is null",
         open.account.0,
-        now,
-    )
-    .execute(work.db())
-    .await?;
-    Ok(())
-}
-
-/// Adds a client.
-pub async fn insert_client(work: &mut Errands, new: &NewClient) -> Result<(), Problem> {
-    let now = work.now;
-    sqlx::query!(
-        "insert into client (client_id, name, organisation_id, role, secret_hash, created_at) values ($1, $2, $3, $4, $5, $6)",
-        new.id.0,
-        new.name,
-        new.organisation.0,
-        new.role.as_str(),
-        &new.secret_hash[..],
         now,
     )
     .execute(work.db())

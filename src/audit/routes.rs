@@ -35,13 +35,10 @@ async fn list_audit_events(
 ) -> Reply<AuditEvents> {
     let before: Option<(DateTime<Utc>, Uuid)> =
         query.after.as_deref().map(cursor::read).transpose()?;
-    let limit = usize::from(query.limit.unwrap_or(20));
+    let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
     let own = (!store::national(&look).await?).then_some(look.caller.organisation);
-    let mut items =
-        store::list(&look, own, &query, before, i64::from(query.limit.unwrap_or(20)) + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| cursor::write(&(last.at, last.id.0)));
+    let found = store::list(&look, own, &query, before, i64::from(limit) + 1).await?;
+    let (items, next) = cursor::page(found, limit, |last| (last.at, last.id.0));
     look.record(Trail::default(), AuditEvents { items, next }).await
 }

@@ -5,19 +5,21 @@ use std::{io::Read, path::PathBuf};
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::json;
+use validator::Validate;
 
 use super::{DatabaseUrl, Refused, demo};
 use crate::{
     access::Role,
-    account::{NewAccount, NewClient, new_password, new_pin, shown, store},
+    account::{NewAccount, new_password, new_pin, shown, store},
     audit::Trail,
+    client::{ClientIn, method::AuthMethod, scope::Scope, store::insert_by_operator},
     clock::Clock,
-    ids::{AccountId, ClientId, OrganisationId},
+    ids::{AccountId, OrganisationId},
     keys::{Keys, Sealer},
+    problem::Problem,
     session::{
-        new_secret,
         secret::Credential,
-        secret_hash, seed_context,
+        seed_context,
         totp::{Seed, code_at},
         user_name::UserName,
     },
@@ -29,7 +31,7 @@ use crate::{
 pub(super) enum Account {
     /// Add an account, and print everything needed to sign in, once
     Add(Add),
-    /// Add a client for a system, and print its secret, once
+    /// Add a client for a system, and print its secret, once, unless it proves itself by a key
     AddClient(AddClient),
     /// Print the present one-time code of an account of the demo, or of an otpauth address
     Code(Code),
@@ -69,6 +71,21 @@ pub(super) struct AddClient {
     /// What the system is to the index: feed or caseSystem
     #[arg(long, value_name = "ROLE")]
     role: Role,
+    /// A file of its public keys (RFC 7517), where it proves itself by a key and not by a secret
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// Where it publishes its public keys, where it does
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// What its tokens may permit, such as involvement:read; may be given several times; everything unless said
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<Scope>,
+    /// Always bind its tokens to a key of its own (RFC 9449)
+    #[arg(long)]
+    dpop: bool,
+    /// How many requests a second it may make to one instance: 1 to 1000; 5 unless said
+    #[arg(long, value_name = "NUMBER")]
+    requests_per_second: Option<u16>,
 }
 
 #[derive(Debug, Args)]
@@ -111,9 +128,24 @@ impl AddClient {
         let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "account_add_client").await?;
         let organisation = organisation(&mut work, &self.organisation).await?;
-        let made = client(&mut work, &self.name, organisation, self.role).await?;
+        let made = client(&mut work, self.asked()?, organisation).await?;
         println!("{}", serde_json::to_string_pretty(&made)?);
         Ok(())
+    }
+
+    /// What would be asked over HTTP.
+    fn asked(self) -> Result<ClientIn, Refused> {
+        let by_key = self.jwks.is_some() || self.jwks_uri.is_some();
+        let method = if by_key { AuthMethod::PrivateKeyJwt } else { AuthMethod::ClientSecret };
+        let jwks = self.jwks.map(std::fs::read).transpose()?;
+        Ok(ClientIn {
+            jwks: jwks.map(|jwks| serde_json::from_slice(&jwks)).transpose()?,
+            jwks_uri: self.jwks_uri,
+            scopes: Some(self.scopes).filter(|scopes| !scopes.is_empty()),
+            dpop_required: Some(self.dpop),
+            requests_per_second: self.requests_per_second,
+            ..ClientIn::new(self.name.parse()?, self.role, method)
+        })
     }
 }
 
@@ -170,27 +202,26 @@ impl Person {
     }
 }
 
-/// Makes a client with a new secret, and tells it, once.
+/// Registers a client, and tells its secret, if one was made, once.
 pub(super) async fn client(
     work: &mut Errands,
-    name: &str,
+    asked: ClientIn,
     organisation: OrganisationId,
-    role: Role,
 ) -> Result<serde_json::Value, Refused> {
-    if !role.is_system() {
-        return Err(anyhow::anyhow!("a {role} is a person: use `contactpoint account add`").into());
-    }
-    let (id, secret) = (ClientId::new(), new_secret()?);
-    let client = NewClient {
-        id,
-        name: name.to_owned(),
-        organisation,
-        role,
-        secret_hash: secret_hash(&secret),
+    let told = |problem: Problem| {
+        let faults = problem.errors().iter();
+        let faults: Vec<_> = faults.map(|f| format!("{} {}", f.pointer, f.detail)).collect();
+        anyhow::anyhow!("{}", faults.join("; "))
     };
-    store::insert_client(work, &client).await?;
-    work.record(Trail::default().with(json!({ "client": id, "role": role }))).await?;
-    Ok(json!({ "clientId": id, "clientSecret": secret, "role": role }))
+    asked.validate()?;
+    let (client, secret) = asked.register(organisation).map_err(told)?;
+    insert_by_operator(work, &client).await?;
+    work.record(Trail::default().with(json!({ "client": client.id, "role": client.role }))).await?;
+    let mut made = json!({ "clientId": client.id, "role": client.role });
+    if let Some(secret) = secret {
+        made["clientSecret"] = json!(secret);
+    }
+    Ok(made)
 }
 
 impl Code {

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     access::Role,
     account::store,
+    client::{ClientIn, method::AuthMethod},
     clock::{Clock, day_in_london},
     database,
     demo::{Demo as Population, store::showpiece},
@@ -207,6 +208,9 @@ const CAST: [(&str, &str, Role, &str); 12] = [
     ("police.officer", "Pat Demo", Role::Practitioner, "police"),
 ];
 
+/// How many requests a second the demo's clients may make: enough for whoever tries them out by program.
+const DEMO_RATE: u16 = 1000;
+
 async fn make_accounts(
     options: &PgConnectOptions,
     credential: &Credential,
@@ -230,7 +234,11 @@ async fn make_accounts(
         ("Case system (demo)", Role::CaseSystem, "authority"),
     ] {
         let (organisation, known_as) = codes.find(&mut work, place).await?;
-        let mut made = client(&mut work, name, organisation, role).await?;
+        let asked = ClientIn {
+            requests_per_second: Some(DEMO_RATE),
+            ..ClientIn::new(name.parse()?, role, AuthMethod::ClientSecret)
+        };
+        let mut made = client(&mut work, asked, organisation).await?;
         made["organisation"] = json!(known_as);
         clients.push(made);
     }

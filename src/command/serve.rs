@@ -148,6 +148,7 @@ impl Running {
             door: Data::new(Door::new(credential, keys.sealer)?),
             remote: Data::new(RemoteKeys::start(self.reach())?),
             issuers: Data::new(issuers),
+            rates: Data::default(),
             clock: Clock::System,
             draining: Draining::default(),
             proxies: TrustedProxies(self.trusted_proxies.clone()),

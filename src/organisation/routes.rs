@@ -48,16 +48,10 @@ async fn list_organisations(
     db: Data<Db>,
 ) -> Reply<Organisations> {
     let after = query.after.as_deref().map(cursor::read).transpose()?;
-    let limit = usize::from(query.limit.unwrap_or(20));
+    let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
-    let mut items =
-        store::list(&look, &query, after, i64::from(query.limit.unwrap_or(20)) + 1).await?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| cursor::write(&(last.name.to_lowercase(), last.id)));
+    let found = store::list(&look, &query, after, i64::from(limit) + 1).await?;
+    let (items, next) = cursor::page(found, limit, |last| (last.name.to_lowercase(), last.id));
     look.record(Trail::default(), Organisations { items, next }).await
 }
 

@@ -135,29 +135,6 @@ pub struct Session {
     pub refresh_token: String,
 }
 
-/// The tokens of a client, or of a session that goes on (RFC 6749, section 5.1).
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TokenAnswer {
-    /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.
-    #[schema(
-        example = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCJ9.eyJyb2xlIjoiZmVlZCJ9.c2lnbmF0dXJl"
-    )]
-    pub access_token: String,
-    /// How it is sent: `Bearer`, or `DPoP` where it is bound to a key (RFC 9449).
-    #[schema(example = "Bearer")]
-    pub token_type: &'static str,
-    /// How long the access token lasts, in seconds.
-    #[schema(example = 600)]
-    pub expires_in: i64,
-    /// What it permits, separated by spaces.
-    #[schema(example = "involvement:read involvement:write flag:write")]
-    pub scope: String,
-    /// What is exchanged for new tokens, once; not for clients.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false)]
-    pub refresh_token: Option<String>,
-}
-
 /// In which ways somebody was recognised, as tokens say it (RFC 8176).
 pub(crate) mod ways {
     /// A person, by all that signing in takes here.
@@ -166,6 +143,13 @@ pub(crate) mod ways {
     pub(crate) const EXTERNAL: &[&str] = &["mfa"];
     /// A client, by its secret.
     pub(crate) const SECRET: &[&str] = &["pwd"];
+    /// A client, by a key of its own.
+    pub(crate) const KEY: &[&str] = &["pop"];
+
+    /// A person, as the session says.
+    pub(crate) fn of_person(external: bool) -> &'static [&'static str] {
+        if external { EXTERNAL } else { FACTORS }
+    }
 }
 
 /// Who a token is to be for.

@@ -1,6 +1,6 @@
-//! Accounts, clients, sessions and refresh tokens in the database, as signing in needs them.
+//! Accounts, sessions and refresh tokens in the database, as signing in needs them.
 
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
 
 use super::{
     Bearer, REFRESH_IDLE, SESSION_LIFETIME, renewal::Uses, secret_hash, user_name::UserName, ways,
@@ -75,7 +75,7 @@ pub(super) async fn use_step(
 }
 
 /// Opens a session.
-pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
+pub(crate) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
     let id = SessionId::new();
     let now = work.now;
     let (account, client) = match subject {
@@ -93,6 +93,41 @@ pub(super) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionI
     .execute(work.db())
     .await?;
     Ok(id)
+}
+
+/// A session of a client that acts with a person.
+pub(crate) struct Joint {
+    pub(crate) id: SessionId,
+    pub(crate) authenticated_at: DateTime<Utc>,
+    pub(crate) amr: &'static [&'static str],
+}
+
+/// Opens a session of a client that acts with a person, under the person's own; nothing where that has ended.
+pub(crate) async fn join(
+    work: &mut SignIn,
+    parent: SessionId,
+    client: ClientId,
+) -> Result<Option<Joint>, Problem> {
+    let (id, now) = (SessionId::new(), work.now);
+    let opened = sqlx::query!(
+        r#"
+        insert into session (session_id, account_id, client_id, parent_id, role, external, authenticated_at, expires_at)
+        select $1, account_id, $2, session_id, role, external, authenticated_at, expires_at from session
+        where session_id = $3 and parent_id is null
+        returning authenticated_at, external, stands_until > $4 as "stands!"
+        "#,
+        id.0,
+        client.0,
+        parent.0,
+        now,
+    )
+    .fetch_optional(work.db())
+    .await?;
+    Ok(opened.filter(|opened| opened.stands).map(|opened| Joint {
+        id,
+        authenticated_at: opened.authenticated_at,
+        amr: ways::of_person(opened.external),
+    }))
 }
 
 /// Keeps a new refresh token of a session.
@@ -115,15 +150,15 @@ pub(crate) async fn keep_refresh(
 }
 
 /// A refresh token that is known, with what it stands on.
-pub(super) struct Refresh {
-    pub(super) bearer: Bearer,
-    pub(super) live: bool,
-    pub(super) uses: Uses,
-    pub(super) replaced_by: Option<Vec<u8>>,
+pub(crate) struct Refresh {
+    pub(crate) bearer: Bearer,
+    pub(crate) live: bool,
+    pub(crate) uses: Uses,
+    pub(crate) replaced_by: Option<Vec<u8>>,
 }
 
 /// Finds a refresh token, and holds it until the work is done.
-pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
+pub(crate) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Refresh>, Problem> {
     let now = work.now;
     let row = sqlx::query!(
         r#"
@@ -155,7 +190,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
             scope: scopes(row.role),
             session: row.session,
             authenticated_at: row.authenticated_at,
-            amr: if row.external { ways::EXTERNAL } else { ways::FACTORS },
+            amr: ways::of_person(row.external),
             jkt: None,
             rps: None,
         },
@@ -170,7 +205,7 @@ pub(super) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
 }
 
 /// Marks a refresh token as used, and which one came in its place.
-pub(super) async fn replace_refresh(
+pub(crate) async fn replace_refresh(
     work: &mut SignIn,
     old: &str,
     new: &str,
@@ -189,7 +224,7 @@ pub(super) async fn replace_refresh(
 }
 
 /// Withdraws the refresh token that came in the place of another.
-pub(super) async fn withdraw_refresh(
+pub(crate) async fn withdraw_refresh(
     work: &mut SignIn,
     hash: Option<&[u8]>,
 ) -> Result<(), Problem> {
@@ -200,7 +235,7 @@ pub(super) async fn withdraw_refresh(
 }
 
 /// The session that a refresh token belongs to.
-pub(super) async fn session_of(
+pub(crate) async fn session_of(
     work: &mut SignIn,
     token: &str,
 ) -> Result<Option<SessionId>, Problem> {
@@ -212,7 +247,7 @@ pub(super) async fn session_of(
 }
 
 /// The client whose session it is, if it is one's.
-pub(super) async fn client_of(
+pub(crate) async fn client_of(
     work: &mut SignIn,
     session: SessionId,
 ) -> Result<Option<ClientId>, Problem> {
@@ -224,7 +259,7 @@ pub(super) async fn client_of(
 }
 
 /// Ends a session.
-pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
+pub(crate) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
         "update session set ended_at = $2 where session_id = $1 and ended_at is null",
@@ -234,41 +269,4 @@ pub(super) async fn end(work: &mut SignIn, session: SessionId) -> Result<(), Pro
     .execute(work.db())
     .await?;
     Ok(())
-}
-
-/// A client, as a token request needs it.
-pub(super) struct Client {
-    pub(super) id: ClientId,
-    pub(super) organisation: OrganisationId,
-    pub(super) authority: Option<OrganisationId>,
-    pub(super) role: Role,
-    pub(super) secret_hash: Option<Vec<u8>>,
-    pub(super) may_act: bool,
-}
-
-/// Finds a client.
-pub(super) async fn client(work: &mut SignIn, id: Uuid) -> Result<Option<Client>, Problem> {
-    let now = work.now;
-    let row = sqlx::query!(
-        r#"
-        select c.client_id as "id: ClientId", c.organisation_id as "organisation: OrganisationId",
-               o.authority_id as "authority: OrganisationId", c.role as "role: Role", c.secret_hash,
-               coalesce(stands_until(null, c.client_id, $2) > $2, false) as "may_act!"
-        from client c
-        join organisation o on o.organisation_id = c.organisation_id
-        where c.client_id = $1
-        "#,
-        id,
-        now,
-    )
-    .fetch_optional(work.db())
-    .await?;
-    Ok(row.map(|row| Client {
-        id: row.id,
-        organisation: row.organisation,
-        authority: row.authority,
-        role: row.role,
-        secret_hash: row.secret_hash,
-        may_act: row.may_act,
-    }))
 }

@@ -19,7 +19,8 @@ enum Whose {
 
 use Whose::{Other, Own};
 
-/// Accounts are seen by the administrators of their own organisation alone; the operator sees those of national partners.
+/// Accounts and clients are seen by the administrators of their own organisation alone; the operator sees those of national
+/// partners.
 const ACCOUNTS: &[&str] = &[
     "open_account",
     "change_account",
@@ -28,6 +29,9 @@ const ACCOUNTS: &[&str] = &[
     "invite_to_account",
     "open_invitation",
     "approve_invitation",
+    "open_client",
+    "change_client",
+    "renew_client_secret",
 ];
 
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.

@@ -166,6 +166,7 @@ async fn the_own_administrator_stops_an_organisation_in_one_call_and_is_stopped_
     let details = json!({ "organisation": place.school.id, "status": "accredited" });
     written::done(&place.index, &lifted, &place.operator, "lift_suspension", &[], details).await;
     look(&place.index, &session).await.expect(200);
+    place.index.clock.set(after(120));
     place.person.sign_in(&place.index).await.expect(200);
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     harness::{Index, Operation},
     involvement::{Place, service},
-    session::Person,
+    session::{Person, after},
 };
 
 /// A name and a number that stand nowhere but in what is refused.
@@ -61,6 +61,7 @@ async fn without_the_audit_nothing_is_answered_and_nothing_is_done() {
     index.get(by, &place.child.path("")).await.expect(200);
     assert_eq!(index.get(by, &change).await.expect(200).version(), 1);
     place.say(by, service("school")).await.expect(201);
+    index.clock.set(after(1));
     person.sign_in(index).await.expect(200);
 }
 

@@ -85,13 +85,14 @@ pub(crate) async fn sign_in(index: &Index, factors: Value) -> Answer {
     index.request(None, "POST", "/v1/sessions", factors, &[]).await
 }
 
-/// The same answer to the last header, but for the request's number and the time.
+/// The same answer to the last header, but for the request's number, the time, and whether the connection ends with it.
 pub(crate) fn outside(answer: &Answer) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let headers = answer
         .headers
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-    let told = headers.filter(|(name, _)| name != "x-request-id" && name != "date");
+    let told =
+        headers.filter(|(name, _)| !["x-request-id", "date", "connection"].contains(&&**name));
     let mut told: Vec<_> = told.collect();
     told.sort();
     (answer.status, told, answer.bytes.clone())

@@ -28,6 +28,8 @@ async fn while_everything_is_stopped_only_organisations_are_told() {
         let event = index.event(&answer).await;
         assert_eq!((&event["problem"], &event["status"]), (&"stopped".into(), &503.into()));
     }
+    let asks = Operation::all().find(|operation| operation.id == "ask_for_access").unwrap();
+    index.ask(asks, None, &target, asks.example(), &[]).await.refused(503, "stopped");
     assert_eq!(index.rows().await, before, "nothing was stored");
     let practitioner = scene.caller(Role::Practitioner);
     index.get(practitioner, "/v1/organisations").await.expect(200);

@@ -12,9 +12,9 @@ use crate::{
     session::{Person, after, outside},
 };
 
-const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+pub(crate) const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-async fn ask(index: &Index, form: &str, authorization: &str) -> Answer {
+pub(crate) async fn ask(index: &Index, form: &str, authorization: &str) -> Answer {
     let headers = [FORM, ("Authorization", authorization)];
     index.request(None, "POST", "/oauth/token", form, &headers).await
 }
@@ -23,15 +23,15 @@ async fn refresh(index: &Index, token: &str) -> Answer {
     ask(index, &format!("grant_type=refresh_token&refresh_token={token}"), "").await
 }
 
-async fn look(index: &Index, authorization: &str) -> Answer {
+pub(crate) async fn look(index: &Index, authorization: &str) -> Answer {
     index.request(None, "GET", "/v1/organisations", (), &[("Authorization", authorization)]).await
 }
 
-fn text<'a>(answer: &'a Answer, member: &str) -> &'a str {
+pub(crate) fn text<'a>(answer: &'a Answer, member: &str) -> &'a str {
     answer.body[member].as_str().unwrap()
 }
 
-fn basic(id: &str, secret: &str) -> String {
+pub(crate) fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
 }
 

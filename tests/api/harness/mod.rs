@@ -351,6 +351,7 @@ async fn serve(
             door,
             issuers: Data::new(Issuers::read(issuers.as_bytes(), Reach::Loopback).unwrap()),
             remote: Data::new(RemoteKeys::start(Reach::Loopback).unwrap()),
+            rates: Data::default(),
             clock,
             draining: Draining::default(),
             proxies: TrustedProxies(proxies),

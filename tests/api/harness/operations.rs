@@ -30,6 +30,7 @@ pub(crate) struct Target {
     pub(crate) organisation: Uuid,
     pub(crate) account: Uuid,
     pub(crate) invitation: Uuid,
+    pub(crate) client: Uuid,
     pub(crate) access_request: Uuid,
 }
 
@@ -114,6 +115,7 @@ impl Operation {
             .replace("{organisationId}", &target.organisation.to_string())
             .replace("{accountId}", &target.account.to_string())
             .replace("{invitationId}", &target.invitation.to_string())
+            .replace("{clientId}", &target.client.to_string())
             .replace("{accessRequestId}", &target.access_request.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
@@ -134,16 +136,26 @@ impl Target {
         let account = index.account(Role::Practitioner, organisation).await.id;
         index.link(account, &account.to_string()).await;
         let invitation = index.invitation(account).await;
+        let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
         let organisation = organisation.id;
-        Self { child, carer, involvement, organisation, account, invitation, access_request }
+        Self {
+            child,
+            carer,
+            involvement,
+            organisation,
+            account,
+            invitation,
+            client,
+            access_request,
+        }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation, account, invitation, access_request] =
-            [(); 7].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation, client, access_request] =
+            [(); 8].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -151,6 +163,7 @@ impl Target {
             organisation,
             account,
             invitation,
+            client,
             access_request,
         }
     }

@@ -205,9 +205,9 @@ impl Index {
     pub(crate) async fn access_request(&self, organisation: Organisation) -> Uuid {
         let (id, letters) = (Uuid::new_v4(), fresh().1);
         sqlx::query(
-            "insert into access_request (access_request_id, organisation_id, role, name, name_key, email, office_hours,
-                 asked_at, expires_at)
-             values ($1, $2, 'practitioner', $3, $4, $5, '01632 960001', $6, $6 + interval '30 days')",
+            "insert into access_request (access_request_id, organisation_id, council_id, role, name, name_key, email,
+                 office_hours, asked_at, expires_at)
+             values ($1, $2, $7, 'practitioner', $3, $4, $5, '01632 960001', $6, $6 + interval '30 days')",
         )
         .bind(id)
         .bind(organisation.id)
@@ -215,6 +215,7 @@ impl Index {
         .bind(format!("asker {letters}"))
         .bind(format!("{letters}@example.org"))
         .bind(self.now())
+        .bind(organisation.authority)
         .execute(&self.db)
         .await
         .unwrap();
