@@ -15,7 +15,7 @@ use crate::{
 
 /// As many systems as are remembered at a time, and for how long after a call: one that was quiet for a second begins anew.
 const REMEMBERED: u64 = 100_000;
-const QUIET: Duration = Duration::from_secs(60);
+const QUIET: Duration = Duration::from_mins(1);
 
 /// How often every system has called of late; its copies count together.
 #[derive(Debug, Clone)]
