@@ -231,10 +231,13 @@ async fn a_client_proves_itself_in_the_one_way_that_it_is_registered_for() {
 }
 
 #[actix_web::test]
-async fn of_many_uses_at_once_of_one_assertion_one_wins() {
+async fn of_many_uses_at_once_of_one_assertion_at_two_servers_one_wins() {
     let bench = Bench::new("EdDSA").await;
     let good = bench.forger().good();
-    let answers = join_all((0..32).map(|_| bench.ask(&good))).await;
+    let second = bench.office.index.beside(&[]).await;
+    let form = form(&[("client_assertion", &good)]);
+    let servers = [&bench.office.index, &second];
+    let answers = join_all((0..32).map(|n| ask(servers[n % 2], &form, ""))).await;
     let won = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(won, 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
     assert!(answers.iter().all(|answer| [200, 401, 503].contains(&answer.status)));

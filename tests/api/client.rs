@@ -84,7 +84,7 @@ fn with_secret() -> Value {
     json!({ "name": "Example MIS", "role": "feed", "tokenEndpointAuthMethod": "client_secret" })
 }
 
-fn with_keys(jwks: Value) -> Value {
+fn with_keys(jwks: &Value) -> Value {
     json!({ "name": "Example MIS", "role": "feed", "tokenEndpointAuthMethod": "private_key_jwt", "jwks": jwks })
 }
 
@@ -129,12 +129,12 @@ async fn a_client_is_registered_with_a_secret_that_is_told_once_and_kept_nowhere
 async fn a_client_with_keys_has_no_secret() {
     let office = Office::new().await;
     let signer = Signer::new("EdDSA");
-    let answer = office.register(with_keys(signer.jwks())).await.expect(201);
+    let answer = office.register(with_keys(&signer.jwks())).await.expect(201);
     assert_eq!(answer.body.get("clientSecret"), None);
     assert_eq!(answer.body["jwks"], signer.jwks());
     let client = Client::of(&answer);
     office.renew(&client).await.refused(409, "client-has-keys");
-    let mut body = with_keys(Value::Null);
+    let mut body = with_keys(&Value::Null);
     body.as_object_mut().unwrap().remove("jwks");
     body["jwksUri"] = json!("https://mis.example/jwks.json");
     let answer = office.register(body).await.expect(201);
@@ -168,16 +168,16 @@ async fn what_is_not_a_sound_registration_is_refused_and_nothing_is_stored() {
         (with_secret(), json!({ "scopes": ["stop:write"] }), "/scopes/0"),
         (with_secret(), json!({ "scopes": ["no:such"] }), "/scopes/0"),
         (with_secret(), json!({ "role": "caseSystem", "scopes": ["account:write"] }), "/scopes/0"),
-        (with_keys(json!({ "keys": [] })), json!({}), "/jwks/keys"),
-        (with_keys(json!({ "keys": [jwk, jwk] })), json!({}), "/jwks/keys"),
-        (with_keys(json!({ "keys": vec![jwk.clone(); 21] })), json!({}), "/jwks/keys"),
-        (with_keys(with("d", json!("AQAB"))), json!({}), "/jwks/keys/0"),
-        (with_keys(with("kty", json!("oct"))), json!({}), "/jwks/keys/0"),
-        (with_keys(with("use", json!("enc"))), json!({}), "/jwks/keys/0"),
-        (with_keys(with("y", json!("AA"))), json!({}), "/jwks/keys/0"),
-        (with_keys(json!({ "keys": [short] })), json!({}), "/jwks/keys/0"),
+        (with_keys(&json!({ "keys": [] })), json!({}), "/jwks/keys"),
+        (with_keys(&json!({ "keys": [jwk, jwk] })), json!({}), "/jwks/keys"),
+        (with_keys(&json!({ "keys": vec![jwk.clone(); 21] })), json!({}), "/jwks/keys"),
+        (with_keys(&with("d", json!("AQAB"))), json!({}), "/jwks/keys/0"),
+        (with_keys(&with("kty", json!("oct"))), json!({}), "/jwks/keys/0"),
+        (with_keys(&with("use", json!("enc"))), json!({}), "/jwks/keys/0"),
+        (with_keys(&with("y", json!("AA"))), json!({}), "/jwks/keys/0"),
+        (with_keys(&json!({ "keys": [short] })), json!({}), "/jwks/keys/0"),
         (
-            with_keys(json!({ "keys": [jwk] })),
+            with_keys(&json!({ "keys": [jwk] })),
             json!({ "jwksUri": "https://mis.example/" }),
             "/jwksUri",
         ),
@@ -204,7 +204,7 @@ async fn what_is_not_a_sound_registration_is_refused_and_nothing_is_stored() {
         let answer = office.register(body).await.refused(422, "invalid-value");
         assert_eq!(answer.pointers(), ["/jwksUri"], "{uri}");
     }
-    let body = with_keys(json!({ "keys": [jwk], "more": 1 }));
+    let body = with_keys(&json!({ "keys": [jwk], "more": 1 }));
     office.register(body).await.refused(422, "unknown-property");
     assert_eq!(office.index.rows().await, rows, "nothing was stored");
 }

@@ -228,9 +228,10 @@ impl Forger<'_> {
         };
         let spare = format!("{}{}", &signature[..signature.len() - 1], {
             // The last letter carries bits that belong to no byte.
-            let last = signature.as_bytes()[signature.len() - 1];
-            let next = if last == b'9' { '-' } else { char::from(last + 1) };
-            next
+            match signature.as_bytes()[signature.len() - 1] {
+                b'9' => '-',
+                last => char::from(last + 1),
+            }
         });
         vec![
             ("nothing", String::new()),
