@@ -114,12 +114,8 @@ def stops(place, callers):
         yield ("an account", steward, standing(place, account, administrator, "suspended"),
                standing(place, account, administrator, "active"))
         client = f"/v1/clients/{system[0]}"
-        if "/v1/clients/{clientId}" in place.document["paths"]:
-            by = standing(place, client, administrator, "suspended"), standing(place, client, administrator, "active")
-        else:
-            statement = "update client set status = '%s' where client_id = '" + system[0] + "'"
-            by = tuple(lambda status=status: place.psql(statement % status) for status in ("suspended", "active"))
-        yield "a client", place.token(system), *by
+        yield ("a client", place.token(system), standing(place, client, administrator, "suspended"),
+               standing(place, client, administrator, "active"))
         yield ("an organisation", steward, lambda: line.ask("PUT", organisation + "/suspension", operator),
                lambda: line.ask("DELETE", organisation + "/suspension", operator))
         yield ("everything", steward, lambda: line.ask("PUT", "/v1/stop", operator),
@@ -159,14 +155,12 @@ def winners(place):
     refresh = {"grant_type": "refresh_token", "refresh_token": place.sign_in("national.auditor")["refreshToken"]}
     renewed = won(at_once(place, 32, lambda line: line.ask("POST", "/oauth/token", form=refresh)))
     assertion = asserted(place)
-    claimed = won(at_once(place, 32, lambda line: line.ask("POST", "/oauth/token", form=assertion))) if assertion else None
+    claimed = won(at_once(place, 32, lambda line: line.ask("POST", "/oauth/token", form=assertion)))
     return [code, claimed, renewed]
 
 
 def asserted(place):
-    """What a client with a key of its own asks for a token with; nothing where clients have no keys yet."""
-    if "/v1/clients" not in place.document["paths"]:
-        return None
+    """What a client with a key of its own asks for a token with."""
     keys, sign = signer(PROGRAMS)
     client = place.registered({"role": "feed", "tokenEndpointAuthMethod": "private_key_jwt", "jwks": keys})["id"]
     now = int(time.time())
@@ -238,12 +232,12 @@ def main():
             ("  answers that contradict the document", wrong),
             ("hostile tokens and operations tried", f"{hostile_tried:,}"), ("  accepted", hostile_accepted),
             (f"stops under {RATE} requests a second", rounds), ("  answered well although begun later", late_after),
-            ("of 32 at once: code, assertion, refresh token", " ".join("-" if n is None else str(n) for n in won)),
+            ("of 32 at once: code, assertion, refresh token", " ".join(map(str, won))),
             ("sign-ins in vain", f"{told['sign_ins']:,}"), ("  different answers", answers),
             ("  median of names that exist, and not", f"{median(True):.1f} ms, {median(False):.1f} ms"),
             ("  told apart by time (0.5: not at all)", f"{told['auc']:.3f}"),
             ("requests while keys changed", f"{asked:,}"), ("  failed", failed),
-            ("requests that failed beside a dead issuer", "-" if dead is None else dead),
+            ("requests that failed beside a dead issuer", dead),
         ]:
             print(f"{text:<50}{figure:>22}")
         print(json.dumps(told))
