@@ -160,7 +160,7 @@ permissions! {
     /// Find organisations and how to reach them.
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.
-    WriteOrganisation "organisation:write" false [Operator] "every organisation";
+    WriteOrganisation "organisation:write" false [Operator] "every organisation" fresh;
     /// Suspend an organisation, and with it whoever acts for it.
     SuspendOrganisation "organisation:suspend" false [AccountAdministrator Operator] "the own organisation; the operator: every organisation";
     /// Lift the suspension of an organisation.
@@ -192,14 +192,16 @@ pub fn scopes(role: Role) -> String {
     held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
 }
 
-/// What goes on while everything is stopped: signing in, lifting the stop, and how organisations are reached.
-pub(crate) const GOES_ON: [&str; 9] = [
+/// What goes on while everything is stopped: signing in, how organisations are reached, stopping one of them, and lifting the
+/// stop.
+pub(crate) const GOES_ON: [&str; 10] = [
     "create_session",
     "create_external_session",
     "issue_token",
     "revoke_token",
     "list_organisations",
     "open_organisation",
+    "suspend_organisation",
     "read_stop",
     "stop_everything",
     "lift_stop",

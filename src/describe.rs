@@ -153,6 +153,9 @@ impl Operating<'_> {
             "/v1/clients/{clientId}/secrets" => {
                 kinds.extend([Kind::ClientClosed, Kind::ClientHasKeys]);
             }
+            "/v1/access-requests/{accessRequestId}/invitations" => {
+                kinds.push(Kind::AccessRequestEnded);
+            }
             "/v1/access-requests" if self.method == "post" => {
                 kinds.extend([
                     Kind::Unauthenticated,

@@ -51,6 +51,7 @@ examples! {
     "list_access_requests";
     "open_access_request";
     "decide_access_request" asks "request";
+    "invite_again";
     "list_accounts";
     "add_account" asks "request";
     "open_account";

@@ -112,7 +112,7 @@ kinds! {
     ClientHasKeys 409 "client-has-keys" "The client has no secret";
     /// The invitation has been approved, used or has ended.
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
-    /// The request for access has been decided or has expired.
+    /// The request for access has been decided or has expired; or nobody waits to enrol by it.
     AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";

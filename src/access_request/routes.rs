@@ -21,12 +21,12 @@ use crate::{
     },
     audit::Trail,
     cursor,
-    http::{IfMatch, Json, Query},
+    http::{IdempotencyKey, IfMatch, Json, Query},
     ids::AccessRequestId,
-    problem::Problem,
+    problem::{Kind, Problem},
     session::Door,
     throttle::store::{guesses, note_guess},
-    work::{Db, Reply, Work},
+    work::{Begun, Db, Reply, Work},
 };
 
 /// Adds this room's routes.
@@ -35,6 +35,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     api.service(list_access_requests);
     api.service(open_access_request);
     api.service(decide_access_request);
+    api.service(invite_again);
 }
 
 /// Ask for access
@@ -158,6 +159,44 @@ async fn decide_access_request(
         "role": new.map(|new| new.role) });
     let told = AccessRequest { invitation, ..request };
     Ok(work.record(Trail::default().with(trail), told).await?.version(version))
+}
+
+/// Invite again whoever was approved
+///
+/// Where the invitation was lost or has ended before the person has enrolled. It takes the place of the one before, is told
+/// once and lasts 7 days. Needs a sign-in within the last 5 minutes.
+#[utoipa::path(
+    tag = "access requests",
+    security(("bearer" = [DecideAccessRequest::SCOPE])),
+    params(("accessRequestId" = AccessRequestId, Path, description = "The request.")),
+    responses((status = 201, description = "The invitation.", body = Invitation, headers(
+        ("ETag" = String, description = "The version of the request."),
+        ("Location" = String, description = "Where the request is."),
+    ))),
+)]
+#[post("/access-requests/{accessRequestId}/invitations")]
+async fn invite_again(
+    access: Access<DecideAccessRequest>,
+    id: Path<AccessRequestId>,
+    key: IdempotencyKey,
+    door: Data<Door>,
+    db: Data<Db>,
+) -> Reply<Invitation> {
+    let mut work = match access.begin_once(&db, key, [0; 32], &id.to_string()).await? {
+        Begun::First(work) => work,
+        Begun::Repeat(answer) => return Ok(answer),
+    };
+    let request = store::lock(&mut work, *id).await?;
+    request.may_be_decided_by(&store::decider(&mut work).await?)?;
+    let account = store::to_enrol(&mut work, *id).await?.ok_or(Kind::AccessRequestEnded)?;
+    let fresh = FreshInvitation::new(&door, account)?;
+    let told =
+        account::store::invite(&mut work, account, Purpose::Enrolment, fresh, ENROLMENT).await?;
+    let again = Invitation { invitation: None, ..told.clone() };
+    let again = serde_json::to_value(again).map_err(Problem::internal)?;
+    let (location, version) = (format!("/v1/access-requests/{id}"), request.version);
+    let trail = json!({ "accessRequest": *id, "account": account, "invitation": told.id });
+    work.record_created_once(Trail::default().with(trail), told, again, location, version).await
 }
 
 /// Makes an account, and what its person enrols with.

@@ -123,6 +123,22 @@ pub(super) async fn lock(work: &mut Work, id: AccessRequestId) -> Result<AccessR
     reread(work, id).await
 }
 
+/// The account that an approval made, held, where its person has not enrolled yet.
+pub(super) async fn to_enrol(
+    work: &mut Work,
+    id: AccessRequestId,
+) -> Result<Option<AccountId>, Problem> {
+    let account = sqlx::query_scalar!(
+        r#"select a.account_id as "id: AccountId"
+           from access_request r
+           join account a on a.account_id = r.account_id
+           where r.access_request_id = $1 and a.status = 'invited'
+           for update of a"#,
+        id.0,
+    );
+    Ok(account.fetch_optional(work.db()).await?)
+}
+
 /// The caller, by all that a request might say of them.
 pub(super) async fn decider(work: &mut Work) -> Result<Decider, Problem> {
     let caller = work.caller.subject.uuid();

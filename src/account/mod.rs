@@ -13,6 +13,7 @@ use crate::{
     contact::PersonLine,
     external::ExternalIdentity,
     ids::{AccountId, InvitationId, OrganisationId},
+    organisation::OrganisationKind,
     problem::Problem,
     session::user_name::UserName,
 };
@@ -145,9 +146,10 @@ pub struct AccountIn {
 }
 
 impl AccountIn {
-    /// The role is one of people, nobody but an operator makes an operator, and no fact lies ahead.
-    pub fn check(&self, by: Role, today: NaiveDate) -> Result<(), Problem> {
-        if self.role == Role::Operator && by != Role::Operator {
+    /// The role is one of people, nobody but an operator makes whoever acts nationally, and no fact lies ahead.
+    pub fn check(&self, by: Role, of: OrganisationKind, today: NaiveDate) -> Result<(), Problem> {
+        let over_all = self.role == Role::Auditor && of == OrganisationKind::NationalPartner;
+        if (self.role == Role::Operator || over_all) && by != Role::Operator {
             return Err(Problem::invalid("/role", "is given by the national operator alone"));
         }
         if self.role.is_system() {
@@ -243,7 +245,7 @@ pub struct Invitation {
     pub invitation: Option<String>,
     /// The administrator who made it.
     pub made_by: Uuid,
-    /// The second administrator who approved it; needed to recover an account.
+    /// The second administrator who approved it; needed to recover an account, and for one with the right to override a shield.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub approved_by: Option<Uuid>,

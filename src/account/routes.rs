@@ -70,7 +70,8 @@ async fn list_accounts(
 ///
 /// For a person of your own organisation; the national operator's also for national partners. The account is `invited`
 /// until its person has enrolled by an invitation, and acts while organisation, police check, training and agreement hold.
-/// Needs a sign-in within the last 5 minutes.
+/// Whoever acts nationally, an operator or an auditor of a national partner, is made by the operator alone. Needs a sign-in
+/// within the last 5 minutes.
 #[utoipa::path(
     tag = "accounts",
     security(("bearer" = [WriteAccount::SCOPE])),
@@ -92,14 +93,11 @@ async fn add_account(
         Begun::Repeat(answer) => return Ok(answer),
     };
     let told = body.value;
-    told.check(work.caller.role, work.today())?;
     let organisation = told.organisation_id.unwrap_or(work.caller.organisation);
-    if !store::administers(&mut work, organisation).await? {
-        return Err(Problem::invalid(
-            "/organisationId",
-            "is not an organisation whose accounts you make",
-        ));
-    }
+    let kind = store::administered(&mut work, organisation).await?.ok_or_else(|| {
+        Problem::invalid("/organisationId", "is not an organisation whose accounts you make")
+    })?;
+    told.check(work.caller.role, kind, work.today())?;
     let new = NewAccount {
         id: AccountId::new(),
         user_name: told.user_name,
@@ -188,7 +186,8 @@ async fn change_account(
 /// Invite a person to an account
 ///
 /// The invitation is told once, lasts 7 days and replaces earlier ones. For an account that is active it recovers the
-/// account: it lasts a day, and a second administrator approves it before it can be used. Needs a sign-in within the last 5
+/// account: it lasts a day, and a second administrator approves it before it can be used; so too where the account has the
+/// right to override a shield. Needs a sign-in within the last 5
 /// minutes.
 #[utoipa::path(
     tag = "accounts",

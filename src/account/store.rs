@@ -10,6 +10,7 @@ use super::{
 use crate::{
     access::{Caller, Role},
     ids::{AccountId, InvitationId, OrganisationId},
+    organisation::OrganisationKind,
     problem::{Fault, Kind, Problem},
     session::{secret_hash, user_name::UserName},
     work::{Errands, Look, SignIn, Work},
@@ -78,20 +79,21 @@ pub(crate) async fn lock(work: &mut Work, id: AccountId) -> Result<(Account, boo
     Ok((reread(work, id).await?, enrolled))
 }
 
-/// Whether the caller administers an organisation: the own one; the operator those of national partners too.
-pub(crate) async fn administers(
+/// The kind of an organisation that the caller administers: the own one; the operator those of national partners too.
+pub(crate) async fn administered(
     work: &mut Work,
     organisation: OrganisationId,
-) -> Result<bool, Problem> {
+) -> Result<Option<OrganisationKind>, Problem> {
     let (own, operator) = (work.caller.organisation.0, work.caller.role == Role::Operator);
     let found = sqlx::query_scalar!(
-        r#"select (organisation_id = $2 or ($3 and kind = 'nationalPartner')) as "administers!"
-           from organisation where organisation_id = $1 and status <> 'closed'"#,
+        r#"select kind as "kind: OrganisationKind" from organisation
+           where organisation_id = $1 and status <> 'closed'
+             and (organisation_id = $2 or ($3 and kind = 'nationalPartner'))"#,
         organisation.0,
         own,
         operator,
     );
-    Ok(found.fetch_optional(work.db()).await?.unwrap_or(false))
+    Ok(found.fetch_optional(work.db()).await?)
 }
 
 /// Adds an account whose person has still to enrol.
@@ -327,7 +329,8 @@ pub(super) async fn usable(
            join account a on a.account_id = i.account_id
            join organisation o on o.organisation_id = a.organisation_id
            where i.token_hash = $1 and i.used_at is null and i.expires_at > $2 and o.status = 'accredited'
-             and ((i.purpose = 'enrolment' and a.status = 'invited')
+             and ((i.purpose = 'enrolment' and a.status = 'invited'
+                     and (a.role <> 'practitionerWithOverride' or i.approved_by is not null))
                   or (i.purpose = 'recovery' and a.status = 'active' and i.approved_by is not null))
            for update of i, a"#,
         &token_hash[..],

@@ -10,7 +10,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{Changed, Client, ClientChange, ClientIn, ClientQuery, Clients, method::Proof, store};
 use crate::{
     access::{Access, Permission, ReadClient, WriteClient},
-    account::store::administers,
+    account::store::administered,
     audit::Trail,
     cursor,
     http::{IdempotencyKey, IfMatch, Json, Query},
@@ -79,7 +79,7 @@ async fn register_client(
     };
     let told = body.value;
     let organisation = told.organisation_id.unwrap_or(work.caller.organisation);
-    if !administers(&mut work, organisation).await? {
+    if administered(&mut work, organisation).await?.is_none() {
         return Err(Problem::invalid(
             "/organisationId",
             "is not an organisation whose clients you register",

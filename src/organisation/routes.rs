@@ -57,7 +57,7 @@ async fn list_organisations(
 
 /// Add an organisation
 ///
-/// By the national operator.
+/// By the national operator. Needs a sign-in within the last 5 minutes.
 #[utoipa::path(
     tag = "organisations",
     security(("bearer" = [WriteOrganisation::SCOPE])),
@@ -122,7 +122,7 @@ async fn open_organisation(
 /// Change or close an organisation
 ///
 /// By the national operator. Whoever acts for an organisation that is suspended or closed, or whose accreditation has not
-/// begun or has ended, is refused from this moment.
+/// begun or has ended, is refused from this moment. Needs a sign-in within the last 5 minutes.
 #[utoipa::path(
     tag = "organisations",
     security(("bearer" = [WriteOrganisation::SCOPE])),

@@ -35,11 +35,12 @@ const ACCOUNTS: &[&str] = &[
 ];
 
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.
-const ACCESS_REQUESTS: &[&str] = &["open_access_request", "decide_access_request"];
+const ACCESS_REQUESTS: &[&str] = &["open_access_request", "decide_access_request", "invite_again"];
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 9] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 10] = [
+    (&["invite_again"], Own, &[Role::Operator], 409),
     (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
     (ACCESS_REQUESTS, Other, Role::ALL, 404),
     (&["suspend_organisation"], Other, &[Role::AccountAdministrator], 403),

@@ -249,6 +249,28 @@ async fn an_approval_makes_the_account_and_its_person_enrols() {
     enrols_and_signs_in(&place.index, secret, "asking.person").await;
 }
 
+#[actix_web::test]
+async fn whoever_lost_the_invitation_is_invited_again_until_they_have_enrolled() {
+    let place = Place::new().await;
+    let request = place.asked().await;
+    let path = format!("{request}/invitations");
+    let invite = || place.index.post(&place.decider, &path, Value::Null);
+    invite().await.refused(409, "access-request-ended");
+    let told = place.decide(&place.decider, &request, approval("asking.person")).await.expect(200);
+    let lost = json!({ "invitation": told.body["invitation"]["invitation"] });
+    let invited = invite().await.expect(201);
+    let own = place.index.account(Role::AccountAdministrator, place.school).await;
+    place.index.post(&own, &path, Value::Null).await.refused(404, "not-found");
+    let refused = place.index.request(None, "POST", "/v1/enrolments", lost, &[]).await;
+    refused.refused(403, "invitation-refused");
+    let event = place.index.event(&invited).await;
+    assert_eq!(event["details"]["account"], told.body["accountId"]);
+    let secret = invited.body["invitation"].as_str().unwrap();
+    enrols_and_signs_in(&place.index, secret, "asking.person").await;
+    let again = place.index.account(Role::AccountAdministrator, place.council).await;
+    place.index.post(&again, &path, Value::Null).await.refused(409, "access-request-ended");
+}
+
 async fn enrols_and_signs_in(index: &Index, invitation: &str, name: &str) {
     let body = json!({ "invitation": invitation });
     let told = index.request(None, "POST", "/v1/enrolments", body, &[]).await.expect(200);

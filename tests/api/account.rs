@@ -291,6 +291,33 @@ async fn an_administrator_makes_accounts_of_people_in_the_own_organisation_alone
 }
 
 #[actix_web::test]
+async fn the_right_to_override_is_given_by_two() {
+    let office = Office::new().await;
+    let body = json!({ "userName": "new.person", "name": "Example Person", "role": "practitionerWithOverride",
+        "policeCheckedOn": "2026-01-12", "trainedOn": "2026-02-03", "agreementSignedOn": "2026-02-03" });
+    let made = office.index.post(&office.first, "/v1/accounts", body).await.expect(201);
+    let (path, invitation) = office.invited(made.header("Location")).await;
+    office.begin(&invitation).await.refused(403, "invitation-refused");
+    let approval = format!("{path}/approval");
+    office.index.put(&office.first, &approval, 1, Value::Null).await.refused(403, "forbidden");
+    office.index.put(&office.second, &approval, 1, Value::Null).await.expect(200);
+    let seed = office.enrolled(&invitation).await;
+    office.sign_in("new.person", &seed).await.expect(200);
+}
+
+#[actix_web::test]
+async fn an_auditor_of_a_national_partner_is_made_by_the_operator_alone() {
+    let office = Office::new().await;
+    let national = office.index.organisation("nationalPartner", None).await;
+    let body = json!({ "userName": "new.person", "name": "Example Person", "role": "auditor", "organisationId": national.id });
+    let own = office.index.account(Role::AccountAdministrator, national).await;
+    let refused = office.index.post(&own, "/v1/accounts", body.clone()).await;
+    assert_eq!(refused.refused(422, "invalid-value").pointers(), ["/role"]);
+    let operator = office.index.account(Role::Operator, national).await;
+    office.index.post(&operator, "/v1/accounts", body).await.expect(201);
+}
+
+#[actix_web::test]
 async fn nobody_but_an_operator_makes_an_operator() {
     let office = Office::new().await;
     let body = json!({ "userName": "new.person", "name": "Example Person", "role": "operator" });

@@ -5,8 +5,14 @@ use contactpoint::access::Role;
 use crate::harness::{Index, Operation};
 
 /// What is answered while everything is stopped.
-const REMAINS: [&str; 5] =
-    ["list_organisations", "open_organisation", "read_stop", "stop_everything", "lift_stop"];
+const REMAINS: [&str; 6] = [
+    "list_organisations",
+    "open_organisation",
+    "suspend_organisation",
+    "read_stop",
+    "stop_everything",
+    "lift_stop",
+];
 
 #[actix_web::test]
 async fn while_everything_is_stopped_only_organisations_are_told() {
