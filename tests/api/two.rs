@@ -64,9 +64,9 @@ impl Place {
                 self.first.patch(&self.administrator, &path, 1, body).await
             }
             Stop::Client => {
-                let suspend = "update client set status = 'suspended' where client_id = $1";
-                sqlx::query(suspend).bind(caller.id).execute(&self.first.db).await.unwrap();
-                self.first.get(&self.operator, "/v1/policies").await
+                let path = format!("/v1/clients/{}", caller.id);
+                let body = json!({ "status": "suspended" });
+                self.first.patch(&self.administrator, &path, 1, body).await
             }
             Stop::Organisation => {
                 let path = format!("/v1/organisations/{}", self.school.id);
