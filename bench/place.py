@@ -145,9 +145,6 @@ class Place:
 
     def system(self, role):
         """A system of this role that may call as often as it likes: its id and secret."""
-        if "/v1/clients" not in self.document["paths"]:
-            client = next(client for client in self.demo.told["clients"] if client["role"] == role)
-            return client["clientId"], client["clientSecret"]
         told = self.registered({"role": role, "tokenEndpointAuthMethod": "client_secret"})
         return told["id"], told["clientSecret"]
 
@@ -171,11 +168,6 @@ class Place:
         """`contactpoint keys`."""
         command = [self.programs + "/contactpoint", "keys", *arguments, "--keys", self.folder + "/keys"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-    def psql(self, statement):
-        command = ["psql", "-h", self.folder + "/postgres", "-U", "contactpoint", "-XAtq", "-v", "ON_ERROR_STOP=1",
-                   "contactpoint", "-c", statement]
-        subprocess.run(command, check=True, capture_output=True)
 
 
 class Load:

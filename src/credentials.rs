@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, http::header::AUTHORIZATION, web::Data};
+use chrono::{DateTime, Utc};
 
 use crate::{
     clock::Clock,
     digest::Once,
-    dpop::{self, Target},
+    dpop::{self, Proof, ProofFault, Target},
     problem::Kind,
     token::{Claims, Verifier},
 };
@@ -34,16 +35,26 @@ pub fn read(request: &HttpRequest) -> Result<(Arc<Claims>, Option<Once>), Kind> 
 }
 
 /// The one `DPoP` header of a request.
-#[must_use]
-pub fn proof(request: &HttpRequest) -> Option<&str> {
+fn proof(request: &HttpRequest) -> Option<&str> {
     let mut proofs = request.headers().get_all("DPoP");
     let (Some(proof), None) = (proofs.next(), proofs.next()) else { return None };
     proof.to_str().ok()
 }
 
-/// What a proof that comes with a request must be made for.
-#[must_use]
-pub fn target<'r>(request: &'r HttpRequest, origin: &'r str) -> Target<'r> {
+/// The proof of the key to which a token is to be bound, where one is offered: it comes before there is a token.
+pub fn offered(
+    request: &HttpRequest,
+    origin: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Proof>, ProofFault> {
+    if !request.headers().contains_key("DPoP") {
+        return Ok(None);
+    }
+    let proof = proof(request).ok_or(ProofFault)?;
+    dpop::verify(proof, target(request, origin), None, now).map(Some)
+}
+
+fn target<'r>(request: &'r HttpRequest, origin: &'r str) -> Target<'r> {
     Target { method: request.method().as_str(), origin, path: request.path() }
 }
 

@@ -164,7 +164,7 @@ impl Operating<'_> {
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
-        if self.path == "/oauth/token" {
+        if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
             self.take(proof(FOR_A_TOKEN));
         }
         self.take(request_id());
@@ -196,10 +196,13 @@ impl Operating<'_> {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
         match self.path {
-            "/v1/sessions" => kinds.extend([Kind::SignInFailed, Kind::TooManyRequests]),
+            "/v1/sessions" => {
+                kinds.extend([Kind::SignInFailed, Kind::DpopProofRefused, Kind::TooManyRequests]);
+            }
             "/v1/sessions/external" => kinds.extend([
                 Kind::SignInFailed,
                 Kind::SecondFactorRequired,
+                Kind::DpopProofRefused,
                 Kind::TooManyRequests,
             ]),
             "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::IdentityHeld),

@@ -246,7 +246,8 @@ pub(crate) async fn spend(db: &mut PgConnection, once: &Once) -> Result<bool, Pr
     Ok(used.execute(db).await?.rows_affected() == 1)
 }
 
-async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(), Problem> {
+/// Uses a proof up, and refuses one that was used before.
+pub(crate) async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(), Problem> {
     if spend(db, proof).await? { Ok(()) } else { Err(Kind::DpopProofRefused.into()) }
 }
 

@@ -22,7 +22,9 @@ use crate::{
         store::{lock, reread},
     },
     audit::Trail,
+    credentials,
     digest::{Once, sha256},
+    dpop::Proof,
     http::{IfMatch, Json},
     ids::AccountId,
     jose::Signed,
@@ -31,7 +33,7 @@ use crate::{
     session::{Bearer, Session, expires_in, new_secret, store::keep_refresh, ways},
     throttle::store::{guesses, know_network, note_guess},
     token::Verifier,
-    work::{Db, Reply, SignIn, Work, spend},
+    work::{Db, Reply, SignIn, Work, spend, spend_proof},
 };
 
 /// Adds this room's routes.
@@ -61,6 +63,8 @@ async fn create_external_session(
     verifier: Data<Verifier>,
     db: Data<Db>,
 ) -> Reply<Session> {
+    let bound = credentials::offered(&request, &verifier.issuer().issuer, db.now());
+    let bound = bound.map_err(|_| Kind::DpopProofRefused)?;
     throttle(db.arrive(errand(&request)?).begin().await?).await?;
     let arrival = db.arrive(errand(&request)?);
     let read = Signed::read(body.value.id_token.expose_secret(), Signed::PLAIN);
@@ -70,7 +74,7 @@ async fn create_external_session(
     let recognised = recognise(&signed, issuer, &keys, arrival.now).await;
     let work = arrival.begin().await?;
     match recognised {
-        Ok(recognised) => open(work, issuer, &signed, &recognised, &verifier).await,
+        Ok(recognised) => open(work, issuer, &signed, &recognised, bound, &verifier).await,
         Err(Unbelieved::Unfit(Unfit::Wrong(why))) => refuse(work, why).await,
         Err(Unbelieved::Unfit(Unfit::OneFactor)) => Err(Kind::SecondFactorRequired.into()),
         Err(Unbelieved::NoKeys) => Err(Problem::from(Kind::Unavailable).retry_after(10)),
@@ -120,6 +124,7 @@ async fn open(
     issuer: &Issuer,
     signed: &Signed<'_>,
     recognised: &Recognised,
+    bound: Option<Proof>,
     verifier: &Verifier,
 ) -> Reply<Session> {
     let linked = store::linked(&mut work, issuer, &recognised.subject).await?;
@@ -134,6 +139,10 @@ async fn open(
     if !spend(work.db(), &once).await? {
         return refuse(work, "used before").await;
     }
+    if let Some(proof) = &bound {
+        spend_proof(work.db(), &proof.once).await?;
+    }
+    let jkt = bound.map(|proof| proof.jkt);
     let bearer = Bearer {
         subject: Subject::Account(account.id),
         actor: None,
@@ -141,10 +150,10 @@ async fn open(
         authority: account.authority,
         role,
         scope: scopes(role),
-        session: store::open(&mut work, &account, role, recognised).await?,
+        session: store::open(&mut work, &account, role, recognised, jkt.as_deref()).await?,
         authenticated_at: recognised.authenticated_at,
         amr: ways::EXTERNAL,
-        jkt: None,
+        jkt,
         rps: None,
     };
     know_network(&mut work, account.id).await?;

@@ -60,16 +60,18 @@ pub(super) async fn open(
     account: &Linked,
     role: Role,
     recognised: &Recognised,
+    jkt: Option<&str>,
 ) -> Result<SessionId, Problem> {
     let (id, now) = (SessionId::new(), work.now);
     sqlx::query!(
-        "insert into session (session_id, account_id, authenticated_at, expires_at, external, role)
-         values ($1, $2, $3, $4, true, $5)",
+        "insert into session (session_id, account_id, authenticated_at, expires_at, external, role, dpop_jkt)
+         values ($1, $2, $3, $4, true, $5, $6)",
         id.0,
         account.id.0,
         recognised.authenticated_at,
         now + SESSION_LIFETIME,
         (role != account.role).then_some(role.as_str()),
+        jkt,
     )
     .execute(work.db())
     .await?;

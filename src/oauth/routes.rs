@@ -6,6 +6,7 @@ use actix_web::{
     post,
     web::Data,
 };
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
@@ -15,7 +16,8 @@ use crate::{
     access::{Role, Subject, errand},
     audit::Trail,
     client::{admission::admit, scope, store::Known},
-    credentials, dpop,
+    credentials,
+    dpop::Proof,
     http::Form,
     ids::{AccountId, OrganisationId, SessionId},
     keys::JwkSet,
@@ -70,7 +72,8 @@ async fn issue_token(
         }
         Some("refresh_token") => {
             let token = form.get("refresh_token").ok_or(Kind::InvalidRequest)?;
-            refreshed(arrival.begin().await?, token, &verifier).await
+            let jkt = offered(&request, arrival.now, &verifier)?;
+            refreshed(arrival.begin().await?, token, jkt, &verifier).await
         }
         Some(_) => Err(Kind::UnsupportedGrantType.into()),
         None => Err(Kind::InvalidRequest.into()),
@@ -101,18 +104,28 @@ async fn asked(
     let headers = authorization(request);
     let (mut work, client) = admit(form, &headers, arrival, &issuer.issuer, remote).await?;
     let client = client.ok_or(Kind::InvalidClient)?;
-    let refused = || Problem::from(Kind::InvalidDpopProof);
-    if !request.headers().contains_key("DPoP") {
-        let jkt = None;
-        return if client.dpop_required { Err(refused()) } else { Ok(Asked { work, client, jkt }) };
+    let proof = offered(request, work.now, verifier)?;
+    if proof.is_none() && client.dpop_required {
+        return Err(Kind::InvalidDpopProof.into());
     }
-    let target = credentials::target(request, &issuer.issuer);
-    let proof = credentials::proof(request).ok_or_else(refused)?;
-    let proof = dpop::verify(proof, target, None, work.now).map_err(|_| refused())?;
-    if !spend(work.db(), &proof.once).await? {
-        return Err(refused());
-    }
-    Ok(Asked { work, client, jkt: Some(proof.jkt) })
+    let jkt = bind(&mut work, proof).await?;
+    Ok(Asked { work, client, jkt })
+}
+
+/// The proof of the key to which the token is to be bound.
+fn offered(
+    request: &HttpRequest,
+    now: DateTime<Utc>,
+    verifier: &Verifier,
+) -> Result<Option<Proof>, Problem> {
+    let proof = credentials::offered(request, &verifier.issuer().issuer, now);
+    proof.map_err(|_| Kind::InvalidDpopProof.into())
+}
+
+/// Uses a proof up, and tells whose it is.
+async fn bind(work: &mut SignIn, proof: Option<Proof>) -> Result<Option<String>, Problem> {
+    let Some(Proof { jkt, once }) = proof else { return Ok(None) };
+    if spend(work.db(), &once).await? { Ok(Some(jkt)) } else { Err(Kind::InvalidDpopProof.into()) }
 }
 
 async fn client_token(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<TokenAnswer> {
@@ -126,7 +139,7 @@ async fn client_token(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<T
         authority: client.authority,
         role: client.role,
         scope,
-        session: store::open(&mut work, subject).await?,
+        session: store::open(&mut work, subject, jkt.as_deref()).await?,
         authenticated_at: work.now,
         amr: client.proof.ways(),
         jkt,
@@ -165,12 +178,21 @@ async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<Toke
     answer(work, &bearer, verifier, |told| TokenAnswer { issued_token_type, ..told }).await
 }
 
-async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<TokenAnswer> {
+async fn refreshed(
+    mut work: SignIn,
+    token: &str,
+    proof: Option<Proof>,
+    verifier: &Verifier,
+) -> Reply<TokenAnswer> {
     let Some(held) = store::refresh(&mut work, token).await? else {
         return Err(Kind::InvalidGrant.into());
     };
     if !held.live {
         return Err(Kind::InvalidGrant.into());
+    }
+    let jkt = bind(&mut work, proof).await?;
+    if held.bearer.jkt.is_some() && held.bearer.jkt != jkt {
+        return Err(Kind::InvalidDpopProof.into());
     }
     match held.uses.judge(work.now) {
         Use::First => {}
@@ -182,7 +204,8 @@ async fn refreshed(mut work: SignIn, token: &str, verifier: &Verifier) -> Reply<
     store::keep_refresh(&mut work, held.bearer.session, &refresh_token).await?;
     store::replace_refresh(&mut work, token, &refresh_token).await?;
     let refresh_token = Some(refresh_token);
-    answer(work, &held.bearer, verifier, |told| TokenAnswer { refresh_token, ..told }).await
+    let bearer = Bearer { jkt, ..held.bearer };
+    answer(work, &bearer, verifier, |told| TokenAnswer { refresh_token, ..told }).await
 }
 
 /// Two hold a refresh token: the session ends, and whoever watches is told.

@@ -10,12 +10,13 @@ use super::{
 };
 use crate::{
     access::{Subject, errand, scopes},
+    credentials,
     http::Json,
     ids::AccountId,
     problem::{Kind, Problem},
     throttle,
     token::Verifier,
-    work::{Db, Reply, SignIn},
+    work::{Db, Reply, SignIn, spend_proof},
 };
 
 /// Adds this room's routes.
@@ -27,7 +28,8 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 ///
 /// With user name, password, PIN and the one-time code of the security token. All four are judged together, and a refusal
 /// never says which was wrong. After a try in vain the next one waits, ever longer; `Retry-After` says how long. The access
-/// token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`.
+/// token lasts 600 seconds; the refresh token is exchanged at `POST /oauth/token`. With a proof in `DPoP` both are bound to that
+/// key (RFC 9449).
 #[utoipa::path(
     tag = "signing in",
     request_body = SessionIn,
@@ -45,6 +47,8 @@ async fn create_session(
     db: Data<Db>,
 ) -> Reply<Session> {
     let told = body.value;
+    let bound = credentials::offered(&request, &verifier.issuer().issuer, db.now());
+    let bound = bound.map_err(|_| Kind::DpopProofRefused)?;
     let attempt = throttle(db.arrive(errand(&request)?).begin().await?, &told).await?;
     let arrival = db.arrive(errand(&request)?);
     let account = store::account(&arrival, &told.user_name).await?;
@@ -62,7 +66,10 @@ async fn create_session(
     };
     throttle::store::forget(&mut work, attempt).await?;
     throttle::store::know_network(&mut work, account.id).await?;
-    let subject = Subject::Account(account.id);
+    if let Some(proof) = &bound {
+        spend_proof(work.db(), &proof.once).await?;
+    }
+    let (subject, jkt) = (Subject::Account(account.id), bound.map(|proof| proof.jkt));
     let bearer = Bearer {
         subject,
         actor: None,
@@ -70,10 +77,10 @@ async fn create_session(
         authority: account.authority,
         role: account.role,
         scope: scopes(account.role),
-        session: store::open(&mut work, subject).await?,
+        session: store::open(&mut work, subject, jkt.as_deref()).await?,
         authenticated_at: work.now,
         amr: ways::FACTORS,
-        jkt: None,
+        jkt,
         rps: None,
     };
     let refresh_token = new_secret()?;

@@ -74,8 +74,12 @@ pub(super) async fn use_step(
     Ok(used.rows_affected() == 1)
 }
 
-/// Opens a session.
-pub(crate) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionId, Problem> {
+/// Opens a session, whose tokens are bound to the key of this thumbprint.
+pub(crate) async fn open(
+    work: &mut SignIn,
+    subject: Subject,
+    jkt: Option<&str>,
+) -> Result<SessionId, Problem> {
     let id = SessionId::new();
     let now = work.now;
     let (account, client) = match subject {
@@ -83,12 +87,14 @@ pub(crate) async fn open(work: &mut SignIn, subject: Subject) -> Result<SessionI
         Subject::Client(id) => (None, Some(id.0)),
     };
     sqlx::query!(
-        "insert into session (session_id, account_id, client_id, authenticated_at, expires_at) values ($1, $2, $3, $4, $5)",
+        "insert into session (session_id, account_id, client_id, authenticated_at, expires_at, dpop_jkt)
+         values ($1, $2, $3, $4, $5, $6)",
         id.0,
         account,
         client,
         now,
         now + SESSION_LIFETIME,
+        jkt,
     )
     .execute(work.db())
     .await?;
@@ -164,7 +170,7 @@ pub(crate) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
         r#"
         select s.session_id as "session: SessionId", s.authenticated_at, a.account_id as "account: AccountId",
                a.organisation_id as "organisation: OrganisationId", o.authority_id as "authority: OrganisationId",
-               coalesce(s.role, a.role) as "role!: Role", s.external, r.used_at, r.repeated, r.replaced_by,
+               coalesce(s.role, a.role) as "role!: Role", s.external, s.dpop_jkt, r.used_at, r.repeated, r.replaced_by,
                exists (select from refresh_token n where n.token_hash = r.replaced_by and n.used_at is not null)
                    as "replacement_used!",
                (r.idle_until > $2 and s.stands_until > $2) as "live!"
@@ -191,7 +197,7 @@ pub(crate) async fn refresh(work: &mut SignIn, token: &str) -> Result<Option<Ref
             session: row.session,
             authenticated_at: row.authenticated_at,
             amr: ways::of_person(row.external),
-            jkt: None,
+            jkt: row.dpop_jkt,
             rps: None,
         },
         live: row.live,

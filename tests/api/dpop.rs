@@ -7,7 +7,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Answer, Caller, Index, Operation, Scene};
+use crate::{
+    harness::{Answer, Caller, Index, Operation, Scene},
+    session::Person,
+};
 
 fn encoded(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -170,4 +173,69 @@ async fn a_change_uses_its_proof_up_with_the_change() {
     let rows = bound.index.rows().await;
     send(change("earlyYears")).await.refused(401, "dpop-proof-refused");
     assert_eq!(bound.index.rows().await, rows, "nothing was stored");
+}
+
+/// Signs in with a proof of this key.
+async fn bound_session(index: &Index, person: &Person, holder: &Holder) -> Answer {
+    let proof = holder.proof(index, "POST", "/v1/sessions", None, &json!({}));
+    let factors = person.factors(index.now());
+    index.request(None, "POST", "/v1/sessions", factors, &[("DPoP", &proof)]).await
+}
+
+/// Exchanges a refresh token, with a proof of this key.
+async fn renewed(index: &Index, session: &Answer, member: &str, holder: Option<&Holder>) -> Answer {
+    let token = session.body[member].as_str().unwrap();
+    let form = format!("grant_type=refresh_token&refresh_token={token}");
+    let proof = holder.map(|of| of.proof(index, "POST", "/oauth/token", None, &json!({})));
+    let headers = [
+        ("Content-Type", "application/x-www-form-urlencoded"),
+        ("DPoP", proof.as_deref().unwrap_or_default()),
+    ];
+    index.request(None, "POST", "/oauth/token", form.as_str(), &headers).await
+}
+
+#[actix_web::test]
+async fn a_session_that_begins_with_a_proof_is_bound_to_its_key_to_the_end() {
+    let index = Index::start().await;
+    let authority = index.authority().await;
+    let person = Person::new(&index, Role::Practitioner, authority).await;
+    let (holder, thief) = (Holder::new(), Holder::new());
+    let session = bound_session(&index, &person, &holder).await.expect(200);
+    assert_eq!(session.body["tokenType"], "DPoP");
+    let token = session.body["accessToken"].as_str().unwrap();
+    let look = |scheme: &str, proof: String| {
+        let authorization = format!("{scheme} {token}");
+        let index = &index;
+        async move {
+            let headers = [("Authorization", authorization.as_str()), ("DPoP", proof.as_str())];
+            index.request(None, "GET", LIST, (), &headers).await
+        }
+    };
+    look("DPoP", holder.proof(&index, "GET", LIST, Some(token), &json!({}))).await.expect(200);
+    look("Bearer", String::new()).await.refused(401, "unauthenticated");
+
+    renewed(&index, &session, "refreshToken", None).await.refused(400, "invalid_dpop_proof");
+    renewed(&index, &session, "refreshToken", Some(&thief))
+        .await
+        .refused(400, "invalid_dpop_proof");
+    let next = renewed(&index, &session, "refreshToken", Some(&holder)).await.expect(200);
+    assert_eq!(next.body["token_type"], "DPoP");
+    renewed(&index, &next, "refresh_token", Some(&thief)).await.refused(400, "invalid_dpop_proof");
+    renewed(&index, &next, "refresh_token", Some(&holder)).await.expect(200);
+}
+
+#[actix_web::test]
+async fn nobody_signs_in_with_a_proof_that_is_not_good_and_no_code_is_used_up() {
+    let index = Index::start().await;
+    let authority = index.authority().await;
+    let person = Person::new(&index, Role::Practitioner, authority).await;
+    let holder = Holder::new();
+    let elsewhere = holder.proof(&index, "POST", "/oauth/token", None, &json!({}));
+    for proof in ["nonsense", elsewhere.as_str()] {
+        let factors = person.factors(index.now());
+        let headers = [("DPoP", proof)];
+        let answer = index.request(None, "POST", "/v1/sessions", factors, &headers).await;
+        answer.refused(401, "dpop-proof-refused");
+    }
+    bound_session(&index, &person, &holder).await.expect(200);
 }

@@ -205,7 +205,7 @@ async fn what_was_asked_for_is_done_and_written_down_although_the_caller_has_gon
     let stream = raw::open(index.address(), &ask(midst, "school"));
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     for _ in 0..100 {
-        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut *held).await.unwrap();
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&index.db).await.unwrap();
         if waiting > 0 {
             break;
         }

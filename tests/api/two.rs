@@ -69,25 +69,30 @@ impl Place {
                 self.first.patch(&self.administrator, &path, 1, body).await
             }
             Stop::Organisation => {
-                let path = format!("/v1/organisations/{}", self.school.id);
-                let body = json!({ "status": "suspended" });
-                self.first.patch(&self.operator, &path, 1, body).await
+                let path = format!("/v1/organisations/{}/suspension", self.school.id);
+                self.first.request(&self.operator, "PUT", &path, (), &[]).await
             }
             Stop::Everything => {
                 self.first.request(&self.operator, "PUT", "/v1/stop", (), &[]).await
             }
         }
     }
+
+    async fn lift(&self, stop: Stop) {
+        let path = match stop {
+            Stop::Organisation => format!("/v1/organisations/{}/suspension", self.school.id),
+            Stop::Everything => "/v1/stop".to_owned(),
+            _ => return,
+        };
+        self.first.request(&self.operator, "DELETE", &path, (), &[]).await.expect(200);
+    }
 }
 
 #[actix_web::test]
 async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_the_other() {
     let place = Place::new().await;
-    let stops = [Stop::Session, Stop::Account, Stop::Client, Stop::Everything, Stop::Organisation];
-    for (stop, round) in stops.into_iter().flat_map(|stop| [(stop, 1), (stop, 2)]) {
-        if (stop, round) == (Stop::Organisation, 2) {
-            continue;
-        }
+    let stops = [Stop::Session, Stop::Account, Stop::Client, Stop::Organisation, Stop::Everything];
+    for stop in stops.into_iter().cycle().take(10) {
         let caller = place.caller(stop).await;
         let path = if stop == Stop::Client { "/v1/policies".into() } else { place.child.path("") };
         let (asked, done) = (RefCell::new(Vec::new()), Cell::new(false));
@@ -116,9 +121,6 @@ async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_th
         for (_, status) in after {
             assert_eq!(status, refused, "{stop:?}");
         }
-        if stop == Stop::Everything {
-            let lift = place.first.request(&place.operator, "DELETE", "/v1/stop", (), &[]);
-            lift.await.expect(200);
-        }
+        place.lift(stop).await;
     }
 }
