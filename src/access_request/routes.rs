@@ -192,8 +192,7 @@ async fn invite_again(
     let fresh = FreshInvitation::new(&door, account)?;
     let told =
         account::store::invite(&mut work, account, Purpose::Enrolment, fresh, ENROLMENT).await?;
-    let again = Invitation { invitation: None, ..told.clone() };
-    let again = serde_json::to_value(again).map_err(Problem::internal)?;
+    let again = told.without_secret()?;
     let (location, version) = (format!("/v1/access-requests/{id}"), request.version);
     let trail = json!({ "accessRequest": *id, "account": account, "invitation": told.id });
     work.record_created_once(Trail::default().with(trail), told, again, location, version).await

@@ -1,5 +1,7 @@
 //! Accounts of people.
 
+use std::fmt;
+
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -229,7 +231,7 @@ codes! {
 }
 
 /// An invitation to enrol: used once, by the person whom the account is for.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Invitation {
     /// Its number.
@@ -258,6 +260,20 @@ pub struct Invitation {
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Invitation {
+    /// What is answered when the request is repeated: all but what it is used with.
+    pub(crate) fn without_secret(&self) -> Result<serde_json::Value, Problem> {
+        let again = Self { invitation: None, ..self.clone() };
+        serde_json::to_value(again).map_err(Problem::internal)
+    }
 }
 
 /// An invitation, as its person holds it.

@@ -224,8 +224,7 @@ async fn invite_to_account(
     }
     let fresh = FreshInvitation::new(&door, *id)?;
     let told = store::invite(&mut work, *id, purpose, fresh, lasts).await?;
-    let again = Invitation { invitation: None, ..told.clone() };
-    let again = serde_json::to_value(again).map_err(Problem::internal)?;
+    let again = told.without_secret()?;
     let (location, version) = (format!("/v1/invitations/{}", told.id), told.version);
     let trail = json!({ "account": *id, "invitation": told.id, "purpose": purpose });
     work.record_created_once(Trail::default().with(trail), told, again, location, version).await

@@ -1,5 +1,7 @@
 //! Clients: systems that may call, for themselves or with a person.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
@@ -36,7 +38,7 @@ codes! {
 }
 
 /// A system that may call.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
     /// Its number, which is its `client_id` at `POST /oauth/token`.
@@ -77,6 +79,12 @@ pub struct Client {
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// A page of clients, by name.

@@ -51,7 +51,7 @@ pub struct TokenRequest {
 }
 
 /// The tokens of a client, or of a session that goes on (RFC 6749, section 5.1).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct TokenAnswer {
     /// The access token (RFC 9068), to be sent as `token_type` says in `Authorization`.
     #[schema(

@@ -116,7 +116,7 @@ impl Validate for SessionIn {
 }
 
 /// The tokens of a session.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
     /// The access token (RFC 9068), to be sent as `Authorization: Bearer`.

@@ -8,7 +8,8 @@ const LEVELS: &[&[&str]] = &[
     &["word", "object", "digest", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
     &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
     &["dpop", "limit"],
-    &["credentials"],
+    &["credentials", "access::policy"],
+    &["access::caller"],
     &[
         "access",
         "cursor",

@@ -1,0 +1,153 @@
+//! Who calls, what for and why.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Role;
+use crate::{
+    digest::Once,
+    ids::{AccountId, ClientId, OrganisationId, SessionId},
+};
+
+/// Why somebody looks: stated on every call about a child and kept in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// To provide a service to the child.
+    DirectService,
+    /// An enquiry into the child's safety (Children Act 1989, section 47).
+    SafeguardingEnquiry,
+    /// An assessment of the child's needs.
+    Assessment,
+    /// The child may be missing education.
+    MissingEducation,
+    /// The child is moving between services or areas.
+    Transfer,
+    /// To keep the index accurate.
+    DataQuality,
+    /// The child, or a carer for the child, has asked.
+    SubjectRequest,
+    /// To examine how the index is used.
+    Audit,
+}
+
+impl Reason {
+    /// Every reason, with its code and meaning.
+    pub const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::DirectService, "direct-service", "To provide a service to the child"),
+        (Self::SafeguardingEnquiry, "safeguarding-enquiry", "An enquiry into the child's safety"),
+        (Self::Assessment, "assessment", "An assessment of the child's needs"),
+        (Self::MissingEducation, "missing-education", "The child may be missing education"),
+        (Self::Transfer, "transfer", "The child is moving between services or areas"),
+        (Self::DataQuality, "data-quality", "To keep the index accurate"),
+        (Self::SubjectRequest, "subject-request", "The child, or a carer for the child, has asked"),
+        (Self::Audit, "audit", "To examine how the index is used"),
+    ];
+
+    /// Its code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        Self::ALL.iter().find(|(reason, ..)| *reason == self).map_or("", |(_, code, _)| code)
+    }
+}
+
+/// Whether a person or a system calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A person with an account.
+    Account(AccountId),
+    /// A system registered as a client.
+    Client(ClientId),
+}
+
+impl Subject {
+    /// The number behind it.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::Account(id) => id.0,
+            Self::Client(id) => id.0,
+        }
+    }
+}
+
+/// Whoever makes a request, as the verified token says.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who they are.
+    pub subject: Subject,
+    /// The system that acts with the person, if one does.
+    pub actor: Option<ClientId>,
+    /// Whom they act for.
+    pub organisation: OrganisationId,
+    /// The local authority in whose area that organisation works.
+    pub authority: Option<OrganisationId>,
+    /// What they are to the index.
+    pub role: Role,
+    /// The sign-in that the token came from.
+    pub session: SessionId,
+    /// The token itself.
+    pub token: Uuid,
+    /// When they signed in.
+    pub authenticated_at: DateTime<Utc>,
+    /// The proof that came with the token (RFC 9449), which is used once.
+    pub proof: Option<Once>,
+}
+
+impl Caller {
+    /// The person who calls, alone or by a system.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        match self.subject {
+            Subject::Account(id) => Some(id),
+            Subject::Client(_) => None,
+        }
+    }
+
+    /// The system that calls, for itself or with a person.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientId> {
+        match self.subject {
+            Subject::Client(id) => Some(id),
+            Subject::Account(_) => self.actor,
+        }
+    }
+
+    /// What decides on what they may see.
+    #[must_use]
+    pub fn viewer(&self) -> Viewer {
+        Viewer { role: self.role, organisation: self.organisation }
+    }
+}
+
+/// Somebody who looks: a role in an organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// What they are to the index.
+    pub role: Role,
+    /// Whom they act for.
+    pub organisation: OrganisationId,
+}
+
+/// What a request says of itself, beside who makes it; made once, at the edge.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    /// The request's number, mirrored in `X-Request-Id`.
+    pub request: Uuid,
+    /// Which operation it asks for.
+    pub operation: &'static str,
+    /// The caller's network address.
+    pub address: Option<IpAddr>,
+    /// The caller's program.
+    pub user_agent: Option<String>,
+    /// Why, where stated.
+    pub reason: Option<Reason>,
+    /// The caller's own reference, where stated.
+    pub reference: Option<String>,
+    /// The person for whom the caller looks, where the look is mediated.
+    pub on_behalf_of: Option<AccountId>,
+}

@@ -1,0 +1,189 @@
+//! The table of who may do what, from which guards, the description and `GET /v1/policies` come.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::code::codes;
+
+codes! {
+    /// What an account or a client is to the index. No role can do everything.
+    Role {
+        /// Works with children; trained and vetted.
+        Practitioner = "practitioner",
+        /// A practitioner who may, with a reference and a fresh sign-in, look past a shield.
+        PractitionerWithOverride = "practitionerWithOverride",
+        /// The authority's data-quality officer: keeps records accurate.
+        Steward = "steward",
+        /// Decides on shields.
+        ShieldApprover = "shieldApprover",
+        /// Makes, suspends and closes the accounts of the own organisation.
+        AccountAdministrator = "accountAdministrator",
+        /// Runs the index nationally; reads no child.
+        Operator = "operator",
+        /// Watches over how the index is used, by the own organisation or nationally.
+        Auditor = "auditor",
+        /// Opens archived records for a review of a child's protection or death.
+        ArchiveReviewer = "archiveReviewer",
+        /// A child, or a carer acting for one; the own record only.
+        Subject = "subject",
+        /// A system that sends what it holds.
+        Feed = "feed",
+        /// A system that acts with a signed-in practitioner.
+        CaseSystem = "caseSystem",
+    }
+}
+
+impl Role {
+    /// Whether it belongs to a system (a client), not to a person (an account).
+    #[must_use]
+    pub fn is_system(self) -> bool {
+        matches!(self, Self::Feed | Self::CaseSystem)
+    }
+}
+
+/// One thing that can be done, and the roles that may do it.
+pub trait Permission: 'static {
+    /// Its name in tokens and in the API description.
+    const SCOPE: &'static str;
+    /// The roles that hold it.
+    const HELD_BY: &'static [Role];
+    /// Whether it is about a child, so that a reason must be stated.
+    const ABOUT_A_CHILD: bool;
+    /// Whether the caller must have signed in of late (security rule AUTH-8).
+    const FRESH: bool;
+}
+
+/// One permission: a line of the table.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PolicyLine)]
+pub struct Policy {
+    /// Its name in tokens and in this document.
+    #[schema(example = "child:read")]
+    pub scope: &'static str,
+    /// What it permits.
+    pub permits: &'static str,
+    /// The roles that hold it.
+    #[serde(rename = "roles")]
+    pub held_by: &'static [Role],
+    /// Which records it reaches.
+    pub limit: &'static str,
+    /// Whether a reason must be stated.
+    #[serde(rename = "needsReason")]
+    pub about_a_child: bool,
+    /// Whether the caller must have signed in within the last 5 minutes.
+    #[serde(rename = "needsFreshSignIn")]
+    pub fresh: bool,
+}
+
+impl Policy {
+    /// Whether a client of this role may be registered for it: for what is its own, and a case system for what the
+    /// practitioners may with whom it acts.
+    #[must_use]
+    pub fn may_be_given_to(&self, role: Role) -> bool {
+        let with = [Role::Practitioner, Role::PractitionerWithOverride];
+        self.held_by.contains(&role)
+            || role == Role::CaseSystem && with.iter().any(|person| self.held_by.contains(person))
+    }
+}
+
+macro_rules! permissions {
+    ($(#[doc = $doc:literal] $name:ident $scope:literal $about:literal [$($role:ident)+] $limit:literal $($fresh:ident)?;)*) => {
+        $(
+            #[doc = $doc]
+            #[derive(Debug)]
+            pub struct $name;
+
+            impl Permission for $name {
+                const SCOPE: &'static str = $scope;
+                const HELD_BY: &'static [Role] = &[$(Role::$role),+];
+                const ABOUT_A_CHILD: bool = $about;
+                const FRESH: bool = permissions!(@fresh $($fresh)?);
+            }
+        )*
+
+        /// The whole policy: every permission, with the roles that hold it.
+        pub const POLICIES: &[Policy] = &[$(Policy {
+            scope: $name::SCOPE,
+            permits: $doc.trim_ascii(),
+            held_by: $name::HELD_BY,
+            about_a_child: $about,
+            fresh: $name::FRESH,
+            limit: $limit,
+        }),*];
+    };
+    (@fresh) => { false };
+    (@fresh fresh) => { true };
+}
+
+permissions! {
+    /// Find children.
+    SearchChildren "child:search" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
+    /// Open a child's record, its carers, involvements and flags.
+    ReadChild "child:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
+    /// Add a child after a search found none.
+    AddChild "child:add" true [Practitioner PractitionerWithOverride Steward] "any child";
+    /// Correct the facts of a record and its carers.
+    CorrectChild "child:correct" true [Steward] "records for which the own authority is responsible";
+    /// Read what a record said before.
+    ReadHistory "child:history" true [Steward] "records for which the own authority is responsible";
+    /// Open one involvement.
+    ReadInvolvement "involvement:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover Feed] "any involvement that others may see; a feed: the own organisation's";
+    /// Add, confirm, change and end involvements.
+    WriteInvolvement "involvement:write" true [Practitioner PractitionerWithOverride Steward Feed] "the own organisation's; a steward: those of organisations in the own authority";
+    /// Set and clear flags.
+    WriteFlag "flag:write" true [Practitioner PractitionerWithOverride Steward Feed] "involvements of the own organisation";
+    /// Find organisations and how to reach them.
+    ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
+    /// Add, change and close organisations.
+    WriteOrganisation "organisation:write" false [Operator] "every organisation" fresh;
+    /// Suspend an organisation, and with it whoever acts for it.
+    SuspendOrganisation "organisation:suspend" false [AccountAdministrator Operator] "the own organisation; the operator: every organisation";
+    /// Lift the suspension of an organisation.
+    LiftSuspension "organisation:reinstate" false [Operator] "every organisation" fresh;
+    /// Find and open accounts.
+    ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
+    /// Make, change, suspend and close accounts, and invite people to them.
+    WriteAccount "account:write" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners" fresh;
+    /// Find and open clients.
+    ReadClient "client:read" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners";
+    /// Register, change, suspend and close clients, and renew their secrets.
+    WriteClient "client:write" false [AccountAdministrator Operator] "clients of the own organisation; the operator: of national partners" fresh;
+    /// Find and open requests for access.
+    ReadAccessRequest "access-request:read" false [AccountAdministrator Operator] "requests to organisations in the own council's area; the operator: to national partners";
+    /// Approve and decline requests for access.
+    DecideAccessRequest "access-request:decide" false [AccountAdministrator Operator] "requests to organisations in the own council's area, never one's own; the operator: to national partners" fresh;
+    /// See whether everything is stopped, stop it, and lift the stop.
+    StopEverything "stop:write" false [Operator] "everything";
+    /// Read how the index has been used.
+    ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Read the table of who may do what, and the code lists.
+    ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
+}
+
+/// The scopes of a role, separated by spaces as in a token (RFC 9068, section 2.2.3).
+#[must_use]
+pub fn scopes(role: Role) -> String {
+    let held = POLICIES.iter().filter(|policy| policy.held_by.contains(&role));
+    held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
+}
+
+/// What goes on while everything is stopped: signing in, how organisations are reached, stopping one of them, and lifting the
+/// stop.
+pub(crate) const GOES_ON: [&str; 10] = [
+    "create_session",
+    "create_external_session",
+    "issue_token",
+    "revoke_token",
+    "list_organisations",
+    "open_organisation",
+    "suspend_organisation",
+    "read_stop",
+    "stop_everything",
+    "lift_stop",
+];
+
+/// Whether an operation goes on while everything is stopped.
+pub(crate) fn goes_on(operation: &str) -> bool {
+    GOES_ON.contains(&operation)
+}
