@@ -219,12 +219,13 @@ def main():
         again = hostile(place, None, [{"name": "of a key that was revoked", "token": token}])
         hostile_tried, hostile_accepted = hostile_tried + again[0], hostile_accepted + again[1]
         say("An issuer that does not answer")
-        dead = dead_issuer(place, place.system("feed"))
+        dead, p99 = dead_issuer(place, place.system("feed"))
         told = {
             "operations": sum(1 for _ in operations(place)), "cells": tried, "wrong": wrong, "hostile_tried": hostile_tried,
             "hostile_accepted": hostile_accepted, "late_after_stop": late_after, "stop_rounds": rounds, "winners_of_32": won,
             "auc": round(auc(times[True], times[False]), 3), "sign_ins": len(times[True]) + len(times[False]),
             "sign_in_answers": answers, "rotation_asked": asked, "rotation_failed": failed, "dead_issuer_failed": dead,
+            "p99_ms_before_beside_unknown_and_dead_issuer": p99,
         }
         median = lambda name: 1000 * sorted(times[name])[len(times[name]) // 2]
         for text, figure in [
@@ -238,6 +239,7 @@ def main():
             ("  told apart by time (0.5: not at all)", f"{told['auc']:.3f}"),
             ("requests while keys changed", f"{asked:,}"), ("  failed", failed),
             ("requests that failed beside a dead issuer", dead),
+            ("  99 of 100 within: alone, beside an unknown one, it", " ".join(f"{ms} ms" for ms in p99)),
         ]:
             print(f"{text:<50}{figure:>22}")
         print(json.dumps(told))

@@ -1,6 +1,7 @@
 """Two instances of the service on the database of a demo, the people and systems of it, and requests of several threads."""
 
 import http.client
+import itertools
 import json
 import os
 import random
@@ -18,9 +19,13 @@ ISSUER = "http://contactpoint.bench"
 RATE = 200
 
 
+networks = itertools.count(random.randrange(1 << 20))
+
+
 def address():
-    """An address like those of another network at each call."""
-    return "10.%d.%d.%d" % (random.randrange(256), random.randrange(256), random.randrange(1, 255))
+    """An address of another network at each call."""
+    n = next(networks)
+    return "%d.%d.%d.7" % (20 + n // 65536 % 100, n // 256 % 256, n % 256)
 
 
 class Answer:
