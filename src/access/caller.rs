@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Role;
+use super::policy::Role;
 use crate::{
     digest::Once,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
