@@ -12,6 +12,7 @@ use utoipa::{
 
 use crate::{
     access::Role,
+    access_request::ASKED_FOR,
     access_request::Decision,
     child::{
         identifier::{
@@ -34,6 +35,7 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("Contact", "anyOf", json!([{ "required": ["practitioner"] }, { "required": ["team"] }])),
         ("ChildChange", "dependentRequired", birth_whole()),
         ("OrganisationIn", "anyOf", authority_code()),
+        ("AccessRequestIn", "allOf", json!([{ "properties": { "role": { "enum": ASKED_FOR } } }])),
         ("AccessDecisionIn", "anyOf", whole_decision()),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),

@@ -129,7 +129,7 @@ impl Operating<'_> {
         if let Some(policy) = policy {
             kinds.extend([Kind::Unauthenticated, Kind::DpopProofRefused]);
             kinds.extend([Kind::Forbidden, Kind::InvalidHeader]);
-            self.take(proof(WITH_A_TOKEN));
+            self.take(proof(WITH_A_TOKEN, any_text()));
             if policy.fresh {
                 kinds.push(Kind::StepUpRequired);
             }
@@ -162,13 +162,13 @@ impl Operating<'_> {
                     Kind::DpopProofRefused,
                     Kind::TooManyRequests,
                 ]);
-                self.take(proof(WITH_A_TOKEN));
+                self.take(proof(WITH_A_TOKEN, any_text()));
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             _ => {}
         }
         if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
-            self.take(proof(FOR_A_TOKEN));
+            self.take(proof(FOR_A_TOKEN, compact()));
         }
         self.take(request_id());
         self.leave_choices_open();
@@ -430,22 +430,25 @@ fn on_behalf_of() -> Parameter {
 }
 
 const WITH_A_TOKEN: &str = "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.";
-const FOR_A_TOKEN: &str = "A proof of a key (RFC 9449), to which the token of a client is then bound. Needed where the client's registration says so.";
+const FOR_A_TOKEN: &str = "A proof of a key (RFC 9449), to which the tokens are then bound. Needed where the registration of a client says so.";
 
-fn proof(described: &str) -> Parameter {
-    parameter(
-        "DPoP",
-        false,
-        described,
-        text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"),
-        "",
-    )
+fn proof(described: &str, form: RefOr<openapi::Schema>) -> Parameter {
+    parameter("DPoP", false, described, form, "")
+}
+
+/// A signed token in the compact form of RFC 7515.
+fn compact() -> RefOr<openapi::Schema> {
+    text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
+}
+
+/// It is not looked at where the token is not bound to a key.
+fn any_text() -> RefOr<openapi::Schema> {
+    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).into()
 }
 
 fn request_id() -> Parameter {
     let described = "A number of yours for the request: a UUID is mirrored in the answer, anything else is replaced by one of ours.";
-    let any = openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String);
-    parameter("X-Request-Id", false, described, any.into(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
+    parameter("X-Request-Id", false, described, any_text(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
 }
 
 fn idempotency_key() -> Parameter {

@@ -87,17 +87,23 @@ pub struct AccessRequestIn {
     pub role: Role,
 }
 
+/// The roles that may be asked for.
+pub(crate) const ASKED_FOR: [Role; 6] = [
+    Role::Practitioner,
+    Role::Steward,
+    Role::ShieldApprover,
+    Role::AccountAdministrator,
+    Role::Auditor,
+    Role::ArchiveReviewer,
+];
+
 impl AccessRequestIn {
     /// The role is one that may be asked for: nobody asks to run the index, and the right to override is given by two.
     pub fn check(&self) -> Result<(), Problem> {
-        use Role::{
-            AccountAdministrator, ArchiveReviewer, Auditor, Practitioner, ShieldApprover, Steward,
-        };
-        match self.role {
-            Practitioner | Steward | ShieldApprover | AccountAdministrator | Auditor
-            | ArchiveReviewer => Ok(()),
-            _ => Err(Problem::invalid("/role", "is not a role that is asked for")),
+        if ASKED_FOR.contains(&self.role) {
+            return Ok(());
         }
+        Err(Problem::invalid("/role", "is not a role that is asked for"))
     }
 }
 
