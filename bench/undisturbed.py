@@ -62,8 +62,7 @@ def dead_issuer(place, system):
     directory, now, over = place.directory(), int(time.time()), threading.Event()
     claims = {"iss": directory["issuer"], "sub": "1", "aud": "contactpoint", "iat": now, "exp": now + 300, "auth_time": now,
               "nonce": str(uuid.uuid4()), "amr": ["mfa"]}
-    sign = signer(place.programs)[1]
-    unknown, hanging = sign(claims | {"iss": "https://nobody.example"}), sign(claims)
+    unknown, hanging = (signer(place.programs)[1](claims | {"iss": iss}) for iss in ("https://nobody.example", claims["iss"]))
     sent = [unknown]
 
     def sign_in(n):
