@@ -46,7 +46,7 @@ fn phone(text: &str) -> Result<String, Refusal> {
     let given = text.trim_matches(' ');
     let (abroad, rest) = given.strip_prefix('+').map_or((false, given), |rest| (true, rest));
     let digits: String = rest.chars().filter(|c| !matches!(c, ' ' | '(' | ')')).collect();
-    let valid = given.len() <= 30
+    let valid = text.len() <= 30
         && (10..=15).contains(&digits.len())
         && digits.bytes().all(|c| c.is_ascii_digit())
         && digits.starts_with('0') != abroad;
@@ -55,7 +55,7 @@ fn phone(text: &str) -> Result<String, Refusal> {
 
 fn email(text: &str) -> Result<String, Refusal> {
     let given = text.trim_matches(' ');
-    let valid = given.len() <= 254
+    let valid = text.len() <= 254
         && given.split_once('@').is_some_and(|(person, place)| {
             let person_may =
                 |c: u8| c.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&c);
