@@ -64,7 +64,6 @@ $$;
 revoke execute on function accredited_until(uuid, timestamptz) from public;
 
 -- Every condition that an account, a client, or both together must meet to act from a moment on, in one place.
-drop function stands_until(uuid, uuid);
 create function stands_until(account uuid, client uuid, at timestamptz) returns timestamptz
     language sql stable set search_path = public, pg_temp as $$
     select least(
@@ -78,6 +77,10 @@ create function stands_until(account uuid, client uuid, at timestamptz) returns 
 $$;
 revoke execute on function stands_until(uuid, uuid, timestamptz) from public;
 grant execute on function accredited_until(uuid, timestamptz), stands_until(uuid, uuid, timestamptz) to contactpoint_app;
+
+-- The same, now: what the version before asks.
+create or replace function stands_until(account uuid, client uuid) returns timestamptz
+    language sql stable set search_path = public, pg_temp as $$ select stands_until(account, client, now()) $$;
 
 create or replace function session_stands() returns trigger
     language plpgsql security definer set search_path = public, pg_temp as $$
