@@ -56,6 +56,26 @@ ids! {
     EventId
     /// A search, to which later looks refer.
     SearchId
+    /// A person who is shielded, or was; never leaves the service.
+    PersonId
+    /// Somebody's request that a child be shielded.
+    ShieldRequestId
+    /// A grant to look past a shield.
+    GrantId
+    /// What is looked into because of how the index was used.
+    InvestigationId
+    /// A consent, with who gave it and when.
+    ConsentId
+    /// A request to be put in touch with a service that is told to nobody.
+    ContactRequestId
+    /// An offer to answer for a record.
+    TransferId
+    /// Something that people are told to do or to know.
+    NoticeId
+    /// A legal hold on a record.
+    HoldId
+    /// A purge of records whose time is over.
+    PurgeId
 }
 
 word! {

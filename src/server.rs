@@ -46,7 +46,8 @@ pub fn start(
     let scribe = Scribe::start(&guarded(&settings.database), instance)?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
-        let db = Db::new(&settings.database, settings.connections, scribe, clock, instance);
+        let vault = shared.door.vault.clone();
+        let db = Db::new(&settings.database, settings.connections, scribe, vault, clock, instance);
         app::service(&shared, db)
     })
 }

@@ -25,6 +25,7 @@ use crate::{
     organisation::OrganisationKind,
     problem::{Kind, Problem},
     scribe::{self, Scribe},
+    seal::Vault,
 };
 
 /// How the database is reached, by one worker: a socket's driver stays with the runtime that opened it.
@@ -33,6 +34,7 @@ pub struct Db {
     reader: PgPool,
     writer: PgPool,
     scribe: Scribe,
+    vault: Vault,
     clock: Clock,
     instance: Uuid,
 }
@@ -59,6 +61,7 @@ impl Db {
         options: &PgConnectOptions,
         connections: Connections,
         scribe: Scribe,
+        vault: Vault,
         clock: Clock,
         instance: Uuid,
     ) -> Self {
@@ -86,7 +89,7 @@ impl Db {
                 Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
-        Self { reader, writer, scribe, clock, instance }
+        Self { reader, writer, scribe, vault, clock, instance }
     }
 
     /// The present moment.
@@ -160,6 +163,7 @@ impl<P: Permission> Access<P> {
             requester,
             reader: db.reader.clone(),
             scribe: db.scribe.clone(),
+            vault: db.vault.clone(),
         })
     }
 
@@ -196,6 +200,7 @@ impl<P: Permission> Access<P> {
             now,
             instance: db.instance,
             key: None,
+            vault: db.vault.clone(),
             transaction,
         })
     }
@@ -314,6 +319,7 @@ pub struct Look {
     pub requester: Option<Requester>,
     reader: PgPool,
     scribe: Scribe,
+    vault: Vault,
 }
 
 impl Look {
@@ -331,6 +337,11 @@ impl Look {
     /// The database, for reading.
     pub(crate) fn db(&self) -> &PgPool {
         &self.reader
+    }
+
+    /// What opens sealed values, for those who may see them.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     /// The day, in Europe/London, of the look.
@@ -378,6 +389,7 @@ pub struct Work {
     pub now: DateTime<Utc>,
     instance: Uuid,
     key: Option<String>,
+    vault: Vault,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -385,6 +397,11 @@ impl Work {
     /// The database, for as long as the work lasts.
     pub(crate) fn db(&mut self) -> &mut PgConnection {
         &mut self.transaction
+    }
+
+    /// What seals and opens values.
+    pub(crate) fn vault(&self) -> Vault {
+        self.vault.clone()
     }
 
     /// The day, in Europe/London, on which the work is done.

@@ -32,7 +32,7 @@ impl FreshInvitation {
     pub(crate) fn new(door: &Door, account: AccountId) -> Result<Self, Problem> {
         let none = |_| Problem::internal(anyhow::anyhow!("no randomness"));
         let (token, seed) = (new_secret()?, Seed::generate().map_err(none)?);
-        let sealed = door.sealer.seal(seed.expose(), &seed_context(account.0));
+        let sealed = door.vault.seal(seed.expose(), &seed_context(account.0));
         Ok(Self { token, seed: sealed.map_err(Problem::internal)? })
     }
 }

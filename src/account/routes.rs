@@ -375,7 +375,7 @@ async fn invited(
 
 fn seed(door: &Door, open: &store::Open) -> Result<Seed, Problem> {
     let seed =
-        door.sealer.open(&open.seed, &seed_context(open.account.0)).map_err(Problem::internal)?;
+        door.vault.open(&open.seed, &seed_context(open.account.0)).map_err(Problem::internal)?;
     Seed::from_bytes(seed.expose_secret()).ok_or_else(no_address)
 }
 

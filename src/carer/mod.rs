@@ -9,6 +9,7 @@ use crate::{
     code::codes,
     contact::{Email, Phone},
     ids::CarerId,
+    seal::Place,
 };
 
 pub mod routes;
@@ -78,6 +79,40 @@ pub struct Carer {
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,
+}
+
+/// How a carer is reached, as it is sealed under a shield.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct CarerContact {
+    /// Telephone numbers.
+    #[serde(default)]
+    pub phones: Vec<Phone>,
+    /// E-mail addresses.
+    #[serde(default)]
+    pub emails: Vec<Email>,
+    /// Where the carer lives, where that is not with the child.
+    #[serde(default)]
+    pub address: Option<Address>,
+}
+
+impl CarerContact {
+    /// Where that of a carer stands when it is sealed.
+    #[must_use]
+    pub fn place(carer: CarerId) -> Place {
+        Place::of("carer", carer.0)
+    }
+
+    /// The telephone numbers as they are kept.
+    #[must_use]
+    pub fn phone_numbers(&self) -> Vec<String> {
+        self.phones.iter().map(|phone| phone.as_str().to_owned()).collect()
+    }
+
+    /// The e-mail addresses as they are kept.
+    #[must_use]
+    pub fn email_addresses(&self) -> Vec<String> {
+        self.emails.iter().map(|email| email.as_str().to_owned()).collect()
+    }
 }
 
 /// The carers of a child.

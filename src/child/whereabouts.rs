@@ -11,9 +11,10 @@ use utoipa::{
         schema::AdditionalProperties,
     },
 };
+use uuid::Uuid;
 
 use super::address::Address;
-use crate::code::codes;
+use crate::{code::codes, seal::Place};
 
 codes! {
     /// Whether a child who left England means to come back within three years.
@@ -90,6 +91,12 @@ impl Whereabouts {
 }
 
 impl Whereabouts {
+    /// Where it stands when it is sealed.
+    #[must_use]
+    pub fn place(whereabouts: Uuid) -> Place {
+        Place::of("whereabouts", whereabouts)
+    }
+
     /// The day on which the child left England, and whether the child means to come back.
     #[must_use]
     pub fn left_england(&self) -> Option<(NaiveDate, Return)> {

@@ -15,8 +15,9 @@ use crate::{
     client::{ClientIn, method::AuthMethod, scope::Scope, store::insert_by_operator},
     clock::Clock,
     ids::{AccountId, OrganisationId},
-    keys::{Keys, Sealer},
+    keys::Keys,
     problem::Problem,
+    seal::Vault,
     session::{
         secret::Credential,
         seed_context,
@@ -111,13 +112,14 @@ impl Account {
 impl Add {
     async fn run(self) -> Result<(), Refused> {
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "account_add").await?;
         let organisation = organisation(&mut work, &self.organisation).await?;
         let person =
             Person { user_name: self.user_name, name: self.name, organisation, role: self.role };
-        let made = person.make(&mut work, &credential, &keys.sealer).await?;
+        let made = person.make(&mut work, &credential, &vault).await?;
         println!("{}", serde_json::to_string_pretty(&made)?);
         Ok(())
     }
@@ -168,7 +170,7 @@ impl Person {
         self,
         work: &mut Errands,
         credential: &Credential,
-        sealer: &Sealer,
+        vault: &Vault,
     ) -> Result<serde_json::Value, Refused> {
         if self.role.is_system() {
             return Err(anyhow::anyhow!(
@@ -191,7 +193,7 @@ impl Person {
             trained_on: Some(today),
             agreement_signed_on: Some(today),
         };
-        let kept = sealer.seal(seed.expose(), &seed_context(id.0))?;
+        let kept = vault.seal(seed.expose(), &seed_context(id.0))?;
         let credential = credential.hash(&password, &pin)?;
         store::insert_enrolled(work, &account, &credential, &kept).await?;
         work.record(Trail::default().with(json!({ "account": id, "role": self.role }))).await?;

@@ -29,12 +29,13 @@ use crate::{
     demo::{Demo as Population, store::showpiece},
     http::sha256,
     ids::OrganisationId,
-    keys::{Keys, Sealer},
+    keys::Keys,
     load::{
         lines::Line,
         task::{News, load},
     },
     postgres::{Cluster, Durability, default_dir},
+    seal::Vault,
     session::secret::Credential,
     work::Errands,
 };
@@ -161,9 +162,9 @@ impl Demo {
         let population = Population { seed: 1, children: self.children, today };
         fill(&place.application, &population).await?;
         database::analyze(&place.administrator).await?;
+        let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
-        let cast =
-            make_accounts(&place.application, &credential, &keys.sealer, &population).await?;
+        let cast = make_accounts(&place.application, &credential, &vault, &population).await?;
         write_secret(&accounts, &serde_json::to_vec_pretty(&cast)?)?;
         Ok((Keys::load(&secrets)?, cast))
     }
@@ -214,7 +215,7 @@ const DEMO_RATE: u16 = 1000;
 async fn make_accounts(
     options: &PgConnectOptions,
     credential: &Credential,
-    sealer: &Sealer,
+    vault: &Vault,
     population: &Population,
 ) -> Result<Value, Refused> {
     let mut work = Errands::begin(options, &Clock::System, "demo").await?;
@@ -224,7 +225,7 @@ async fn make_accounts(
         let (organisation, known_as) = codes.find(&mut work, place).await?;
         let person =
             Person { user_name: user_name.parse()?, name: name.to_owned(), organisation, role };
-        let mut made = person.make(&mut work, credential, sealer).await?;
+        let mut made = person.make(&mut work, credential, vault).await?;
         made["organisation"] = json!(known_as);
         accounts.push(made);
     }

@@ -22,6 +22,7 @@ use crate::{
     keys::{Keys, rotation::Watch},
     listener::Limits,
     remote::{Reach, RemoteKeys},
+    seal::Vault,
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
@@ -142,10 +143,11 @@ impl Running {
 
     fn shared(&self, keys: Keys, issuer: String, issuers: Issuers) -> Result<Shared, Refused> {
         let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+        let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         Ok(Shared {
             verifier: Data::new(Verifier::new(issuer)),
-            door: Data::new(Door::new(credential, keys.sealer)?),
+            door: Data::new(Door::new(credential, vault)?),
             remote: Data::new(RemoteKeys::start(self.reach())?),
             issuers: Data::new(issuers),
             rates: Data::default(),

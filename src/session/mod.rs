@@ -15,8 +15,8 @@ use crate::{
     access::{Caller, Role, Subject},
     http::sha256,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
-    keys::Sealer,
     problem::Problem,
+    seal::Vault,
     token::{Grant, Issuer, LIFETIME},
 };
 
@@ -45,17 +45,17 @@ pub struct Door {
     /// Where hashes are made, a few at a time.
     pub pool: HashingPool,
     /// Opens the seeds of one-time codes.
-    pub sealer: Sealer,
+    pub vault: Vault,
     /// The sealed seed of nobody, for users who do not exist.
     nobody: Vec<u8>,
 }
 
 impl Door {
     /// Makes ready, with as many hashes at a time as there are cores.
-    pub fn new(credential: Credential, sealer: Sealer) -> anyhow::Result<Self> {
+    pub fn new(credential: Credential, vault: Vault) -> anyhow::Result<Self> {
         let seed = totp::Seed::generate().map_err(|_| anyhow::anyhow!("no randomness"))?;
-        let nobody = sealer.seal(seed.expose(), &seed_context(Uuid::nil()))?;
-        Ok(Self { credential, pool: HashingPool::default(), sealer, nobody })
+        let nobody = vault.seal(seed.expose(), &seed_context(Uuid::nil()))?;
+        Ok(Self { credential, pool: HashingPool::default(), vault, nobody })
     }
 
     /// The step whose one-time code this is, by the sealed seed of an account; without one it is looked for as long.
@@ -66,7 +66,7 @@ impl Door {
         now: DateTime<Utc>,
     ) -> Option<u64> {
         let (id, sealed) = account.unwrap_or((AccountId(Uuid::nil()), &self.nobody));
-        let seed = self.sealer.open(sealed, &seed_context(id.0)).ok()?;
+        let seed = self.vault.open(sealed, &seed_context(id.0)).ok()?;
         let step = totp::accept(&totp::Seed::from_bytes(seed.expose_secret())?, code, now);
         step.filter(|_| account.is_some())
     }

@@ -6,7 +6,17 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// file's own name comes before a star.
 const LEVELS: &[&[&str]] = &[
     &["word", "object", "digest", "told", "clock", "keys", "keys::*", "postgres", "postgres::*"],
-    &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
+    &[
+        "code",
+        "contact",
+        "ids",
+        "jose",
+        "jose::*",
+        "problem",
+        "seal",
+        "token",
+        "session::user_name",
+    ],
     &["dpop", "limit"],
     &["credentials", "access::policy"],
     &["access::caller"],
@@ -41,6 +51,8 @@ const LEVELS: &[&[&str]] = &[
         "audit",
         "load",
         "load::lines",
+        "guard",
+        "notice",
     ],
     &["account", "account::enrolment"],
     &["client", "client::method", "client::scope", "client::assertion", "client::presented"],

@@ -49,7 +49,7 @@ impl Person {
             agreement_signed_on: Some("2026-11-16".parse().unwrap()),
         };
         let credential = door.credential.hash(&password, &pin).unwrap();
-        let sealed = door.sealer.seal(seed.expose(), &seed_context(id.0)).unwrap();
+        let sealed = door.vault.seal(seed.expose(), &seed_context(id.0)).unwrap();
         let options = (*index.db.connect_options()).clone();
         let mut work = Errands::begin(&options, &index.clock, "account_add").await.unwrap();
         store::insert_enrolled(&mut work, &account, &credential, &sealed).await.unwrap();

@@ -21,6 +21,7 @@ use contactpoint::{
     keys::Keys,
     listener::Limits,
     remote::{Reach, RemoteKeys},
+    seal::Vault,
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
@@ -375,8 +376,9 @@ static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     fs::remove_dir_all(&folder).unwrap();
     let issuer = "http://contactpoint.test".to_owned();
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
+    let vault = Vault::new(keys.sealer, &keys.pepper);
     let credential = Credential::new(keys.pepper).unwrap();
-    let door = Door::new(credential, keys.sealer).unwrap();
+    let door = Door::new(credential, vault).unwrap();
     (Data::new(Verifier::new(issuer)), Data::new(door))
 });
 

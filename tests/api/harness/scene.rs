@@ -269,7 +269,7 @@ impl Index {
         )
         .bind(person.id)
         .bind(door.credential.hash(&password, &pin).unwrap())
-        .bind(door.sealer.seal(seed.expose(), &seed_context(person.id)).unwrap())
+        .bind(door.vault.seal(seed.expose(), &seed_context(person.id)).unwrap())
         .execute(&self.db)
         .await
         .unwrap();

@@ -1,0 +1,229 @@
+//! Shields as the database holds them: every record of a person is sealed before the shield stands, and opened after it fell.
+
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{
+    carer::CarerContact,
+    child::whereabouts::Whereabouts,
+    ids::{CarerId, ChildId, PersonId},
+    problem::{Kind, Problem},
+    seal::Sealed,
+    work::Work,
+};
+
+/// Shields the person of a child, with all records of that person; says who it is.
+pub(crate) async fn raise(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
+    let person = person(work, child).await?;
+    for record in records(work, person).await? {
+        seal_whereabouts(work, record).await?;
+        seal_carers(work, record).await?;
+        seal_history(work, record).await?;
+    }
+    sqlx::query!("update person set shielded = true where person_id = $1", person.0)
+        .execute(work.db())
+        .await?;
+    Ok(person)
+}
+
+/// Takes the shield of a person away, with those of all records of that person.
+pub(crate) async fn lower(work: &mut Work, person: PersonId) -> Result<(), Problem> {
+    let records = records(work, person).await?;
+    sqlx::query!("update person set shielded = false where person_id = $1", person.0)
+        .execute(work.db())
+        .await
+        .map_err(|error| match error.as_database_error().and_then(|e| e.constraint()) {
+            Some("child_identifier_one_child") => Problem::from(Kind::IdentifierHeld),
+            _ => error.into(),
+        })?;
+    for record in records {
+        open_whereabouts(work, record).await?;
+        open_carers(work, record).await?;
+        open_history(work, record).await?;
+    }
+    Ok(())
+}
+
+/// The person of a child, made where the child stood alone; held until the work is done.
+pub(crate) async fn person(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
+    let known = sqlx::query_scalar!(
+        r#"select person_id as "person: PersonId" from child where child_id = $1 for update"#,
+        child.0
+    )
+    .fetch_optional(work.db())
+    .await?
+    .ok_or(Kind::NotFound)?;
+    if let Some(person) = known {
+        return Ok(person);
+    }
+    let person = PersonId::new();
+    sqlx::query!("insert into person (person_id) values ($1)", person.0).execute(work.db()).await?;
+    sqlx::query!("update child set person_id = $2 where child_id = $1", child.0, person.0)
+        .execute(work.db())
+        .await?;
+    Ok(person)
+}
+
+/// Every record of a person; person and records are held until the work is done.
+async fn records(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Problem> {
+    sqlx::query!("select person_id from person where person_id = $1 for update", person.0)
+        .fetch_one(work.db())
+        .await?;
+    let records = sqlx::query_scalar!(
+        r#"select child_id as "child: ChildId" from child where person_id = $1 order by child_id for update"#,
+        person.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    Ok(records)
+}
+
+async fn seal_whereabouts(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let plain = sqlx::query!(
+        r#"
+        select whereabouts_id as "id: Uuid",
+               json_strip_nulls(json_build_object(
+                   'kind', kind,
+                   'address', case when lines is not null then
+                       json_build_object('lines', lines, 'town', town, 'postcode', postcode, 'uprn', uprn) end,
+                   'leftOn', left_on,
+                   'return', return_expected)) as "said!: Json<Whereabouts>"
+        from whereabouts where child_id = $1 and sealed is null
+        "#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in plain {
+        let sealed = Sealed::seal(&row.said.0, &vault, &Whereabouts::place(row.id))?;
+        sqlx::query!(
+            "update whereabouts set sealed = $2, kind = null, lines = null, town = null, postcode = null, uprn = null,
+                 left_on = null, return_expected = null
+             where whereabouts_id = $1",
+            row.id,
+            sealed as _,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    Ok(())
+}
+
+async fn open_whereabouts(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let sealed = sqlx::query!(
+        r#"select whereabouts_id as id, sealed as "sealed!: Sealed<Whereabouts>"
+           from whereabouts where child_id = $1 and sealed is not null"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in sealed {
+        let said = row.sealed.open(&vault, &Whereabouts::place(row.id))?;
+        let (address, left) = (said.address(), said.left_england());
+        let lines = address
+            .map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
+        sqlx::query!(
+            "update whereabouts set sealed = null, kind = $2, lines = $3, town = $4, postcode = $5, uprn = $6, left_on = $7,
+                 return_expected = $8
+             where whereabouts_id = $1",
+            row.id,
+            said.kind().as_str(),
+            lines.as_deref(),
+            address.map(|a| a.town.as_str()),
+            address.map(|a| a.postcode.as_str()),
+            address.and_then(|a| a.uprn.as_ref()).map(crate::child::address::Uprn::as_str),
+            left.map(|(day, _)| day),
+            left.map(|(_, expected)| expected.as_str()),
+        )
+        .execute(work.db())
+        .await?;
+    }
+    Ok(())
+}
+
+async fn seal_carers(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let plain = sqlx::query!(
+        r#"select carer_id as "id: CarerId",
+                  json_strip_nulls(json_build_object('phones', phones, 'emails', emails, 'address', address)) as "said!: Json<CarerContact>"
+           from carer where child_id = $1 and sealed is null"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in plain {
+        let sealed = Sealed::seal(&row.said.0, &vault, &CarerContact::place(row.id))?;
+        sqlx::query!(
+            "update carer set sealed = $2, phones = '{}', emails = '{}', address = null where carer_id = $1",
+            row.id.0,
+            sealed as _,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    Ok(())
+}
+
+async fn open_carers(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let sealed = sqlx::query!(
+        r#"select carer_id as "id: CarerId", sealed as "sealed!: Sealed<CarerContact>"
+           from carer where child_id = $1 and sealed is not null"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in sealed {
+        let said = row.sealed.open(&vault, &CarerContact::place(row.id))?;
+        sqlx::query!(
+            "update carer set sealed = null, phones = $2, emails = $3, address = $4 where carer_id = $1",
+            row.id.0,
+            &said.phone_numbers(),
+            &said.email_addresses(),
+            said.address.as_ref().map(Json) as _,
+        )
+        .execute(work.db())
+        .await?;
+    }
+    Ok(())
+}
+
+async fn seal_history(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let plain = sqlx::query!(
+        r#"select history_id as "history!", fact_id as "carer: CarerId",
+                  jsonb_strip_nulls(jsonb_build_object(
+                      'phones', was -> 'phones', 'emails', was -> 'emails', 'address', was -> 'address')) as "said!: Json<CarerContact>"
+           from history where child_id = $1 and fact = 'carer' and sealed is null"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in plain {
+        let sealed = Sealed::seal(&row.said.0, &vault, &CarerContact::place(row.carer))?;
+        sqlx::query!("select seal_history($1, $2)", row.history, sealed as _)
+            .execute(work.db())
+            .await?;
+    }
+    Ok(())
+}
+
+async fn open_history(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault();
+    let sealed = sqlx::query!(
+        r#"select history_id as "history!", fact_id as "carer: CarerId", sealed as "sealed!: Sealed<CarerContact>"
+           from history where child_id = $1 and fact = 'carer' and sealed is not null"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for row in sealed {
+        let said = row.sealed.open(&vault, &CarerContact::place(row.carer))?;
+        sqlx::query!("select unseal_history($1, $2)", row.history, Json(&said) as _)
+            .execute(work.db())
+            .await?;
+    }
+    Ok(())
+}
