@@ -383,6 +383,7 @@ fn as_told(was: Value) -> Value {
         "whereabouts_id",
         "flag_id",
         "recorded_by",
+        "held",
         "superseded_at",
         "cleared_at",
     ];

@@ -275,7 +275,10 @@ async fn a_service_that_begins_is_missing_no_longer() {
 #[actix_web::test]
 async fn of_a_child_who_is_archived_or_unknown_nothing_is_said() {
     let place = Place::new().await;
-    sqlx::query("update child set status = 'archived'").execute(&place.index.db).await.unwrap();
+    sqlx::query("update child set status = 'archived', archived_on = '2026-11-16'")
+        .execute(&place.index.db)
+        .await
+        .unwrap();
     let by = &place.practitioner;
     let archived = place.say(by, service("school")).await.refused(404, "not-found");
     let unknown =

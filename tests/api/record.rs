@@ -50,7 +50,12 @@ async fn a_record_is_opened_for_a_reason_which_is_kept() {
 async fn a_number_that_is_unknown_malformed_wrong_or_archived_has_one_answer() {
     let place = Place::new().await;
     let child = place.index.child(place.council).await;
-    place.arrange("update child set status = 'archived' where child_id = $1", child.id).await;
+    place
+        .arrange(
+            "update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1",
+            child.id,
+        )
+        .await;
     let mut told = Vec::new();
     for number in
         ["48271930566", "48271930567", "1", "x", "4827193056A", "482719305660", &child.number]

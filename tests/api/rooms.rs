@@ -17,7 +17,7 @@ const LEVELS: &[&[&str]] = &[
         "token",
         "session::user_name",
     ],
-    &["dpop", "limit"],
+    &["dpop", "limit", "seal"],
     &["credentials", "access::policy"],
     &["access::caller"],
     &[

@@ -114,7 +114,12 @@ async fn an_archived_child_is_no_possible_duplicate() {
     let place = Place::new().await;
     let path = place.add(amy("Testley")).await;
     let id = place.child_id(&path).await;
-    place.arrange("update child set status = 'archived' where child_id = $1", id).await;
+    place
+        .arrange(
+            "update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1",
+            id,
+        )
+        .await;
     let elsewhere = json!({ "kind": "current", "address": address("PO1 3AY") });
     place.add(with(amy("Testley"), "whereabouts", elsewhere)).await;
 }

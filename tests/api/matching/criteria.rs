@@ -180,7 +180,12 @@ async fn an_archived_child_is_never_found() {
         assert_eq!(place.found(search.clone()).await.len(), 1, "{search}");
     }
     let id = place.child_id(&path).await;
-    place.arrange("update child set status = 'archived' where child_id = $1", id).await;
+    place
+        .arrange(
+            "update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1",
+            id,
+        )
+        .await;
     for search in &searches {
         let answer = place.search(search.clone()).await.expect(200);
         assert_eq!(answer.body["results"], json!([]), "{search}");
