@@ -106,6 +106,19 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> {
     }
 }
 
+impl<T> Sealed<T> {
+    /// Its bytes, for where they do not stand as such.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<T> From<Vec<u8>> for Sealed<T> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, value: PhantomData }
+    }
+}
+
 impl<T> fmt::Debug for Sealed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sealed(…)")

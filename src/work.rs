@@ -24,7 +24,7 @@ use crate::{
     ids::{AccountId, ChildId, EventId, OrganisationId},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
-    scribe::{self, Scribe},
+    scribe::{self, Line, Scribe},
     seal::Vault,
 };
 
@@ -256,6 +256,18 @@ pub(crate) async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(
     if spend(db, proof).await? { Ok(()) } else { Err(Kind::DpopProofRefused.into()) }
 }
 
+/// Writes an event down with what it tells of, unless its caller may not act any more.
+async fn write_down(
+    db: &mut PgConnection,
+    event: Event,
+    vault: &Vault,
+    instance: Uuid,
+) -> Result<(), Problem> {
+    let line = Line::of(event, vault)?;
+    let verdicts = scribe::statement(db, &[line], instance).await.map_err(unaudited)?;
+    verdicts.into_iter().flatten().next().map_or(Ok(()), |kind| Err(kind.into()))
+}
+
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
 /// is refused alike.
 async fn requester<P: Permission>(
@@ -464,26 +476,17 @@ impl Work {
         last: impl AsyncFnOnce(&mut Self) -> Result<T, Problem>,
     ) -> Reply<T> {
         let (caller, errand) = (self.caller.clone(), self.errand.clone());
-        let event = [Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail)];
-        let verdicts = scribe::statement(&mut self.transaction, &event, self.instance)
-            .await
-            .map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        let event = Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail);
+        write_down(&mut self.transaction, event, &self.vault, self.instance).await?;
         let answer = Answer::new(StatusCode::OK, &last(&mut self).await?)?;
         self.transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
 
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
-        let Self { caller, errand, now, instance, mut transaction, .. } = self;
+        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
-        let verdicts =
-            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        write_down(&mut transaction, event, &vault, instance).await?;
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
@@ -533,7 +536,8 @@ impl Arrival {
     /// Begins to write.
     pub async fn begin(self) -> Result<SignIn, Problem> {
         let transaction = self.db.writer.begin().await?;
-        Ok(SignIn { errand: self.errand, now: self.now, instance: self.db.instance, transaction })
+        let Db { instance, vault, .. } = self.db;
+        Ok(SignIn { errand: self.errand, now: self.now, instance, vault, transaction })
     }
 }
 
@@ -546,6 +550,7 @@ pub struct SignIn {
     /// When it began.
     pub now: DateTime<Utc>,
     instance: Uuid,
+    vault: Vault,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -592,13 +597,9 @@ impl SignIn {
         answer: T,
     ) -> Reply<T> {
         let answer = Answer::new(status, &answer)?;
-        let Self { errand, now, instance, mut transaction } = self;
+        let Self { errand, now, instance, vault, mut transaction } = self;
         let event = Event { caller, ..Event::done(now, errand, status.as_u16(), trail) };
-        let verdicts =
-            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        write_down(&mut transaction, event, &vault, instance).await?;
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
@@ -671,6 +672,7 @@ pub struct Errands {
     pub now: DateTime<Utc>,
     operation: &'static str,
     instance: Uuid,
+    vault: Option<Vault>,
     connection: PgConnection,
 }
 
@@ -683,7 +685,20 @@ impl Errands {
     ) -> Result<Self, Problem> {
         let mut connection = PgConnection::connect_with(options).await?;
         connection.execute("begin").await?;
-        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), connection })
+        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), vault: None, connection })
+    }
+
+    /// The same, where what is done opens and seals values.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// What seals and opens values.
+    pub(crate) fn vault(&self) -> Result<Vault, Problem> {
+        self.vault
+            .clone()
+            .ok_or_else(|| Problem::internal(anyhow::anyhow!("this is done without the keys")))
     }
 
     /// The database, inside the present transaction.
@@ -718,9 +733,11 @@ impl Errands {
             errand,
             trail,
         };
-        scribe::statement(&mut self.connection, &[event], self.instance)
-            .await
-            .map_err(unaudited)?;
+        let line = match &self.vault {
+            Some(vault) => Line::of(event, vault)?,
+            None => Line::plain(event)?,
+        };
+        scribe::statement(&mut self.connection, &[line], self.instance).await.map_err(unaudited)?;
         self.connection.execute("commit; begin").await?;
         Ok(())
     }
