@@ -81,6 +81,12 @@ impl Place {
     pub fn of(kind: &'static str, id: Uuid) -> Self {
         Self(format!("{kind}:{id}"))
     }
+
+    /// The value of this kind that belongs to `id` under this name.
+    #[must_use]
+    pub fn named(kind: &'static str, id: Uuid, name: &str) -> Self {
+        Self(format!("{kind}:{id}:{name}"))
+    }
 }
 
 /// A `T` that only the service can read. It goes into no answer and no log; the database has its bytes.

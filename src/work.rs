@@ -8,7 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -25,7 +25,7 @@ use crate::{
     organisation::OrganisationKind,
     problem::{Kind, Problem},
     scribe::{self, Line, Scribe},
-    seal::Vault,
+    seal::{Place, Sealed, Vault},
 };
 
 /// How the database is reached, by one worker: a socket's driver stays with the runtime that opened it.
@@ -436,32 +436,40 @@ impl Work {
         location: String,
         version: i64,
     ) -> Reply<T> {
-        let again = serde_json::to_value(&answer).map_err(Problem::internal)?;
-        self.record_created_once(trail, answer, again, location, version).await
+        let answer = Answer::new(StatusCode::CREATED, &answer)?;
+        let again = String::from_utf8(answer.body.clone()).map_err(Problem::internal)?;
+        self.created(trail, answer.at(location).version(version), again).await
     }
 
     /// The same, where a repetition is answered without what may be told only once.
     pub async fn record_created_once<T: Serialize>(
-        mut self,
+        self,
         trail: Trail,
         answer: T,
         again: serde_json::Value,
         location: String,
         version: i64,
     ) -> Reply<T> {
-        let answer =
-            Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
+        let answer = Answer::new(StatusCode::CREATED, &answer)?;
+        self.created(trail, answer.at(location).version(version), again.to_string()).await
+    }
+
+    async fn created<T>(mut self, trail: Trail, answer: Answer<T>, body: String) -> Reply<T> {
         if let Some(key) = self.key.take() {
             let caller = self.caller.subject.uuid();
+            let open = trail.open_child();
+            let hidden = trail.children.first().copied().filter(|_| open.is_none());
+            let sealed =
+                Sealed::seal(&Told { body, hidden }, &self.vault, &Told::place(caller, &key))?;
             sqlx::query!(
-                "update idempotency set status = 201, location = $3, etag = $4, answer = $5, child_id = $6
+                "update idempotency set status = 201, location = $3, etag = $4, sealed = $5, child_id = $6
                  where caller_id = $1 and key = $2",
                 caller,
                 key,
-                location,
+                answer.location,
                 answer.etag,
-                again,
-                trail.children.first().map(|child| child.0),
+                sealed as _,
+                open.map(|child| child.0),
             )
             .execute(self.db())
             .await?;
@@ -494,7 +502,8 @@ impl Work {
     async fn repeat<T>(mut self, key: &str, hash: &[u8; 32]) -> Reply<T> {
         let caller = self.caller.subject.uuid();
         let first = sqlx::query!(
-            "select body_hash, status, location, etag, answer, child_id from idempotency where caller_id = $1 and key = $2",
+            r#"select body_hash, location, etag, answer, child_id as "child: ChildId", sealed as "sealed: Sealed<Told>"
+               from idempotency where caller_id = $1 and key = $2"#,
             caller,
             key,
         )
@@ -504,11 +513,46 @@ impl Work {
         if first.body_hash != hash {
             return Err(Kind::IdempotencyKeyReused.into());
         }
-        let mut answer = Answer::new(StatusCode::CREATED, &first.answer)?;
-        (answer.location, answer.etag) = (first.location, first.etag);
-        let trail = Trail::about(first.child_id.map(ChildId).into_iter().collect());
-        self.finish(trail.with(serde_json::json!({ "repeated": true })), answer).await
+        let told = match (first.sealed, first.answer) {
+            (Some(sealed), _) => sealed.open(&self.vault, &Told::place(caller, key))?,
+            (None, Some(answer)) => Told { body: answer.to_string(), hidden: None },
+            (None, None) => return Err(forgotten(first.location)),
+        };
+        let answer = Answer {
+            status: StatusCode::CREATED,
+            body: told.body.into_bytes(),
+            location: first.location,
+            etag: first.etag,
+            told: PhantomData,
+        };
+        let trail = Trail::about(told.hidden.or(first.child).into_iter().collect());
+        let trail = trail.with(serde_json::json!({ "repeated": true }));
+        let trail = if told.hidden.is_some() { trail.sealed() } else { trail };
+        self.finish(trail, answer).await
     }
+}
+
+/// What was answered to a request with an idempotency key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    /// To the letter.
+    body: String,
+    /// The child concerned, where it must not stand beside the caller.
+    hidden: Option<ChildId>,
+}
+
+impl Told {
+    fn place(caller: Uuid, key: &str) -> Place {
+        Place::named("idempotency", caller, key)
+    }
+}
+
+/// The refusal of an answer that is told no more, with where to look.
+fn forgotten(location: Option<String>) -> Problem {
+    let location = location.unwrap_or_default();
+    let detail =
+        format!("The request was done, and is not done again. What it made is at {location}.");
+    Problem::new(Kind::AnswerForgotten, detail)
 }
 
 /// Somebody who is not signed in yet, before anything is written.

@@ -92,3 +92,80 @@ async fn an_auditor_reads_the_children_of_a_sealed_event_too() {
     assert_eq!(event["children"], json!([child.number]));
     assert_eq!(event["details"], json!({ "involvement": id }));
 }
+
+#[actix_web::test]
+async fn an_answer_is_kept_sealed_and_repeated_to_the_letter() {
+    let place = Place::new().await;
+    let key = [("Idempotency-Key", "canary-01")];
+    let child = with(amy("Canaryley"), "gender", json!("female"));
+    let ask = async || {
+        place.index.request(&place.teacher, "POST", "/v1/children", child.clone(), &key).await
+    };
+    let first = ask().await.expect(201);
+    let again = ask().await.expect(201);
+    assert_eq!(again.bytes, first.bytes);
+    let kept = dump(&place.index, "idempotency").await.to_lowercase();
+    assert!(kept.contains("canary-01"));
+    for canary in ["canaryley", "harbour", "3ax", "2015-03-14"] {
+        let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert!(!kept.contains(canary) && !kept.contains(&hex), "{canary}");
+    }
+}
+
+#[actix_web::test]
+async fn an_answer_that_was_kept_by_the_version_before_is_repeated_still() {
+    let place = Place::new().await;
+    let key = [("Idempotency-Key", "before-01")];
+    let ask = async || {
+        place.index.request(&place.teacher, "POST", "/v1/children", amy("Testley"), &key).await
+    };
+    let first = ask().await.expect(201);
+    let old = "update idempotency set sealed = null, answer = $1 where key = 'before-01'";
+    sqlx::query(old).bind(&first.body).execute(&place.index.db).await.unwrap();
+    assert_eq!(ask().await.expect(201).body, first.body);
+}
+
+#[actix_web::test]
+async fn what_a_shield_hides_is_not_told_again_by_repeating_what_was_asked_before() {
+    let place = Place::new().await;
+    let key = [("Idempotency-Key", "before-shield")];
+    let ask = async || {
+        place.index.request(&place.teacher, "POST", "/v1/children", amy("Testley"), &key).await
+    };
+    let path = ask().await.expect(201).header("Location").to_owned();
+    let carer = json!({ "name": { "given": ["Ann"], "family": "Testley" }, "relationship": "mother",
+                        "parentalResponsibility": true, "phones": ["01632 960555"] });
+    let carers = format!("{path}/carers");
+    let ask_carer =
+        async || place.index.request(&place.steward, "POST", &carers, carer.clone(), &key).await;
+    ask_carer().await.expect(201);
+
+    let id = place.child_id(&path).await;
+    shield(&place.index, id).await;
+    let before = place.index.rows().await;
+    for answer in [ask().await, ask_carer().await] {
+        let answer = answer.refused(409, "answer-forgotten");
+        let told = String::from_utf8_lossy(&answer.bytes).into_owned();
+        assert!(!told.contains("Harbour") && !told.contains("960555"), "{told}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(&path), "it says where to look");
+    }
+    assert_eq!(place.index.rows().await, before, "nothing is done again");
+}
+
+/// Shields a child as the database does it, with nothing behind the seals.
+async fn shield(index: &Index, child: Uuid) {
+    let person = Uuid::new_v4();
+    for statement in [
+        "insert into person (person_id) values ($2)",
+        "update child set person_id = $2 where child_id = $1",
+        "update whereabouts set sealed = '\\x00', kind = null, lines = null, town = null, postcode = null, uprn = null
+         where child_id = $1 and $2 is not null",
+        "update carer set sealed = '\\x00', phones = '{}', emails = '{}', address = null where child_id = $1 and $2 is not null",
+        "select seal_history(history_id, '\\x00') from history where child_id = $1 and $2 is not null",
+        "update person set shielded = true where person_id = $2",
+    ] {
+        let statement = statement.replace("$1", &format!("'{child}'::uuid"));
+        let statement = statement.replace("$2", &format!("'{person}'::uuid"));
+        sqlx::query(AssertSqlSafe(statement)).execute(&index.db).await.unwrap();
+    }
+}
