@@ -114,6 +114,9 @@ kinds! {
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
     /// The request for access has been decided or has expired; or nobody waits to enrol by it.
     AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
+    /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
+    /// hide some of it now. Open what it made instead.
+    AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.

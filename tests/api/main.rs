@@ -32,6 +32,7 @@ mod raw;
 mod record;
 mod remote;
 mod rooms;
+mod sealed;
 mod session;
 mod signer;
 mod spec;
