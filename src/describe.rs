@@ -215,13 +215,14 @@ impl Operating<'_> {
             "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
-                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]);
+                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired, Kind::Shielded]);
             }
             "/v1/involvements/{involvementId}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]);
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
+                kinds.push(Kind::Shielded);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
