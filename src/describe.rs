@@ -222,6 +222,7 @@ impl Operating<'_> {
                     Kind::InvolvementExists,
                     Kind::ConsentRequired,
                     Kind::AnswerForgotten,
+                    Kind::Shielded,
                 ]);
             }
             "/v1/involvements/{involvementId}" => {
@@ -229,6 +230,7 @@ impl Operating<'_> {
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
+                kinds.push(Kind::Shielded);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),

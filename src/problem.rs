@@ -98,6 +98,8 @@ kinds! {
     InvolvementEnded 409 "involvement-ended" "The involvement has ended";
     /// A child has one lead professional; the other must step down first.
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
+    /// The child is shielded, and whether this can be done would tell what the shield hides. Ask to be put in touch instead.
+    Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
     /// Another account has this user name.
