@@ -170,7 +170,9 @@ impl Operating<'_> {
                 ]);
                 self.take(proof(WITH_A_TOKEN, any_text()));
             }
-            "/v1/shield-requests/{shieldRequestId}/closure" => kinds.push(Kind::ShieldRequestStatus),
+            "/v1/shield-requests/{shieldRequestId}/closure" => {
+                kinds.push(Kind::ShieldRequestStatus)
+            }
             "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }

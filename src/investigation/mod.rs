@@ -7,9 +7,7 @@ use validator::Validate;
 
 use crate::{
     code::codes,
-    ids::{
-        AccountId, ChildId, GrantId, IndexNumber, InvestigationId, OrganisationId,
-    },
+    ids::{AccountId, ChildId, GrantId, IndexNumber, InvestigationId, OrganisationId},
     override_grant::OverrideGround,
     problem::{Kind, Problem},
 };

@@ -46,8 +46,7 @@ async fn list_investigations(
         query.after.as_deref().map(cursor::read).transpose()?;
     let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
-    let found =
-        store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
+    let found = store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
     let (found, next) = cursor::page(found, limit, |(_, opened, told)| (*opened, told.id));
     let (children, items) = found.into_iter().map(|(child, _, told)| (child, told)).unzip();
     look.record(Trail::about(children), Investigations { items, next }).await

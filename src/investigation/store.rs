@@ -17,10 +17,7 @@ use crate::{
 };
 
 /// Opens an investigation into what the caller is about to do.
-pub(crate) async fn begin(
-    work: &mut Work,
-    opening: &Opening,
-) -> Result<InvestigationId, Problem> {
+pub(crate) async fn begin(work: &mut Work, opening: &Opening) -> Result<InvestigationId, Problem> {
     let (id, now) = (InvestigationId::new(), work.now);
     let (by, organisation) = (work.caller.subject.uuid(), work.caller.organisation);
     sqlx::query!(

@@ -31,10 +31,8 @@ pub(super) async fn last(work: &mut Work) -> Result<Option<DateTime<Utc>>, Probl
         .fetch_optional(work.db())
         .await?
         .ok_or(Kind::Unauthenticated)?;
-    let last = sqlx::query_scalar!(
-        "select max(granted_at) from override_grant where account_id = $1",
-        by
-    );
+    let last =
+        sqlx::query_scalar!("select max(granted_at) from override_grant where account_id = $1", by);
     Ok(last.fetch_one(work.db()).await?)
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub mod routes;
-pub(crate) mod store;
+pub mod store;
 
 /// How many working days there are to confirm an emergency shield.
 pub const TO_CONFIRM: u32 = 5;

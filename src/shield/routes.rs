@@ -18,7 +18,7 @@ use crate::{
     audit::Trail,
     cursor, guard,
     http::{IdempotencyKey, IfMatch, Json, Query},
-    ids::{IndexNumber, PersonId, ShieldRequestId},
+    ids::{ChildId, IndexNumber, ShieldRequestId},
     notice::{self, NoticeKind, Telling},
     problem::{Kind, Problem},
     work::{Begun, Db, Reply, Work},
@@ -109,10 +109,8 @@ async fn list_shield_requests(
         query.after.as_deref().map(cursor::read).transpose()?;
     let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
-    let found =
-        store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
-    let (found, next) =
-        cursor::page(found, limit, |(_, request)| (request.asked_at, request.id));
+    let found = store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
+    let (found, next) = cursor::page(found, limit, |(_, request)| (request.asked_at, request.id));
     let (children, items) = found.into_iter().unzip();
     look.record(Trail::about(children), ShieldRequests { items, next }).await
 }
@@ -196,11 +194,11 @@ async fn decide_shield(
     base.check(request.version)?;
     let decided = request.decide(&body.value, work.today())?;
     store::decide(&mut work, *id, decided).await?;
-    let own = standing.person.ok_or(Kind::ShieldRequestStatus)?;
     match body.value.decision {
         ShieldDecision::Approved => drop(guard::store::raise(&mut work, standing.child).await?),
-        ShieldDecision::SamePerson => same_person(&mut work, *id, own).await?,
+        ShieldDecision::SamePerson => same_person(&mut work, *id, standing.child).await?,
         ShieldDecision::Distinct => {
+            let own = guard::store::person(&mut work, standing.child).await?;
             let (other, _) = store::resembled(&mut work, *id).await?;
             store::tell_apart(&mut work, own, other).await?;
         }
@@ -211,7 +209,8 @@ async fn decide_shield(
 }
 
 /// Makes the records of a person those of the one they resemble; if that one is shielded no more, it is again.
-async fn same_person(work: &mut Work, id: ShieldRequestId, own: PersonId) -> Result<(), Problem> {
+async fn same_person(work: &mut Work, id: ShieldRequestId, child: ChildId) -> Result<(), Problem> {
+    let own = guard::store::person(work, child).await?;
     let (other, record) = store::resembled(work, id).await?;
     if let Some(record) = record.filter(|_| other != own) {
         guard::store::raise(work, record).await?;

@@ -406,7 +406,7 @@ pub(super) async fn ends(work: &mut Work, person: PersonId) -> Result<Ends, Prob
 
 /// Tells of emergency shields that were not confirmed in time, and of reviews that are due or have lapsed; says of how many it
 /// was not told before. It takes no shield away.
-pub(crate) async fn remind(work: &mut Errands, today: NaiveDate) -> Result<u64, Problem> {
+pub async fn remind(work: &mut Errands, today: NaiveDate) -> Result<u64, Problem> {
     let now = work.now;
     let told = sqlx::query!(
         r#"
