@@ -32,6 +32,9 @@ pub(crate) struct Target {
     pub(crate) invitation: Uuid,
     pub(crate) client: Uuid,
     pub(crate) access_request: Uuid,
+    pub(crate) shield_request: Uuid,
+    pub(crate) identity_end: Uuid,
+    pub(crate) investigation: Uuid,
 }
 
 impl Operation {
@@ -117,6 +120,9 @@ impl Operation {
             .replace("{invitationId}", &target.invitation.to_string())
             .replace("{clientId}", &target.client.to_string())
             .replace("{accessRequestId}", &target.access_request.to_string())
+            .replace("{shieldRequestId}", &target.shield_request.to_string())
+            .replace("{identityEndId}", &target.identity_end.to_string())
+            .replace("{investigationId}", &target.investigation.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -133,8 +139,12 @@ impl Target {
         let child = index.child(authority).await;
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
-        let account = index.account(Role::Practitioner, organisation).await.id;
+        let person = index.account(Role::Practitioner, organisation).await;
+        let account = person.id;
         index.link(account, &account.to_string()).await;
+        let shield_request = index.shield_request(&child, &person).await;
+        let identity_end = index.identity_end(&child, &person).await;
+        let investigation = index.investigation(&child, &person).await;
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
@@ -148,6 +158,9 @@ impl Target {
             invitation,
             client,
             access_request,
+            shield_request,
+            identity_end,
+            investigation,
         }
     }
 
@@ -156,6 +169,7 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
+        let [shield_request, identity_end, investigation] = [(); 3].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -165,6 +179,9 @@ impl Target {
             invitation,
             client,
             access_request,
+            shield_request,
+            identity_end,
+            investigation,
         }
     }
 }
@@ -181,7 +198,9 @@ impl Index {
     ) -> Answer {
         let changes = matches!(operation.method, "PUT" | "PATCH" | "DELETE");
         let version = [("If-Match", if changes { "\"1\"" } else { "" })];
-        let headers = [&version, headers].concat();
+        let overrides = operation.id == "override_shield";
+        let reference = [("Access-Reference", if overrides { "CASE/2026-104" } else { "" })];
+        let headers = [&version[..], &reference, headers].concat();
         self.request(caller, operation.method, &operation.path(target), body, &headers).await
     }
 
