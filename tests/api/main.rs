@@ -36,6 +36,7 @@ mod remote;
 mod rooms;
 mod session;
 mod shield;
+mod shielded;
 mod signer;
 mod spec;
 mod stop;
