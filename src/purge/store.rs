@@ -5,7 +5,10 @@ use sqlx::{PgConnection, PgExecutor, types::Json};
 
 use super::{Purge, hashes};
 use crate::{
-    child::{identifier::Identifier, name::Name},
+    child::{
+        identifier::{Identifier, IdentifierKind},
+        name::Name,
+    },
     ids::{ChildId, PurgeId},
     problem::{Kind, Problem},
     seal::Vault,
@@ -140,17 +143,22 @@ async fn purge(
         select date_of_birth,
                coalesce((
                    select json_agg(json_build_object('kind', kind, 'given', given, 'family', family))
-                   from child_name n where n.child_id = c.child_id), '[]') as "names!: Json<Vec<Name>>",
-               coalesce((
-                   select json_agg(json_build_object('kind', kind, 'value', value))
-                   from child_identifier i where i.child_id = c.child_id), '[]') as "identifiers!: Json<Vec<Identifier>>"
+                   from child_name n where n.child_id = c.child_id), '[]') as "names!: Json<Vec<Name>>"
         from child c where c.child_id = $1
         "#,
         child.0,
     )
     .fetch_one(&mut *db)
     .await?;
-    let hashes = hashes(vault, row.date_of_birth, &row.names.0, &row.identifiers.0);
+    let identifiers = sqlx::query!(
+        r#"select kind as "kind: IdentifierKind", value from child_identifier where child_id = $1"#,
+        child.0,
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let identifiers: Vec<_> =
+        identifiers.into_iter().map(|row| Identifier::from_stored(row.kind, row.value)).collect();
+    let hashes = hashes(vault, row.date_of_birth, &row.names.0, &identifiers);
     let purged = sqlx::query_scalar!(
         r#"select purge_child($1, $2, $3, $4) as "purged!""#,
         child.0,

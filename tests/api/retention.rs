@@ -391,7 +391,7 @@ async fn arrange(index: &Index) {
         .unwrap();
         sqlx::query(
             "insert into child_identifier (identifier_id, child_id, kind, value, source_organisation_id, received_at, as_at)
-             values ($1, $1, 'nhsNumber', $2, $3, $4, $4::date)",
+             values ($1, $1, 'childReference', $2, $3, $4, $4::date)",
         )
         .bind(child)
         .bind(n.to_string())
