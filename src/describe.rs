@@ -224,10 +224,17 @@ impl Operating<'_> {
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
-            "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
+            "/v1/children" => {
+                kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld, Kind::AnswerForgotten])
+            }
+            "/v1/children/{indexNumber}/carers" => kinds.push(Kind::AnswerForgotten),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
-                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]);
+                kinds.extend([
+                    Kind::InvolvementExists,
+                    Kind::ConsentRequired,
+                    Kind::AnswerForgotten,
+                ]);
             }
             "/v1/involvements/{involvementId}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]);

@@ -127,6 +127,9 @@ kinds! {
     InvestigationClosed 409 "investigation-closed" "The investigation is closed";
     /// The end of this identity has been proposed, and waits for a second person.
     IdentityEndProposed 409 "identity-end-proposed" "It has been proposed already";
+    /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
+    /// hide some of it now. Open what it made instead.
+    AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.

@@ -34,6 +34,7 @@ mod raw;
 mod record;
 mod remote;
 mod rooms;
+mod sealed;
 mod session;
 mod shield;
 mod signer;
