@@ -23,16 +23,24 @@ select md5(string_agg(line, e'\\n' order by line)) from (
 """
 
 
-def copies(place, day, kills):
+# Lets the time of every record be over in one of the last 30 nights, and every flag end or be about to.
+DUE = """
+update child set archives_on = current_date - ('x' || left(md5(index_number), 2))::bit(8)::int % 30 where status = 'active';
+update flag set expires_on = greatest(set_on + 1, current_date - 10 + ('x' || left(md5(flag_id::text), 2))::bit(8)::int % 24)
+    where cleared_at is null;
+"""
+
+
+def copies(place, kills):
     """A run on a copy of the database that nobody disturbs, and one that is killed so many times: whether both end alike."""
     whole = place.dump()
     for name in ("undisturbed", "killed"):
         restore(place, name, whole)
     began = time.monotonic()
-    run(place, "undisturbed", day)
+    run(place, "undisturbed")
     took, done = time.monotonic() - began, 0
     while done < kills:
-        process = start(place, "killed", day)
+        process = start(place, "killed")
         try:
             process.wait(timeout=random.uniform(0.02, took))
         except subprocess.TimeoutExpired:
@@ -45,8 +53,8 @@ def copies(place, day, kills):
         if state(place, "killed") != state(place, "undisturbed"):
             return done, False
         restore(place, "killed", whole)
-    run(place, "killed", day)
-    run(place, "killed", day)
+    run(place, "killed")
+    run(place, "killed")
     return done, state(place, "killed") == state(place, "undisturbed")
 
 
@@ -56,18 +64,19 @@ def restore(place, database, dump):
     place.psql(f"create database {database}", "postgres")
     command = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-h", place.folder + "/postgres", "-U", "contactpoint", "-d", database]
     subprocess.run(command, input=dump, check=True, text=True, stdout=subprocess.DEVNULL)
+    place.psql(DUE, database)
 
 
 def state(place, database):
     return place.psql(STATE, database)
 
 
-def start(place, database, day):
-    return place.contactpoint("retention", "run", "--on", day, database=database)
+def start(place, database):
+    return place.contactpoint("retention", "run", database=database)
 
 
-def run(place, database, day):
-    process = start(place, database, day)
+def run(place, database):
+    process = start(place, database)
     _, faults = process.communicate()
     if process.returncode:
         sys.exit(f"the task failed: {faults}")

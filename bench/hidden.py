@@ -10,7 +10,7 @@ import time
 import uuid
 from datetime import date, timedelta
 
-# What is sealed says `Qzs`, what is hidden otherwise `Qzh`: no other value of the demo does.
+# What is sealed says `Qzs`, what is hidden otherwise `Qzh`, who is behind it `Qzo`: no other value of the demo does.
 CANARY = re.compile(r"qz[sh]|KW99|0191 ?498", re.IGNORECASE)
 SEALED = re.compile(r"qzs|KW99|0191 ?498", re.IGNORECASE)
 FRESH = 200
@@ -63,6 +63,19 @@ def new_child(authority, family=None, given=None, born=None):
             "identifiers": [{"kind": "nhsNumber", "value": nhs_number()}]}
 
 
+def random_id():
+    return str(uuid.uuid4())
+
+
+def random_number():
+    """An index number that is nobody's: ten digits, and the check digit of ISO 7064 MOD 11,10."""
+    ten, check = "9" + "".join(random.choices(string.digits, k=9)), 10
+    for digit in ten:
+        check = (check + int(digit)) % 10 or 10
+        check = check * 2 % 11
+    return ten + str((11 - check) % 10)
+
+
 class Crew:
     """People and systems with tokens that are fresh enough, whoever asks."""
 
@@ -95,7 +108,7 @@ class Hidden:
             place.person(name, role, code)
 
     def organisation(self, kind, codes, authority=None):
-        body = {"kind": kind, "name": f"Qzh {kind} {''.join(codes.values())}", "codes": codes,
+        body = {"kind": kind, "name": f"Qzo {kind} {''.join(codes.values())}", "codes": codes,
                 "officeHours": "01632 960001", "duty": "01632 960002"}
         if authority:
             body["authority"] = authority
@@ -116,7 +129,7 @@ class Hidden:
         number = record["indexNumber"]
         begun = {"serviceType": "school", "contact": contact(), "startedOn": str(date.today() - timedelta(days=100))}
         school = self.done(self.ask(line, "qz.teacher", "POST", f"/v1/children/{number}/involvements", begun), 201)
-        return Child(number, record["names"][0], record["dateOfBirth"], school["id"])
+        return Child(number, record["names"][0], record["dateOfBirth"], [school["id"]])
 
     def shield(self, line, child):
         body = {"ground": "domesticAbuse", "emergency": True}
@@ -126,14 +139,15 @@ class Hidden:
 
 
 class Child:
-    def __init__(self, number, name, born, involvement):
-        self.number, self.born, self.involvement = number, born, involvement
-        self.given, self.family = name["given"], name["family"]
-        self.guard, self.request, self.doubles = threading.Lock(), None, []
+    """A child, and what has become of her: what works with her, who asked for the shield, whose she is taken for."""
+
+    def __init__(self, number, name, born, involvements):
+        self.number, self.born, self.involvements = number, born, involvements
+        self.given, self.family, self.authority = name["given"], name["family"], "998"
+        self.guard, self.request, self.doubles, self.same = threading.Lock(), None, [], []
+        self.consent, self.sensitive = None, random_id()
 
     def search(self, **more):
         return {"name": {"given": self.given, "family": self.family}, "dateOfBirth": self.born} | more
 
 
-def random_id():
-    return str(uuid.uuid4())

@@ -238,6 +238,13 @@ class Load:
             thread.join()
 
 
+def auc(some, others):
+    """How surely a classifier could tell them apart by time: 0.5 is not at all."""
+    both = sorted([(took, 1) for took in some] + [(took, 0) for took in others])
+    ranks = sum(rank for rank, (_, first) in enumerate(both, 1) if first)
+    return (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))
+
+
 def signer(programs):
     """A new key: its public half, and what signs claims by it."""
     process = subprocess.Popen([programs + "/examples/hostile", "client"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

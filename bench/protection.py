@@ -13,9 +13,9 @@ import time
 from datetime import date, timedelta
 
 import ended
-from hidden import CANARY, FRESH, SEALED, Hidden, carer, contact, new_child, place_now, random_id
+from hidden import CANARY, SEALED, Child, Hidden, carer, contact, new_child, nhs_number, place_now, postcode, random_id, random_number
 from inference import Inference, timings
-from place import Place, each
+from place import Place, auc, each
 from service import say
 
 PROGRAMS = sys.argv[1]
@@ -146,7 +146,7 @@ class Changes:
             return offered
         told = offered.json()
         receiver = "qz.other.steward" if to == "999" else "qz.steward"
-        body = random.choice([{"answer": "accepted"}, {"answer": "declined", "ground": "notInArea"}])
+        body = random.choice([{"answer": "accepted"}, {"answer": "declined", "ground": "livesElsewhere"}])
         answer = self.ask(line, receiver, "PUT", f"/v1/transfers/{told['id']}/answer", body, offered.headers["ETag"])
         if answer.status == 200 and body["answer"] == "accepted":
             child.authority = to
@@ -156,21 +156,18 @@ class Changes:
         return answer
 
     def die(self, line, child):
-        """Archived at once, since the death was over a year ago; and brought back, since it was recorded in error."""
-        died = {"diedOn": str(TODAY - timedelta(days=500))}
-        path = f"/v1/children/{child.number}"
-        answer = self.tagged(line, self.steward(child), "PUT", f"{path}/death", died) if False else self.death(line, child, died)
-        if answer.status == 200:
-            body = {"indexNumber": child.number, "death": "recordedInError"}
-            return self.ask(line, self.steward(child), "POST", "/v1/archive/restorations", body)
-        return answer
-
-    def death(self, line, child, body):
-        path = f"/v1/children/{child.number}"
-        there = self.ask(line, self.steward(child), "GET", path)
+        """Archived, since the death was over a year ago and the night has passed; and back, since it was recorded in error."""
+        path, steward = f"/v1/children/{child.number}", self.steward(child)
+        there = self.ask(line, steward, "GET", path)
         if there.status != 200:
             return there
-        return self.ask(line, self.steward(child), "PUT", path + "/death", body, there.headers["ETag"])
+        died = {"diedOn": str(TODAY - timedelta(days=500))}
+        answer = self.ask(line, steward, "PUT", path + "/death", died, there.headers["ETag"])
+        if answer.status == 200:
+            self.hidden.place.psql(f"update child set archives_on = current_date where index_number = '{child.number}'")
+            self.hidden.watch.look(line, child)
+            return self.ask(line, steward, "POST", "/v1/archive/restorations", {"indexNumber": child.number, "death": {}})
+        return answer
 
     def ask_again(self, line, child):
         body = {"ground": random.choice(["forcedMarriage", "courtOrder"]), "emergency": random.random() < 0.5}
@@ -203,13 +200,13 @@ class Watch:
     """What others may ask about a shielded child, and whether an answer tells them anything."""
 
     OBSERVERS = ["teacher", "doctor", "social.worker", "police.officer", "steward", "shield.approver", "account.administrator",
-                 "operator", "archive.reviewer", "auditor", "subject", "qz.nurse"]
+                 "operator", "archive.reviewer", "auditor", "subject"]
     OWN = ["qz.steward", "qz.other.steward"]
 
     def __init__(self, hidden):
         self.hidden, self.checked, self.leaks, self.guard = hidden, 0, 0, threading.Lock()
         # Whoever acts for the organisations of the canaries knows its name; others must not learn that it works with the child.
-        self.ids = re.compile("|".join([hidden.school, hidden.clinic, *hidden.authorities.values()]))
+        self.ids = re.compile("|".join(["Qzo", hidden.school, hidden.clinic, *hidden.authorities.values()]))
 
     def look(self, line, child):
         number, search = child.number, "/v1/children/search"
@@ -228,13 +225,12 @@ class Watch:
         method, path, body = random.choice(questions)
         own = random.random() < 0.1
         name = random.choice(self.OWN if own else self.OBSERVERS)
-        self.check(name, f"{method} {path}", self.hidden.ask(line, name, method, path, body), of_directory=own or name == "qz.nurse")
+        self.check(name, f"{method} {path}", self.hidden.ask(line, name, method, path, body), own)
 
-    def check(self, name, what, answer, of_directory=False):
-        """Nobody is told a canary; nor, who is no part of it, which organisations are behind."""
+    def check(self, name, what, answer, own=False):
+        """Nobody is told a canary; nor, but those who work there, which organisations are behind."""
         told = answer.body.decode() + str(sorted(answer.headers.items()))
-        leak = SEALED.search(told) or CANARY.search(told) if not of_directory else SEALED.search(told)
-        leak = leak or (None if of_directory else self.ids.search(told))
+        leak = CANARY.search(told) or (None if own else self.ids.search(told))
         with self.guard:
             self.checked += 1
             if leak:
@@ -246,6 +242,7 @@ class Watch:
 def sequences(place, hidden, children):
     """Random sequences of changes, each followed and accompanied by looks of others."""
     changes, watch, over, began = Changes(hidden), Watch(hidden), threading.Event(), time.monotonic()
+    hidden.watch = watch
 
     def poll():
         line = place.b.line()
@@ -282,9 +279,9 @@ def in_the_dump(place, hidden):
     """How many sealed values a superuser reads in a dump, in whatever way they might be written there."""
     dump = place.dump()
     found = SEALED.findall(dump)
-    written = [form for text in ("Qzs", "KW99", "0191 498") for form in
-               [text.encode().hex(), *(base64.b64encode(b" " * n + text.encode()).decode()[-(-n * 4 // 3) if n else 0:-4] for n in (0,))]]
-    found += [form for form in written if len(form) >= 8 and form in dump]
+    encoded = [text.encode() for text in ("Qzstown", "KW99 ", "0191 498", hidden.clinic)]
+    forms = [form for text in encoded for form in (text.hex(), *(in_base64(text, n) for n in range(3)))]
+    found += [form for form in forms if len(form) >= 8 and form in dump]
     child = None
     for line in dump.splitlines():
         if line.startswith("COPY public."):
@@ -298,8 +295,13 @@ def in_the_dump(place, hidden):
     return len(found)
 
 
+def in_base64(text, n):
+    """What base64 makes of a text that begins at the nth byte of three, without the characters that its neighbours share."""
+    return base64.b64encode(b" " * n + text).decode()[4 if n else 0:len(text) // 3 * 4]
+
+
 def main():
-    with Place(PROGRAMS, 500) as place:
+    with Place(PROGRAMS, 3000) as place:
         say(f"{CHILDREN} children, shielded each by an emergency and by two people")
         hidden = Hidden(place)
         children = []
@@ -311,13 +313,13 @@ def main():
         say(f"{SEQUENCES:,} random sequences of changes, and others who look meanwhile")
         watch = sequences(place, hidden, children)
         say("Clever questions")
-        told = learn(place, hidden)
+        told = learn(place, hidden, children)
         say("What a superuser reads")
         sealed = in_the_dump(place, hidden)
         said = sum(len(CANARY.findall(instance.said())) for instance in place.instances)
         say("Retention")
         table = ended.cases(PROGRAMS)
-        kills, alike = ended.copies(place, str(TODAY + timedelta(days=365 * 6)), KILLS)
+        kills, alike = ended.copies(place, KILLS)
         told = {"sequences": SEQUENCES, "children": CHILDREN, "answers_checked": watch.checked, "leaks": watch.leaks,
                 "in_logs_and_metrics": said, "sealed_in_dump": sealed, **told,
                 "retention_cases": table["cases"], "retention_days": table["days"], "retention_wrong": table["wrong"],
@@ -327,21 +329,59 @@ def main():
         print(json.dumps(told))
 
 
-def learn(place, hidden):
+def learn(place, hidden, children):
     line = place.a.line()
     body = new_child("998")
     record = hidden.done(hidden.ask(line, "qz.steward", "POST", "/v1/children", body), 201)
-    from hidden import Child
-    child = hidden.shield(line, Child(record["indexNumber"], record["names"][0], record["dateOfBirth"], random_id()))
+    child = hidden.shield(line, Child(record["indexNumber"], record["names"][0], record["dateOfBirth"], [random_id()]))
     inference = Inference(hidden, child, body["whereabouts"]["address"], body["identifiers"][0]["value"])
     for ask in (inference.criteria, inference.bisection, inference.thresholds, inference.order):
         ask()
-    times = timings(hidden, PAIRS, hidden_and_absent(place, hidden, inference))
-    from inference import auc
+    times = timings(hidden, PAIRS, hidden_and_absent(place, hidden, inference, children))
     by = {what: round(auc(took[True], took[False]), 3) for what, (took, _) in times.items()}
     worst = max(by.values(), key=lambda of: abs(of - 0.5))
     return {"inference_asked": inference.asked, "inference_learnt": inference.learnt, "auc": worst, "auc_by": by,
             "pairs": PAIRS, "hidden_answers": max(answers for _, answers in times.values())}
+
+
+def hidden_and_absent(place, hidden, inference, children):
+    """Requests that reach what is hidden, and the same that reach nothing: who asks, how, both paths and bodies."""
+    line, child, right = place.a.line(), inference.child, inference.address["postcode"]
+    place.psql("update child set archives_on = current_date where index_number in (select index_number from child where not shielded limit 200)")
+    archived = place.psql("select index_number from child where archives_on = current_date").split()
+    nurse = {"serviceType": "sexualHealth", "contact": contact("s"), "startedOn": str(TODAY), "basis": "significantHarm"}
+    sensitive = [hidden.done(hidden.ask(line, "qz.nurse", "POST", f"/v1/children/{of.number}/involvements", nurse), 201)["id"]
+                 for of in children[:40]]
+    asked = {"contact": {"team": "Bench Team", "officeHours": "01632 960007"}}
+    contacts = [hidden.done(hidden.ask(line, "doctor", "POST", f"/v1/children/{of.number}/contact-requests", asked), 201)["id"]
+                for of in children[:40]]
+    under = [of.involvements[0] for of in children]
+    requests = [of.request for of in children]
+
+    def by_id(path, ids, body=None):
+        return lambda: (path + random.choice(ids), body), lambda: (path + random_id(), body)
+
+    def search(name, known, unknown):
+        return lambda: ("/v1/children/search", known()), lambda: ("/v1/children/search", unknown())
+
+    postcodes = search("teacher", lambda: child.search(postcode=right), lambda: child.search(postcode=postcode()))
+    numbers = search("doctor", lambda: {"identifier": {"kind": "nhsNumber", "value": inference.identifier}},
+                     lambda: {"identifier": {"kind": "nhsNumber", "value": nhs_number()}})
+    record = lambda: (f"/v1/children/{random.choice(archived)}", None), lambda: (f"/v1/children/{random_number()}", None)
+    opening = (lambda: ("/v1/archive/openings", {"indexNumber": random.choice(archived), "ground": "practiceReview"}),
+               lambda: ("/v1/archive/openings", {"indexNumber": random_number(), "ground": "practiceReview"}))
+    return {
+        "an archived record": ("teacher", "GET", *record, None),
+        "a record in its first year of archive": ("archive.reviewer", "POST", *opening, None),
+        "an involvement under a shield": ("teacher", "GET", *by_id("/v1/involvements/", under), None),
+        "to change it": ("teacher", "PATCH", *by_id("/v1/involvements/", under, {"confirmedOn": str(TODAY)}), None),
+        "a sensitive involvement": ("teacher", "GET", *by_id("/v1/involvements/", sensitive), None),
+        "to change that": ("teacher", "PATCH", *by_id("/v1/involvements/", sensitive, {"confirmedOn": str(TODAY)}), None),
+        "a postcode under a shield": ("teacher", "POST", *postcodes, None),
+        "an identifier under a shield": ("doctor", "POST", *numbers, None),
+        "a contact request of others": ("teacher", "GET", *by_id("/v1/contact-requests/", contacts), None),
+        "a shield request of others": ("teacher", "GET", *by_id("/v1/shield-requests/", requests), None),
+    }
 
 
 main()
