@@ -1,6 +1,5 @@
 //! Shields as the database holds them: every record of a person is sealed before the shield stands, and opened after it fell.
 
-use chrono::Days;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -15,12 +14,13 @@ use crate::{
     problem::{Kind, Problem},
     seal::Sealed,
     work::Work,
+    working_day::add_working_days,
 };
 
 /// The ground of a shield that only the index gives.
 const RESEMBLANCE: &str = "resemblance";
-/// By when somebody looks at a record that was shielded because it resembles another.
-const TO_BE_LOOKED_AT: Days = Days::new(7);
+/// Within how many working days somebody looks at a record that was shielded because it resembles another.
+const TO_BE_LOOKED_AT: u32 = 5;
 
 /// Lets what was written stand, where it may: a record that resembles one of a shielded person is shielded before anybody sees
 /// it, and so is what resembles a shielded record.
@@ -149,7 +149,7 @@ async fn suspect(work: &mut Work, child: ChildId, resembled: PersonId) -> Result
     let own = person(work, child).await?;
     shield(work, own).await?;
     let (request, now) = (ShieldRequestId::new(), work.now);
-    let confirm_by = work.today() + TO_BE_LOOKED_AT;
+    let confirm_by = add_working_days(work.today(), TO_BE_LOOKED_AT);
     let authority = sqlx::query_scalar!(
         r#"insert into shield_request (shield_request_id, child_id, ground, resembles, status, asked_at, confirm_by)
            values ($1, $2, $3, $4, 'inForce', $5, $6)
@@ -191,8 +191,18 @@ pub(crate) async fn lower(work: &mut Work, person: PersonId) -> Result<(), Probl
     Ok(())
 }
 
-/// The person of a child, made where the child stood alone; held until the work is done.
+/// The person of a child, made where the child stood alone; held until the work is done, the person before the child.
 pub(crate) async fn person(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
+    let known = sqlx::query_scalar!(
+        r#"select p.person_id as "person: PersonId"
+           from person p join child c on c.person_id = p.person_id where c.child_id = $1 for update of p"#,
+        child.0
+    )
+    .fetch_optional(work.db())
+    .await?;
+    if let Some(person) = known {
+        return Ok(person);
+    }
     let known = sqlx::query_scalar!(
         r#"select person_id as "person: PersonId" from child where child_id = $1 for update"#,
         child.0

@@ -41,6 +41,7 @@ mod rooms;
 mod sealed;
 mod session;
 mod shield;
+mod shielded;
 mod signer;
 mod spec;
 mod stop;
