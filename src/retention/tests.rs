@@ -1,66 +1,9 @@
-//! The dated cases, and what holds of every date.
+//! What holds of every date.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{child::birth::DatePrecision, clock::day_in_london};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Case {
-    name: String,
-    born: NaiveDate,
-    #[serde(default)]
-    precision: DatePrecision,
-    died_on: Option<NaiveDate>,
-    left_on: Option<NaiveDate>,
-    #[serde(default)]
-    stays: Vec<Stay>,
-    #[serde(default)]
-    holds: Vec<Held>,
-    on: BTreeMap<DateTime<Utc>, String>,
-}
-
-impl Case {
-    fn state(&self, at: DateTime<Utc>) -> &'static str {
-        let birth = DateOfBirth { date: self.born, precision: self.precision, estimated: false };
-        let facts = Facts {
-            birth,
-            died_on: self.died_on,
-            left_on: self.left_on,
-            stays: self.stays.clone(),
-        };
-        let (since, day) = (facts.end().day, day_in_london(at));
-        if day < since {
-            return "inUse";
-        }
-        let held = self.holds.iter().any(|hold| hold.on(day));
-        match Phase::on(since, day) {
-            Phase::Over if !held && day >= purge_due_on(since, &self.holds) => "purge",
-            phase => phase.as_str(),
-        }
-    }
-}
-
-#[test]
-fn every_dated_case_is_as_the_table_says() {
-    let cases: Vec<Case> =
-        serde_json::from_str(include_str!("../../tests/data/retention-cases.json")).unwrap();
-    assert!(cases.len() >= 60);
-    let mut wrong = Vec::new();
-    for case in &cases {
-        for (at, expected) in &case.on {
-            let found = case.state(*at);
-            if found != expected {
-                wrong.push(format!("{} at {at}: {found}, not {expected}", case.name));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-}
+use crate::child::birth::DatePrecision;
 
 fn days() -> impl Strategy<Value = NaiveDate> {
     (0..20_000_u64).prop_map(|n| NaiveDate::from_ymd_opt(1990, 1, 1).unwrap() + Days::new(n))
