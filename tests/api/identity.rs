@@ -203,6 +203,31 @@ async fn nothing_tells_of_an_identity_that_has_ended_and_the_new_one_together() 
     assert!(shared.iter().all(|value| anybody.contains(value)), "{shared:?}");
 }
 
+#[actix_web::test]
+async fn a_record_that_is_added_of_an_identity_that_has_ended_is_born_shielded() {
+    let town = Town::new().await;
+    town.end_identity().await;
+    town.at("2026-11-18T14:07:21Z");
+    let same = json!({
+        "names": [{ "kind": "current", "given": ["Amy"], "family": town.child.family }],
+        "dateOfBirth": "2015-03-14", "gender": "female", "whereabouts": { "kind": "noneKnown" },
+    });
+    let added = town.index.post(&town.teacher, "/v1/children", same).await.expect(201);
+    assert_eq!(added.body["shielded"], true);
+    assert!(added.body.get("whereabouts").is_none());
+    let list = town.index.get(&town.first, "/v1/shield-requests?status=inForce").await.expect(200);
+    let request = &list.body["items"][0];
+    assert_eq!((&request["ground"], &request["resembles"]), (&json!("resemblance"), &json!([])));
+
+    let path = format!("/v1/shield-requests/{}/decision", request["id"].as_str().unwrap());
+    let same = json!({ "decision": "samePerson" });
+    town.index.put(&town.first, &path, 1, same).await.expect(200);
+    let shield = format!("{}/shield", added.header("Location"));
+    let version = town.index.get(&town.second, &shield).await.expect(200).version();
+    let held = town.index.delete(&town.second, &shield, version).await;
+    held.refused(409, "shield-requested");
+}
+
 /// The numbers and the moments that a row tells.
 fn values(row: &Value, into: &mut BTreeSet<String>) {
     match row {

@@ -133,6 +133,45 @@ async fn a_grant_is_for_one_account_one_session_one_child_and_15_minutes() {
 }
 
 #[actix_web::test]
+async fn the_record_opens_to_the_grant_alone_and_closes_after_15_minutes() {
+    let night = Night::new().await;
+    let (town, officer) = (&night.town, &night.officer);
+    let (path, index) = (town.child.path(""), &town.index);
+    let open = async |by: &Caller| {
+        let record = index.get(by, &path).await.expect(200);
+        assert_eq!(record.header("Cache-Control"), "no-store");
+        assert_eq!(record.body["shielded"], true);
+        record.body.get("whereabouts").is_some()
+    };
+    assert!(!open(officer).await);
+    night.look_past().await.expect(201);
+    assert!(open(officer).await);
+    let colleague = index.account(Role::PractitionerWithOverride, town.school).await;
+    let elsewhere = Caller { session: other_session(&night).await, ..officer.clone() };
+    for other in [&colleague, &elsewhere, &town.teacher, &town.steward, &town.stranger] {
+        assert!(!open(other).await, "{:?}", other.role);
+    }
+    let account = officer.id.to_string();
+    let headers = [("On-Behalf-Of", account.as_str())];
+    let mediated = index.request(&colleague, "GET", &path, (), &headers).await.expect(200);
+    assert!(mediated.body.get("whereabouts").is_none());
+    town.at("2026-11-16T09:44:59Z");
+    assert!(open(officer).await);
+    town.at("2026-11-16T09:45:00Z");
+    assert!(!open(officer).await);
+}
+
+/// Another session of the officer.
+async fn other_session(night: &Night) -> Uuid {
+    let session = Uuid::new_v4();
+    let insert = "insert into session (session_id, account_id, authenticated_at, expires_at)
+                  values ($1, $2, $3, '2100-01-01')";
+    let insert = sqlx::query(insert).bind(session).bind(night.officer.id);
+    insert.bind(night.town.index.now()).execute(&night.town.index.db).await.unwrap();
+    session
+}
+
+#[actix_web::test]
 async fn a_grant_is_refused_without_reference_warning_shield_or_right_and_leaves_nothing() {
     let night = Night::new().await;
     let (town, officer) = (&night.town, &night.officer);
