@@ -44,6 +44,7 @@ pub mod postgres;
 pub mod problem;
 pub mod record;
 pub mod remote;
+pub mod reseal;
 pub mod scribe;
 pub mod seal;
 pub mod server;

@@ -31,6 +31,7 @@ mod rate;
 mod raw;
 mod record;
 mod remote;
+mod reseal;
 mod rooms;
 mod sealed;
 mod session;

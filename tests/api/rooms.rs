@@ -43,6 +43,7 @@ const LEVELS: &[&[&str]] = &[
         "load::lines",
         "guard",
         "notice",
+        "reseal",
     ],
     &["account", "account::enrolment"],
     &["client", "client::method", "client::scope", "client::assertion", "client::presented"],
