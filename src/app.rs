@@ -24,7 +24,7 @@ use crate::{
     health::{self, Draining},
     involvement,
     limit::Rates,
-    matching, oauth, organisation, policy,
+    matching, notice, oauth, organisation, policy,
     problem::{Kind, Problem},
     record,
     remote::RemoteKeys,
@@ -32,6 +32,7 @@ use crate::{
     span::QuietSpan,
     stop,
     token::Verifier,
+    transfer,
     work::Db,
 };
 
@@ -74,6 +75,8 @@ pub fn mount(api: &mut ServiceConfig) {
         client::routes::mount(rooms);
         external::routes::mount(rooms);
         access_request::routes::mount(rooms);
+        transfer::routes::mount(rooms);
+        notice::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

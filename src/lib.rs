@@ -54,5 +54,6 @@ pub mod stop;
 pub mod throttle;
 pub mod token;
 pub mod told;
+pub mod transfer;
 pub mod word;
 pub mod work;

@@ -98,6 +98,10 @@ kinds! {
     InvolvementEnded 409 "involvement-ended" "The involvement has ended";
     /// A child has one lead professional; the other must step down first.
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
+    /// The record is offered to an authority already, and that offer waits for an answer.
+    TransferOpen 409 "transfer-open" "The record is offered already";
+    /// The offer does not wait for this any more: it was answered, or taken back.
+    TransferEnded 409 "transfer-ended" "The offer no longer stands so";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
     /// Another account has this user name.

@@ -44,6 +44,7 @@ const LEVELS: &[&[&str]] = &[
         "guard",
         "notice",
         "reseal",
+        "transfer",
     ],
     &["account", "account::enrolment"],
     &["client", "client::method", "client::scope", "client::assertion", "client::presented"],

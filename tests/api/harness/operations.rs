@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) invitation: Uuid,
     pub(crate) client: Uuid,
     pub(crate) access_request: Uuid,
+    pub(crate) transfer: Uuid,
+    pub(crate) notice: Uuid,
 }
 
 impl Operation {
@@ -117,6 +119,8 @@ impl Operation {
             .replace("{invitationId}", &target.invitation.to_string())
             .replace("{clientId}", &target.client.to_string())
             .replace("{accessRequestId}", &target.access_request.to_string())
+            .replace("{transferId}", &target.transfer.to_string())
+            .replace("{noticeId}", &target.notice.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -138,6 +142,8 @@ impl Target {
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
+        let transfer = index.transfer(authority).await;
+        let notice = index.notice(Role::Steward, authority).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -148,6 +154,8 @@ impl Target {
             invitation,
             client,
             access_request,
+            transfer,
+            notice,
         }
     }
 
@@ -156,6 +164,7 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
+        let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -165,6 +174,8 @@ impl Target {
             invitation,
             client,
             access_request,
+            transfer,
+            notice,
         }
     }
 }
