@@ -115,17 +115,26 @@ impl Index {
         scene
     }
 
-    /// An offer of another child's record by an authority to one that nobody else is of.
+    /// An offer of another child's record by an authority to one that nobody is of.
     pub(crate) async fn transfer(&self, by: Organisation) -> Uuid {
-        let (child, to, id) = (self.child(by).await, self.authority().await, Uuid::new_v4());
+        let (child, id) = (self.child(by).await, Uuid::new_v4());
+        sqlx::query(
+            "insert into organisation (organisation_id, kind, name, authority_code, authority_id, office_hours, duty, updated_at)
+             values ($1, 'localAuthority', 'Example Elsewhere', '889', $1, '01632 960001', '01632 960002', $2)
+             on conflict do nothing",
+        )
+        .bind(id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
         sqlx::query(
             "insert into transfer (transfer_id, child_id, offered_by, offered_to, status, offered_at, changed_at)
-             values ($1, $2, $3, $4, 'offered', $5, $5)",
+             select $1, $2, $3, organisation_id, 'offered', $4, $4 from organisation where authority_code = '889'",
         )
         .bind(id)
         .bind(child.id)
         .bind(by.id)
-        .bind(to.id)
         .bind(self.now())
         .execute(&self.db)
         .await
