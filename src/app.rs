@@ -15,20 +15,22 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, audit, bounds, carer, catalogue, child, client,
+    access_request, account, archive, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
     health::{self, Draining},
-    involvement,
+    hold, identity, investigation, involvement,
     limit::Rates,
-    matching, notice, oauth, organisation, policy,
+    matching, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
-    record,
+    purge, record,
     remote::RemoteKeys,
+    retention,
     session::{self, Door},
+    shield,
     span::QuietSpan,
     stop,
     token::Verifier,
@@ -70,6 +72,10 @@ pub fn mount(api: &mut ServiceConfig) {
         record::routes::mount(rooms);
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);
+        shield::routes::mount(rooms);
+        override_grant::routes::mount(rooms);
+        identity::routes::mount(rooms);
+        investigation::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
         client::routes::mount(rooms);
@@ -80,6 +86,10 @@ pub fn mount(api: &mut ServiceConfig) {
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);
+        retention::routes::mount(rooms);
+        hold::routes::mount(rooms);
+        archive::routes::mount(rooms);
+        purge::routes::mount(rooms);
     }));
 }
 

@@ -34,6 +34,11 @@ use crate::{
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
+        (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
+        (name = "identities", description = "How an identity ends."),
+        (name = "investigations", description = "What is looked into because of how the index was used."),
+        (name = "retention", description = "When records end: deaths, consents to stay, legal holds, purges."),
+        (name = "archive", description = "Records that are not in use any more, and their way back."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
@@ -98,7 +103,9 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 6] = [
+const NOT_CREATING: [&str; 8] = [
+    "/v1/archive/search",
+    "/v1/archive/openings",
     "/v1/sessions",
     "/v1/sessions/external",
     "/v1/children/search",
@@ -106,6 +113,9 @@ const NOT_CREATING: [&str; 6] = [
     "/v1/enrolments",
     "/v1/enrolments/completion",
 ];
+
+/// Where a shield is looked past, with a reference.
+const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
@@ -139,7 +149,7 @@ impl Operating<'_> {
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
-                self.take(reference());
+                self.take(reference(self.path == OVERRIDE));
                 if self.method == "get" || self.path == "/v1/children/search" {
                     self.take(on_behalf_of());
                 }
@@ -173,7 +183,14 @@ impl Operating<'_> {
             "/v1/transfers/{transferId}/dispute" => {
                 kinds.extend([Kind::TransferEnded, Kind::TransferOpen]);
             }
+            "/v1/shield-requests/{shieldRequestId}/closure" => {
+                kinds.push(Kind::ShieldRequestStatus)
+            }
+            "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
+                kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             _ => {}
         }
         if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
@@ -231,6 +248,7 @@ impl Operating<'_> {
                     Kind::InvolvementExists,
                     Kind::ConsentRequired,
                     Kind::AnswerForgotten,
+                    Kind::Shielded,
                 ]);
             }
             "/v1/involvements/{involvementId}" => {
@@ -238,6 +256,26 @@ impl Operating<'_> {
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
+                kinds.push(Kind::Shielded);
+            }
+            "/v1/shield-requests/{shieldRequestId}/decision"
+            | "/v1/shield-requests/{shieldRequestId}/review" => {
+                kinds.push(Kind::ShieldRequestStatus);
+            }
+            OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
+            "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
+            "/v1/investigations/{investigationId}/outcome" => kinds.push(Kind::InvestigationClosed),
+            "/v1/children/{indexNumber}/holds" | "/v1/children/{indexNumber}/stay-consents" => {
+                kinds.push(Kind::AnswerForgotten);
+            }
+            "/v1/holds/{holdId}" => kinds.push(Kind::HoldEnded),
+            "/v1/archive/search" => {
+                kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
+            }
+            "/v1/archive/openings" => kinds.push(Kind::NotFound),
+            "/v1/archive/restorations" => {
+                kinds.extend([Kind::NotFound, Kind::StillArchived]);
+                kinds.extend([Kind::IdentifierHeld, Kind::AnswerForgotten]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
@@ -425,10 +463,10 @@ fn reason() -> Parameter {
     )
 }
 
-fn reference() -> Parameter {
+fn reference(required: bool) -> Parameter {
     parameter(
         "Access-Reference",
-        false,
+        required,
         "Your own reference for this look: 1 to 40 letters, digits, slashes and hyphens. It is kept in the audit.",
         text("^[A-Za-z0-9/-]{1,40}$"),
         "CASE/2026-104",

@@ -60,6 +60,8 @@ kinds! {
     InvalidHeader 400 "invalid-header" "A header has the wrong form";
     /// Every call about a child states why in `Access-Reason`, one of the codes of `GET /v1/code-lists`.
     ReasonRequired 400 "reason-required" "State a reason";
+    /// Looking past a shield states your own reference in `Access-Reference`.
+    ReferenceRequired 400 "reference-required" "State a reference";
     /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
     /// it can be repeated safely.
     IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
@@ -102,6 +104,8 @@ kinds! {
     TransferOpen 409 "transfer-open" "The record is offered already";
     /// The offer does not wait for this any more: it was answered, or taken back.
     TransferEnded 409 "transfer-ended" "The offer no longer stands so";
+    /// The child is shielded, and whether this can be done would tell what the shield hides. Ask to be put in touch instead.
+    Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
     /// Another account has this user name.
@@ -121,6 +125,23 @@ kinds! {
     /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
     /// hide some of it now. Open what it made instead.
     AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
+    /// The child is not shielded.
+    NotShielded 409 "not-shielded" "There is no shield";
+    /// A shield is lifted when no request holds it up any more, on any record of the person.
+    ShieldRequested 409 "shield-requested" "A request holds the shield up";
+    /// A request that a child be shielded is decided once, and reviewed or closed while it is in force; where the record
+    /// resembles another's, it is decided whose it is.
+    ShieldRequestStatus 409 "shield-request-status" "The request does not stand so";
+    /// The investigation has its outcome.
+    InvestigationClosed 409 "investigation-closed" "The investigation is closed";
+    /// The end of this identity has been proposed, and waits for a second person.
+    IdentityEndProposed 409 "identity-end-proposed" "It has been proposed already";
+    /// The hold has ended; place another.
+    HoldEnded 409 "hold-ended" "The hold has ended";
+    /// The purge was approved before.
+    PurgeApproved 409 "purge-approved" "The purge is approved already";
+    /// By what is known of the record now, its time is still over.
+    StillArchived 409 "still-archived" "The record stays archived";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.

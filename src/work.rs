@@ -16,7 +16,7 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission, Role, Viewer, goes_on},
+    access::{Access, Caller, Errand, Permission, Role, Sight, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     digest::Once,
@@ -346,6 +346,14 @@ impl Look {
         self.viewers().all(|viewer| viewer.organisation == self.caller.organisation)
     }
 
+    /// Whether all of them see past a shield.
+    pub(crate) fn sight(&self) -> Sight {
+        match self.requester {
+            None => Sight::of(&self.caller, self.now),
+            Some(requester) => Sight::of_both(&self.caller, requester.viewer, self.now),
+        }
+    }
+
     /// The database, for reading.
     pub(crate) fn db(&self) -> &PgPool {
         &self.reader
@@ -409,6 +417,11 @@ impl Work {
     /// The database, for as long as the work lasts.
     pub(crate) fn db(&mut self) -> &mut PgConnection {
         &mut self.transaction
+    }
+
+    /// Whether the caller sees past a shield.
+    pub(crate) fn sight(&self) -> Sight {
+        Sight::of(&self.caller, self.now)
     }
 
     /// What seals and opens values.

@@ -133,6 +133,32 @@ permissions! {
     WriteInvolvement "involvement:write" true [Practitioner PractitionerWithOverride Steward Feed] "the own organisation's; a steward: those of organisations in the own authority";
     /// Set and clear flags.
     WriteFlag "flag:write" true [Practitioner PractitionerWithOverride Steward Feed] "involvements of the own organisation";
+    /// Ask that a child be shielded.
+    AskForShield "shield:ask" true [Practitioner PractitionerWithOverride Steward] "any child that is not archived";
+    /// Find and open requests that children be shielded.
+    ReadShieldRequest "shield-request:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "one's own requests; a shield approver: those on records for which the own authority is responsible";
+    /// See whether a child is shielded, and the requests for it.
+    ReadShield "shield:read" true [Steward ShieldApprover] "records for which the own authority is responsible";
+    /// Decide on requests that children be shielded, review and close them, and lift shields.
+    DecideShield "shield:decide" true [ShieldApprover] "records for which the own authority is responsible, never one's own request" fresh;
+    /// Look past the shield of a child for 15 minutes.
+    OverrideShield "shield:override" true [PractitionerWithOverride] "any shielded child, one for each sign-in" fresh;
+    /// End the identity of a child who was adopted or is protected as a witness.
+    EndIdentity "identity:end" true [ShieldApprover] "records for which the own authority is responsible, by two people" fresh;
+    /// Take consents to stay after the 18th birthday, and take records back from the archive.
+    ChangeRetention "retention:write" true [Steward] "records for which the own authority is responsible, for the first year in the archive also" fresh;
+    /// Read what is archived next.
+    ReadForecast "retention:read" true [Steward Operator] "records for which the own authority is responsible; the operator: counts only";
+    /// Find and open archived records.
+    ReadArchive "archive:read" true [Steward ArchiveReviewer] "records for which the own authority is responsible, for the first year; the archive reviewer: all, from the second to the sixth year, on a ground and with a reference";
+    /// Read which legal holds are on a record.
+    ReadHold "hold:read" true [Steward ArchiveReviewer] "records for which the own authority is responsible, in use and for the first year in the archive; the archive reviewer: all, from then on";
+    /// Place, renew and end legal holds.
+    WriteHold "hold:write" true [Steward ArchiveReviewer] "records for which the own authority is responsible, in use and for the first year in the archive; the archive reviewer: all, from then on" fresh;
+    /// Read which purges there were.
+    ReadPurge "purge:read" false [Operator Auditor] "counts, never a record";
+    /// Propose purges and approve those of others.
+    WritePurge "purge:write" false [Operator] "all records that are due; never approving one's own" fresh;
     /// Find organisations and how to reach them.
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.
@@ -165,6 +191,10 @@ permissions! {
     WriteNotice "notice:write" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator: to the national operator";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Find and open investigations into how the index was used.
+    ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority; an auditor of a national partner: all";
+    /// Say what came out of an investigation.
+    DecideInvestigation "investigation:decide" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all";
     /// Read the table of who may do what, and the code lists.
     ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
 }

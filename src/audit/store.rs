@@ -55,15 +55,18 @@ pub(super) async fn list(
     opened(look, rows.into_iter().map(|row| row.0).collect()).await
 }
 
-/// The events with what only auditors read.
+/// The events with what only auditors read; of which child an event may not say beside its organisation, auditors of that
+/// organisation alone.
 async fn opened(look: &Look, mut events: Vec<AuditEvent>) -> Result<Vec<AuditEvent>, Problem> {
     let mut hidden = HashMap::new();
     for event in &mut events {
         let kept = event.details.as_ref();
         let found = kept.map(|kept| Hidden::of(event.id, kept, look.vault())).transpose()?;
         if let Some(Hidden { children, details }) = found.flatten() {
-            event.details = details;
-            hidden.insert(event.id, children);
+            let own = event.organisation_id == Some(look.caller.organisation);
+            let told = own || children.is_empty();
+            event.details = details.filter(|_| told);
+            hidden.insert(event.id, if told { children } else { Vec::new() });
         }
     }
     let children: Vec<_> = hidden.values().flatten().map(|child| child.0).collect();

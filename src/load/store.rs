@@ -1,7 +1,6 @@
 //! What is loaded, in the database: one statement a table, however many rows.
 
-use chrono::{DateTime, NaiveDate, TimeZone, Utc};
-use chrono_tz::Europe::London;
+use chrono::NaiveDate;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -14,10 +13,13 @@ use crate::{
         name::{Name, NamePart},
         whereabouts::Whereabouts,
     },
+    clock::midnight_in_london,
     contact::{Email, Phone},
+    guard::LOADING,
     ids::{ChildId, IndexNumber, InvolvementId, OrganisationId},
     involvement::{FlagSet, ServiceType},
     organisation::OrganisationIn,
+    retention::Facts,
     work::Errands,
 };
 
@@ -42,6 +44,11 @@ pub(super) struct NewChild {
 }
 
 impl NewChild {
+    /// The day on which the record is archived.
+    fn archives_on(&self, today: NaiveDate) -> NaiveDate {
+        Facts::new(self.row.said.birth(), &self.row.said.whereabouts).end_from(today).day
+    }
+
     fn names(&self) -> impl Iterator<Item = (&Self, &Name)> {
         self.row.said.names.iter().map(move |name| (self, name))
     }
@@ -83,13 +90,6 @@ pub(super) fn array<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
-/// The moment at which a day begins in Europe/London.
-pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    let midnight = day.and_time(chrono::NaiveTime::MIN);
-    let here = London.from_local_datetime(&midnight).earliest();
-    here.map_or_else(|| midnight.and_utc(), |here| here.to_utc())
-}
-
 /// An organisation of the index that one of the codes asked for names.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -123,11 +123,13 @@ pub(super) async fn known(work: &mut Errands, codes: &[String]) -> Result<Vec<Kn
     .await
 }
 
-/// Which of the children, by their places, a search by name and birth would find, or whose identifier another child holds.
+/// Which of the children, by their places, a search by name and birth would find, or resemble one who is shielded, or whose
+/// identifier another child holds. Nobody is shielded until the children are added: the lock is that of [`crate::guard`].
 pub(super) async fn here_already(
     work: &mut Errands,
     children: &[NewChild],
 ) -> Result<Vec<usize>, sqlx::Error> {
+    sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOADING).execute(work.db()).await?;
     let place = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let each = || children.iter().enumerate();
     let names: Vec<_> = each()
@@ -135,6 +137,10 @@ pub(super) async fn here_already(
             child.row.present_names().map(move |name| (n, child.row.said.birth().date, name))
         })
         .collect();
+    let every: Vec<_> = each()
+        .flat_map(|(n, child)| child.names().map(move |(child, name)| (n, child, name)))
+        .collect();
+    let today = work.today();
     let identifiers: Vec<_> = each()
         .flat_map(|(n, child)| child.identifiers().map(move |(_, identifier)| (n, identifier)))
         .collect();
@@ -145,7 +151,15 @@ pub(super) async fn here_already(
         join child_name held on held.family_key = wanted.family_key and held.date_of_birth = wanted.date_of_birth
             and held.given_keys && wanted.given_keys::text[]
         join child c on c.child_id = held.child_id
-        where c.status = 'active'
+        where in_use(c.status, c.archives_on, $8)
+        union
+        select wanted.n
+        from unnest($9::int[], $10::text[], $11::text[], $12::date[], $13::text[])
+            as wanted (n, given_keys, family_key, date_of_birth, precision)
+        join child_name held on held.family_key = wanted.family_key and held.given_keys && wanted.given_keys::text[]
+        join child c on c.child_id = held.child_id
+        where c.shielded
+          and births_agree(c.date_of_birth, c.date_of_birth_precision, wanted.date_of_birth, wanted.precision)
         union
         select wanted.n
         from unnest($5::int[], $6::text[], $7::text[]) as wanted (n, kind, value)
@@ -159,6 +173,12 @@ pub(super) async fn here_already(
         &identifiers.iter().map(|(n, _)| place(*n)).collect::<Vec<_>>(),
         &identifiers.iter().map(|(_, identifier)| identifier.kind().as_str()).collect::<Vec<_>>() as _,
         &identifiers.iter().map(|(_, identifier)| identifier.value()).collect::<Vec<_>>() as _,
+        today,
+        &every.iter().map(|(n, ..)| place(*n)).collect::<Vec<_>>(),
+        &every.iter().map(|(.., name)| array(name.given_keys().iter().map(String::as_str))).collect::<Vec<_>>(),
+        &every.iter().map(|(.., name)| name.family_key()).collect::<Vec<_>>(),
+        &every.iter().map(|(_, child, _)| child.row.said.birth().date).collect::<Vec<_>>(),
+        &every.iter().map(|(_, child, _)| child.row.said.date_of_birth_precision.as_str()).collect::<Vec<_>>() as _,
     )
     .fetch_all(work.db())
     .await?;
@@ -227,12 +247,13 @@ async fn insert_cores(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
     let services = |services: &[ServiceType]| array(services.iter().map(|service| service.code()));
     sqlx::query!(
         "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-             without_service, responsible_authority_id, source_organisation_id, received_at, as_at)
+             without_service, responsible_authority_id, source_organisation_id, archives_on, received_at, as_at)
          select child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-             without_service::text[], responsible_authority_id, source_organisation_id, $10, $11
-         from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::uuid[], $9::uuid[])
+             without_service::text[], responsible_authority_id, source_organisation_id, archives_on, $11, $12
+         from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::uuid[], $9::uuid[],
+                 $10::date[])
              as new (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-                 without_service, responsible_authority_id, source_organisation_id)",
+                 without_service, responsible_authority_id, source_organisation_id, archives_on)",
         &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
         &numbers,
         &new.iter().map(|new| new.row.said.birth().date).collect::<Vec<_>>(),
@@ -242,6 +263,7 @@ async fn insert_cores(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
         &new.iter().map(|new| services(&new.row.said.without_service)).collect::<Vec<_>>(),
         &new.iter().map(|new| new.authority.0).collect::<Vec<_>>(),
         &new.iter().map(|new| new.source.0).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.archives_on(today)).collect::<Vec<_>>(),
         now,
         today,
     )
@@ -304,7 +326,7 @@ async fn insert_whereabouts(work: &mut Errands, new: &[NewChild]) -> Result<(), 
         &left().map(|left| left.map(|(_, returning)| returning.as_str())).collect::<Vec<_>>() as _,
         &sources(places.iter().map(|(child, ..)| *child)),
         &places.iter().map(|(.., until)| until.unwrap_or(today)).collect::<Vec<_>>(),
-        &places.iter().map(|(.., until)| until.map(midnight)).collect::<Vec<_>>() as _,
+        &places.iter().map(|(.., until)| until.map(midnight_in_london)).collect::<Vec<_>>() as _,
         now,
     )
     .execute(work.db())

@@ -113,6 +113,27 @@ columns! {
            from history where sealed is not null and sealed_head(sealed) <> $1
            and history_id > $2::text::bigint order by history_id limit $3"#
         "select reseal_history(n.key::bigint, n.sealed) from unnest($1::text[], $2::bytea[]) as n (key, sealed)"
+    SensitiveInvolvements "sensitive_involvement.sealed" "00000000-0000-0000-0000-000000000000"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from sensitive_involvement group by 1"#
+        r#"select involvement_id::text as "key!", sealed as "sealed!", null as context
+           from sensitive_involvement where sealed_head(sealed) <> $1
+           and involvement_id > $2::text::uuid order by involvement_id limit $3 for update"#
+        "update sensitive_involvement set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where involvement_id = n.key::uuid"
+    SensitiveHistory "sensitive_history.sealed" "0"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from sensitive_history group by 1"#
+        r#"select history_id::text as "key!", sealed as "sealed!", null as context
+           from sensitive_history where sealed_head(sealed) <> $1
+           and history_id > $2::text::bigint order by history_id limit $3 for update"#
+        "update sensitive_history set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where history_id = n.key::bigint"
+    ContactRequests "contact_request.sealed" "00000000-0000-0000-0000-000000000000"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from contact_request group by 1"#
+        r#"select contact_request_id::text as "key!", sealed as "sealed!", null as context
+           from contact_request where sealed_head(sealed) <> $1
+           and contact_request_id > $2::text::uuid order by contact_request_id limit $3 for update"#
+        "update contact_request set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where contact_request_id = n.key::uuid"
     Answers "idempotency.sealed" ""
         r#"select sealed_head(sealed) as "head!", count(*) as "values!" from idempotency where sealed is not null group by 1"#
         r#"select caller_id || ' ' || key as "key!", sealed as "sealed!", null as context

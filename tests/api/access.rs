@@ -52,15 +52,59 @@ const TOLD_OTHERWISE: &[Role] = &[
     Role::ArchiveReviewer,
 ];
 
+/// Requests that children be shielded, and proposals that identities end, are seen by those who decide; here nobody asks who looks.
+const SHIELD_REQUESTS: &[&str] = &[
+    "open_shield_request",
+    "decide_shield",
+    "review_shield",
+    "close_shield_request",
+    "open_identity_end",
+    "approve_identity_end",
+];
+const ASKERS: &[Role] = &[Role::Practitioner, Role::PractitionerWithOverride, Role::Steward];
+
+/// Investigations are seen by the authority that answers for the record.
+const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
+
+/// The archive reviewer states a reference.
+const ARCHIVE: &[&str] = &["search_archive", "open_archived"];
+
+/// The child of the example is not archived.
+const ARCHIVED: &[&str] = &["open_archived", "restore_record"];
+
+/// Holds on a record in use are a steward's.
+const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 16] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 32] = [
     (&["answer_transfer"], Own, &[Role::Steward], 403),
     (&["dispute_transfer"], Own, &[Role::Steward], 409),
     (&["offer_transfer"], Other, &[Role::Steward], 403),
     (TRANSFERS, Other, Role::ALL, 404),
     (&["see_notice"], Own, TOLD_OTHERWISE, 404),
     (&["see_notice"], Other, Role::ALL, 404),
+    (ARCHIVE, Own, &[Role::ArchiveReviewer], 400),
+    (ARCHIVE, Other, &[Role::ArchiveReviewer], 400),
+    (ARCHIVE, Whose::Unknown, &[Role::ArchiveReviewer], 400),
+    (ARCHIVED, Own, Role::ALL, 404),
+    (ARCHIVED, Other, Role::ALL, 404),
+    (ARCHIVED, Whose::Unknown, Role::ALL, 404),
+    (HOLDS, Own, &[Role::ArchiveReviewer], 404),
+    (HOLDS, Other, &[Role::ArchiveReviewer], 404),
+    (HOLDS, Other, &[Role::Steward], 403),
+    (&["override_shield"], Own, Role::ALL, 409),
+    (&["override_shield"], Other, Role::ALL, 409),
+    (
+        &["lift_shield", "review_shield", "close_shield_request", "propose_identity_end"],
+        Own,
+        Role::ALL,
+        409,
+    ),
+    (&["lift_shield", "read_shield", "propose_identity_end"], Other, Role::ALL, 403),
+    (SHIELD_REQUESTS, Own, ASKERS, 404),
+    (SHIELD_REQUESTS, Other, Role::ALL, 404),
+    (INVESTIGATIONS, Other, Role::ALL, 404),
     (&["invite_again"], Own, &[Role::Operator], 409),
     (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
     (ACCESS_REQUESTS, Other, Role::ALL, 404),
@@ -68,7 +112,15 @@ const REFUSED: [(&[&str], Whose, &[Role], u16); 16] = [
     (ACCOUNTS, Other, Role::ALL, 404),
     (ACCOUNTS, Own, &[Role::Operator], 404),
     (
-        &["correct_child", "read_history", "add_carer", "change_carer", "end_carer"],
+        &[
+            "correct_child",
+            "read_history",
+            "add_carer",
+            "change_carer",
+            "end_carer",
+            "record_death",
+            "consent_to_stay",
+        ],
         Other,
         &[Role::Steward],
         403,

@@ -132,6 +132,24 @@ async fn arrange(place: &Place, dir: &Dir) {
         seal("here"),
     )
     .await;
+    run(
+        "insert into sensitive_involvement (involvement_id, child_id, provider_key, owner_key, once_key, sealed, basis, started_on,
+             confirmed_on, received_at, as_at)
+         values ($1, $1, '', '', '', $2, 'consent', now(), now(), now(), now())",
+        child.id,
+        seal("here"),
+    )
+    .await;
+    run(
+        "insert into sensitive_history (child_id, involvement_id, sealed, confirmed_on, received_at, superseded_at)
+         values ($1, $1, $2, now(), now(), now())",
+        child.id,
+        seal("here"),
+    )
+    .await;
+    let asked = "insert into contact_request (contact_request_id, child_id, asked_by, asker_organisation, asked_at, stage, due_at, sealed)
+         select gen_random_uuid(), child_id, $1, responsible_authority_id, now(), 'asked', now(), $2 from child limit 1";
+    run(asked, account, seal("here")).await;
     for n in 0..1200 {
         sqlx::query(
             "insert into idempotency (caller_id, key, operation, body_hash, sealed, created_at)

@@ -34,6 +34,7 @@ async fn a_child_who_is_added_has_a_record_that_says_where_each_fact_comes_from(
         "dateOfBirthPrecision": "day",
         "dateOfBirthEstimated": false,
         "gender": "female",
+        "shielded": false,
         "whereabouts": { "kind": "current", "address": address("PO1 3AX"), "source": said },
         "identifiers": [],
         "carers": [],

@@ -43,6 +43,7 @@ mod database;
 mod directory;
 mod operations;
 mod scene;
+mod shield;
 
 pub(crate) use conform::DOCUMENT;
 pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
@@ -442,4 +443,24 @@ async fn what_was_arranged_is_there_for_those_who_sign_in() {
     let cleared = index.delete(person, &flag, flagged.version()).await.expect(200);
     let ended = json!({ "endedOn": "2027-05-14" });
     index.patch(person, begun.header("Location"), cleared.version(), ended).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_shielded_child_is_sealed_and_a_grant_is_for_one_session() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let child = index.child(scene.authority).await;
+    index.carer(&child).await;
+    let person = index.shield(&child).await;
+    index.grant(scene.caller(Role::PractitionerWithOverride), &child).await;
+    let sealed: (bool, i64, i64) = sqlx::query_as(
+        "select c.shielded, (select count(sealed) from whereabouts w where w.child_id = c.child_id),
+             (select count(sealed) from carer r where r.child_id = c.child_id)
+         from child c where c.person_id = $1",
+    )
+    .bind(person)
+    .fetch_one(&index.db)
+    .await
+    .unwrap();
+    assert_eq!(sealed, (true, 1, 1));
 }

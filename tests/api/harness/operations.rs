@@ -34,6 +34,11 @@ pub(crate) struct Target {
     pub(crate) access_request: Uuid,
     pub(crate) transfer: Uuid,
     pub(crate) notice: Uuid,
+    pub(crate) shield_request: Uuid,
+    pub(crate) identity_end: Uuid,
+    pub(crate) investigation: Uuid,
+    pub(crate) hold: Uuid,
+    pub(crate) purge: Uuid,
 }
 
 impl Operation {
@@ -121,6 +126,11 @@ impl Operation {
             .replace("{accessRequestId}", &target.access_request.to_string())
             .replace("{transferId}", &target.transfer.to_string())
             .replace("{noticeId}", &target.notice.to_string())
+            .replace("{shieldRequestId}", &target.shield_request.to_string())
+            .replace("{identityEndId}", &target.identity_end.to_string())
+            .replace("{investigationId}", &target.investigation.to_string())
+            .replace("{holdId}", &target.hold.to_string())
+            .replace("{purgeId}", &target.purge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -137,13 +147,18 @@ impl Target {
         let child = index.child(authority).await;
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
-        let account = index.account(Role::Practitioner, organisation).await.id;
+        let person = index.account(Role::Practitioner, organisation).await;
+        let account = person.id;
         index.link(account, &account.to_string()).await;
+        let shield_request = index.shield_request(&child, &person).await;
+        let identity_end = index.identity_end(&child, &person).await;
+        let investigation = index.investigation(&child, &person).await;
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
         let transfer = index.transfer(authority).await;
         let notice = index.notice(Role::Steward, authority).await;
+        let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let organisation = organisation.id;
         Self {
             child,
@@ -156,6 +171,11 @@ impl Target {
             access_request,
             transfer,
             notice,
+            shield_request,
+            identity_end,
+            investigation,
+            hold,
+            purge,
         }
     }
 
@@ -165,6 +185,8 @@ impl Target {
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
+        let [shield_request, identity_end, investigation, hold, purge] =
+            [(); 5].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -176,6 +198,11 @@ impl Target {
             access_request,
             transfer,
             notice,
+            shield_request,
+            identity_end,
+            investigation,
+            hold,
+            purge,
         }
     }
 }
@@ -192,7 +219,9 @@ impl Index {
     ) -> Answer {
         let changes = matches!(operation.method, "PUT" | "PATCH" | "DELETE");
         let version = [("If-Match", if changes { "\"1\"" } else { "" })];
-        let headers = [&version, headers].concat();
+        let overrides = operation.id == "override_shield";
+        let reference = [("Access-Reference", if overrides { "CASE/2026-104" } else { "" })];
+        let headers = [&version[..], &reference, headers].concat();
         self.request(caller, operation.method, &operation.path(target), body, &headers).await
     }
 

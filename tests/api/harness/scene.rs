@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contactpoint::{
     access::{Role, scopes},
     child::fold::fold,
+    database::APPLICATION,
     ids::IndexNumber,
+    retention::task::{self, Summary},
     session::{
         seed_context,
         totp::{Seed, code_at},
     },
     token::Grant,
+    work::Errands,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -272,6 +275,64 @@ impl Index {
         id
     }
 
+    /// Somebody's request that a child be shielded, which waits.
+    pub(crate) async fn shield_request(&self, child: &Child, asker: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into shield_request (shield_request_id, child_id, ground, status, asked_by, asked_at)
+             values ($1, $2, 'domesticAbuse', 'asked', $3, $4)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(asker.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// Somebody's proposal that the identity of a child ends.
+    pub(crate) async fn identity_end(&self, child: &Child, proposer: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into identity_end (identity_end_id, child_id, ground, proposed_by, proposed_at, expires_at)
+             values ($1, $2, 'adoption', $3, $4, $4 + interval '7 days')",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(proposer.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// An investigation into somebody's look past a shield of a child, whose grant has ended.
+    pub(crate) async fn investigation(&self, child: &Child, person: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "with given as (
+                 insert into override_grant (grant_id, child_id, account_id, session_id, reference, granted_at, expires_at)
+                 values ($1, $2, $3, $4, 'CASE/2026-104', $6, $6)
+             )
+             insert into investigation (investigation_id, kind, child_id, grant_id, account_id, organisation_id, authority_id,
+                 reference, opened_at)
+             select $1, 'override', $2, $1, $3, $5, responsible_authority_id, 'CASE/2026-104', $6 from child where child_id = $2",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(person.id)
+        .bind(person.session)
+        .bind(person.organisation.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A system that has a token.
     pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
         let id = Uuid::new_v4();
@@ -431,5 +492,66 @@ impl Index {
         .await
         .unwrap();
         id
+    }
+
+    /// A hold on the child, for a year from now.
+    pub(crate) async fn hold(&self, child: &Child) -> Uuid {
+        let (id, by) = (Uuid::new_v4(), self.some_account().await);
+        sqlx::query(
+            "insert into legal_hold (hold_id, child_id, ground, held_from, held_until, said_on, placed_by, placed_at)
+             values ($1, $2, 'litigation', $3::date, $3::date + 365, $3::date, $4, $5)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(contactpoint::clock::day_in_london(self.now()))
+        .bind(by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A purge that somebody has proposed, of nothing.
+    pub(crate) async fn purge(&self) -> Uuid {
+        let (id, by) = (Uuid::new_v4(), self.some_account().await);
+        sqlx::query(
+            "insert into purge (purge_id, due_on, proposed_by, proposed_at, status) values ($1, $2, $3, $4, 'proposed')",
+        )
+        .bind(id)
+        .bind(contactpoint::clock::day_in_london(self.now()))
+        .bind(by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// An account of nobody in the scene.
+    async fn some_account(&self) -> Uuid {
+        let organisation = self.organisation("nationalPartner", None).await;
+        self.account(Role::Operator, organisation).await.id
+    }
+
+    /// Errands of the service now, with its keys.
+    pub(crate) async fn errands(&self, operation: &'static str) -> Errands {
+        let options = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
+        let errands = Errands::begin(&options, &self.clock, operation).await.unwrap();
+        errands.with_vault(Self::door().vault.clone())
+    }
+
+    /// What the passing of days brings about, until now.
+    pub(crate) async fn retain(&self) -> Summary {
+        let mut work = self.errands("retention_run").await;
+        let today = work.today();
+        task::run(&mut work, today, task::BATCH, |_| true).await.unwrap().expect("nobody else runs")
+    }
+
+    /// Moves the clock to this moment, or to nine in the morning of this day.
+    pub(crate) fn live_until(&self, moment: &str) {
+        let moment =
+            if moment.contains('T') { moment.to_owned() } else { format!("{moment}T09:00:00Z") };
+        self.clock.set(moment.parse().unwrap());
     }
 }
