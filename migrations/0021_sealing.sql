@@ -61,6 +61,19 @@ create unique index transfer_one_open on transfer (child_id) where status in ('o
 create index transfer_by_child on transfer (child_id);
 create index transfer_by_offering on transfer (offered_by, offered_at, transfer_id);
 create index transfer_by_receiving on transfer (offered_to, offered_at, transfer_id);
+create view transfer_told as
+    select t.transfer_id, t.child_id, t.offered_by, t.offered_to, t.status, t.offered_at, c.status as child_status, c.archives_on,
+           json_strip_nulls(json_build_object(
+               'id', t.transfer_id, 'indexNumber', c.index_number,
+               'from', json_build_object('organisationId', f.organisation_id, 'code', f.authority_code, 'name', f.name),
+               'to', json_build_object('organisationId', o.organisation_id, 'code', o.authority_code, 'name', o.name),
+               'status', t.status, 'declineGround', t.decline_ground, 'disputeGround', t.dispute_ground,
+               'offeredAt', t.offered_at, 'changedAt', t.changed_at, 'version', t.version)) as told
+    from transfer t
+    join child c using (child_id)
+    join organisation f on f.organisation_id = t.offered_by
+    join organisation o on o.organisation_id = t.offered_to;
+grant select on transfer_told to contactpoint_app;
 grant select, insert on transfer to contactpoint_app;
 grant update (status, decline_ground, dispute_ground, changed_at, version) on transfer to contactpoint_app;
 

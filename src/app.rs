@@ -24,7 +24,7 @@ use crate::{
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
-    matching, oauth, organisation, override_grant, policy,
+    matching, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
@@ -34,6 +34,7 @@ use crate::{
     span::QuietSpan,
     stop,
     token::Verifier,
+    transfer,
     work::Db,
 };
 
@@ -80,6 +81,8 @@ pub fn mount(api: &mut ServiceConfig) {
         client::routes::mount(rooms);
         external::routes::mount(rooms);
         access_request::routes::mount(rooms);
+        transfer::routes::mount(rooms);
+        notice::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);

@@ -43,6 +43,8 @@ use crate::{
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
+        (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
         (name = "running", description = "Health, and the catalogue of problems."),
@@ -173,6 +175,13 @@ impl Operating<'_> {
                     Kind::TooManyRequests,
                 ]);
                 self.take(proof(WITH_A_TOKEN, any_text()));
+            }
+            "/v1/children/{indexNumber}/transfers" => kinds.push(Kind::TransferOpen),
+            "/v1/transfers/{transferId}/answer" | "/v1/transfers/{transferId}/withdrawal" => {
+                kinds.push(Kind::TransferEnded);
+            }
+            "/v1/transfers/{transferId}/dispute" => {
+                kinds.extend([Kind::TransferEnded, Kind::TransferOpen]);
             }
             "/v1/shield-requests/{shieldRequestId}/closure" => {
                 kinds.push(Kind::ShieldRequestStatus)

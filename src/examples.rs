@@ -97,6 +97,14 @@ examples! {
     "open_client";
     "change_client" asks "request";
     "renew_client_secret";
+    "offer_transfer" asks "request";
+    "list_transfers";
+    "open_transfer";
+    "answer_transfer" asks "request";
+    "dispute_transfer" asks "request";
+    "withdraw_transfer";
+    "list_notices";
+    "see_notice";
     "list_audit_events";
     "read_stop";
     "stop_everything";

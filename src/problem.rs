@@ -100,6 +100,10 @@ kinds! {
     InvolvementEnded 409 "involvement-ended" "The involvement has ended";
     /// A child has one lead professional; the other must step down first.
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
+    /// The record is offered to an authority already, and that offer waits for an answer.
+    TransferOpen 409 "transfer-open" "The record is offered already";
+    /// The offer does not wait for this any more: it was answered, or taken back.
+    TransferEnded 409 "transfer-ended" "The offer no longer stands so";
     /// The child is shielded, and whether this can be done would tell what the shield hides. Ask to be put in touch instead.
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -16,7 +17,7 @@ use crate::{
     app::{self, Shared},
     clock::{day_in_london, midnight_in_london},
     database,
-    keys::rotation::Watch,
+    keys::{rotation, sealing},
     listener::{self, Limits},
     problem::Problem,
     retention::task,
@@ -99,11 +100,12 @@ async fn retain_once(
     task::run(&mut work, today, task::BATCH, |_| true).await
 }
 
-/// Takes in the signing keys whenever they have changed, within 2 seconds, so that none of them needs a restart.
-pub async fn follow_keys(mut watch: Watch, shared: Shared) {
+/// Takes in the keys of a folder of secrets whenever they have changed, within 2 seconds, so that no change needs a restart.
+pub async fn follow_keys(folder: PathBuf, shared: Shared) {
+    let (mut signing, mut sealing) = (rotation::Watch::of(&folder), sealing::Watch::of(&folder));
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        match watch.changed() {
+        match signing.changed() {
             Ok(None) => {}
             Ok(Some(keys)) => {
                 tracing::info!(active = keys.active(), "the signing keys have changed");
@@ -112,6 +114,16 @@ pub async fn follow_keys(mut watch: Watch, shared: Shared) {
                 shared.verifier.replace(Issuer { issuer, audience, keys });
             }
             Err(error) => tracing::error!(%error, "the signing keys cannot be read"),
+        }
+        match sealing.changed() {
+            Ok(None) => {}
+            Ok(Some(sealer)) => {
+                tracing::info!(active = sealer.active(), "the sealing keys have changed");
+                if let Err(error) = shared.door.take_keys(sealer) {
+                    tracing::error!(%error, "nothing can be sealed");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the sealing keys cannot be read"),
         }
     }
 }

@@ -247,3 +247,45 @@ async fn the_running_service_takes_in_a_change_of_its_signing_keys() {
     kids.retain(|kid| *kid != first);
     assert_eq!(published().await, kids);
 }
+
+#[actix_web::test]
+async fn the_running_service_takes_in_a_change_of_the_key_over_what_is_sealed() {
+    let demo = Demo::anew("reseal");
+    let keys = demo.folder.join("keys");
+    let address = format!(
+        "postgres:///contactpoint?host={}&user=contactpoint_app",
+        demo.folder.join("postgres").display()
+    );
+    let run = |further: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_contactpoint"));
+        program.args(["keys", "reseal", "--wait", "3", "--keys"]).arg(&keys);
+        program.args(["--database", &address]).args(further).stderr(Stdio::piped());
+        let done = program.spawn().unwrap().wait_with_output().unwrap();
+        (done.status.success(), String::from_utf8(done.stderr).unwrap())
+    };
+    let token = demo.sign_in("teacher").await;
+    let search = json!({ "indexNumber": demo.told["examples"]["indexNumber"] });
+    let search = Client::new()
+        .post(format!("{}/v1/children/search", demo.url()))
+        .bearer_auth(&token)
+        .header("Access-Reason", "direct-service")
+        .json(&search);
+    assert_eq!(search.send().await.unwrap().status(), StatusCode::OK);
+
+    let (done, told) = run(&[]);
+    assert!(done && told.contains("under key 2"), "{told}");
+    demo.sign_in("steward").await;
+    let (done, told) = run(&["--retire"]);
+    assert!(!done && told.contains("key 1 is kept for 0 values and 1 events"), "{told}");
+    assert!(keys.join("sealing/1.key").exists());
+
+    let (done, told) = run(&[]);
+    assert!(done && told.contains("under key 3"), "{told}");
+    demo.sign_in("doctor").await;
+    let (done, told) = run(&["--retire"]);
+    assert!(!done && told.contains("key 1 is kept"), "{told}");
+    assert!(!keys.join("sealing/2.key").exists() && keys.join("sealing/1.key").exists());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    demo.sign_in("operator").await;
+    fs::remove_dir_all(demo.folder.clone()).ok();
+}

@@ -181,6 +181,14 @@ permissions! {
     DecideAccessRequest "access-request:decide" false [AccountAdministrator Operator] "requests to organisations in the own council's area, never one's own; the operator: to national partners" fresh;
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
+    /// Offer records to another authority, take offers back, and answer those of others.
+    WriteTransfer "transfer:write" true [Steward] "records for which the own authority is responsible, and offers to it";
+    /// Find and open offers of records.
+    ReadTransfer "transfer:read" true [Steward] "offers by and to the own authority";
+    /// Read what there is to do or to know.
+    ReadNotice "notice:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator: to the national operator";
+    /// Say that a notice has been seen.
+    WriteNotice "notice:write" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator: to the national operator";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
     /// Find and open investigations into how the index was used.

@@ -268,6 +268,29 @@ pub(crate) async fn save(
     Ok(Written::of(id))
 }
 
+/// Lets another authority answer for a record; who did before is kept.
+pub(crate) async fn hand_over(
+    work: &mut Work,
+    id: ChildId,
+    authority: OrganisationId,
+) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    sqlx::query!(
+        "update child set responsible_authority_id = $2, version = version + 1, source_organisation_id = $3, recorded_by = $4,
+             received_at = $5, as_at = $6
+         where child_id = $1",
+        id.0,
+        authority.0,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
 async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(

@@ -117,7 +117,7 @@ pub fn run() -> ExitCode {
             Command::Migrate(migrate) => migrate.run().await,
             Command::Load(load) => load.run().await,
             Command::Account(account) => account.run().await,
-            Command::Keys(keys) => keys.run(),
+            Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
             Command::Openapi => {
                 print!("{}", app::document());

@@ -19,7 +19,7 @@ use crate::{
     edge::TrustedProxies,
     external::Issuers,
     health::Draining,
-    keys::{Keys, rotation::Watch},
+    keys::Keys,
     listener::Limits,
     remote::{Reach, RemoteKeys},
     seal::Vault,
@@ -118,7 +118,7 @@ impl Running {
             .await?;
         actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::retain(options, shared.clone()));
-        actix_web::rt::spawn(server::follow_keys(Watch::of(folder), shared.clone()));
+        actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
         }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     digest,
     encoding::{AsDer, Pkcs8V1Der},
     hmac, rand,
@@ -20,11 +19,15 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use secrecy::{ExposeSecret, SecretBox, SecretSlice, zeroize::Zeroizing};
+use secrecy::{ExposeSecret, SecretBox, zeroize::Zeroizing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub mod rotation;
+mod sealer;
+pub mod sealing;
+
+pub use sealer::{SealFault, Sealer, key_over};
 
 const SIGNING: &str = "signing";
 const SEALING: &str = "sealing";
@@ -34,8 +37,6 @@ const ACTIVE: &str = "active";
 const LARGEST_FILE: usize = 4096;
 const PEM_HEAD: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_TAIL: &str = "-----END PRIVATE KEY-----";
-const SEAL_VERSION: u8 = 1;
-const SEAL_HEAD: usize = 1 + size_of::<u32>();
 
 /// Why the secrets cannot be used; names the file, never what is in it.
 #[derive(Debug, thiserror::Error)]
@@ -288,80 +289,6 @@ impl Pepper {
     }
 }
 
-/// Encrypts single values (AES-256-GCM), each bound to the place where it stands.
-///
-/// A sealed value is a version byte, the key's id (4 bytes), the nonce (12), the ciphertext and
-/// the tag (16).
-/// Nonces are random, so one key seals at most 2³² values.
-#[derive(Debug)]
-pub struct Sealer {
-    active: u32,
-    keys: BTreeMap<u32, RandomizedNonceKey>,
-}
-
-/// A value could not be sealed or opened; deliberately without a reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a sealed value is damaged, or belongs elsewhere, or its key is gone")]
-pub struct SealFault;
-
-impl Sealer {
-    fn load(folder: &Path) -> Result<Self, KeyFault> {
-        let Folder { active, files } = read_folder(folder, "key")?;
-        let mut keys = BTreeMap::new();
-        for (name, text) in files {
-            let path = folder.join(format!("{name}.key"));
-            let id = key_id(&name).ok_or_else(|| KeyFault::wrong(&path, "is not <number>.key"))?;
-            let bytes = thirty_two_bytes(&path, &text)?;
-            keys.insert(id, RandomizedNonceKey::new(&AES_256_GCM, bytes.expose_secret())?);
-        }
-        let active = key_id(&active)
-            .filter(|id| keys.contains_key(id))
-            .ok_or_else(|| KeyFault::wrong(&folder.join(ACTIVE), "names a key that is not here"))?;
-        Ok(Self { active, keys })
-    }
-
-    /// Encrypts a value; its context, such as `totp_seed:<user id>`, is needed again to open it.
-    pub fn seal(&self, plaintext: &[u8], context: &str) -> Result<Vec<u8>, SealFault> {
-        let head = seal_head(self.active);
-        let key = self.keys.get(&self.active).ok_or(SealFault)?;
-        let mut body = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
-        body.extend_from_slice(plaintext);
-        let nonce = key
-            .seal_in_place_append_tag(bound_to(head, context), &mut body)
-            .map_err(|_| SealFault)?;
-        Ok([&head, &nonce.as_ref()[..], &body].concat())
-    }
-
-    /// Decrypts a value that was sealed for the same context.
-    pub fn open(&self, sealed: &[u8], context: &str) -> Result<SecretSlice<u8>, SealFault> {
-        let (head, rest) = sealed.split_first_chunk::<SEAL_HEAD>().ok_or(SealFault)?;
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(SealFault)?;
-        let [version, id @ ..] = *head;
-        let key = self.keys.get(&u32::from_be_bytes(id)).ok_or(SealFault)?;
-        if version != SEAL_VERSION {
-            return Err(SealFault);
-        }
-        let mut body = Zeroizing::new(body.to_vec());
-        let plaintext = key
-            .open_in_place(Nonce::from(nonce), bound_to(*head, context), &mut body)
-            .map_err(|_| SealFault)?;
-        Ok(SecretSlice::new(Box::from(&*plaintext)))
-    }
-}
-
-fn seal_head(key: u32) -> [u8; SEAL_HEAD] {
-    let [a, b, c, d] = key.to_be_bytes();
-    [SEAL_VERSION, a, b, c, d]
-}
-
-fn bound_to(head: [u8; SEAL_HEAD], context: &str) -> Aad<Vec<u8>> {
-    Aad::from([&head, context.as_bytes()].concat())
-}
-
-fn key_id(name: &str) -> Option<u32> {
-    name.parse().ok().filter(|id: &u32| id.to_string() == name)
-}
-
 /// The thumbprint (RFC 7638) of an Ed25519 key whose public half is `x`.
 fn thumbprint(x: &str) -> String {
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
@@ -521,11 +448,6 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    fn sealer() -> Sealer {
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &[7; 32]).unwrap();
-        Sealer { active: 1, keys: BTreeMap::from([(1, key)]) }
-    }
-
     #[test]
     fn the_signature_and_thumbprint_are_those_of_the_rfc() {
         let seed = URL_SAFE_NO_PAD.decode(RFC_SEED).unwrap();
@@ -677,46 +599,5 @@ mod tests {
             assert!(!told.contains(bytes.trim_matches(['[', ']'])));
         }
         assert!(told.contains("REDACTED"));
-    }
-
-    #[test]
-    fn a_sealed_value_opens_only_whole_and_in_its_place() {
-        let one = sealer();
-        let sealed = one.seal(b"plain", "totp:1").unwrap();
-        assert_eq!(one.open(&sealed, "totp:1").unwrap().expose_secret(), b"plain");
-        assert!(one.open(&sealed, "totp:2").is_err());
-        assert!(one.open(&sealed, "").is_err());
-        for bit in 0..sealed.len() * 8 {
-            let mut flipped = sealed.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(one.open(&flipped, "totp:1").is_err(), "bit {bit}");
-        }
-        for length in 0..sealed.len() {
-            assert!(one.open(&sealed[..length], "totp:1").is_err(), "length {length}");
-        }
-        assert_ne!(one.seal(b"plain", "totp:1").unwrap(), sealed);
-    }
-
-    #[test]
-    fn an_old_key_still_opens_and_a_lost_one_does_not() {
-        let mut one = sealer();
-        let sealed = one.seal(b"plain", "here").unwrap();
-        one.keys.insert(2, RandomizedNonceKey::new(&AES_256_GCM, &[8; 32]).unwrap());
-        one.active = 2;
-        assert!(one.open(&sealed, "here").is_ok());
-        assert_eq!(one.seal(b"plain", "here").unwrap()[..5], [1, 0, 0, 0, 2]);
-        one.keys.remove(&1);
-        assert_eq!(one.open(&sealed, "here").unwrap_err(), SealFault);
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_sealed_opens_again(plain: Vec<u8>, context in ".*", noise: Vec<u8>) {
-            let one = sealer();
-            let sealed = one.seal(&plain, &context).unwrap();
-            let opened = one.open(&sealed, &context).unwrap();
-            prop_assert_eq!(opened.expose_secret(), &plain[..]);
-            prop_assert!(one.open(&noise, &context).is_err());
-        }
     }
 }

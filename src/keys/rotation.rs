@@ -148,8 +148,8 @@ fn publish(folder: &Path) -> Result<String, KeyFault> {
     Ok(kid)
 }
 
-/// Names the key that signs, in one step: a reader finds the old name or the new one.
-fn activate(folder: &Path, kid: &str) -> Result<(), KeyFault> {
+/// Names the key that signs or seals, in one step: a reader finds the old name or the new one.
+pub(super) fn activate(folder: &Path, kid: &str) -> Result<(), KeyFault> {
     let (new, active) = (folder.join(".active.new"), folder.join(ACTIVE));
     let _ = fs::remove_file(&new);
     write_secret(&new, kid)?;

@@ -88,7 +88,7 @@ fn digits(text: &str, n: usize, form: &'static str) -> Result<(), ValidationErro
     matches(text, form, text.len() == n && text.bytes().all(|b| b.is_ascii_digit()))
 }
 
-pub(super) fn three_digits(text: &str) -> Result<(), ValidationError> {
+pub(crate) fn three_digits(text: &str) -> Result<(), ValidationError> {
     digits(text, 3, "must be 3 digits")
 }
 

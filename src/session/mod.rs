@@ -1,6 +1,9 @@
 //! Signing in: who somebody is, how they prove it, and the tokens that say so.
 
-use std::time::Duration;
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,6 +18,7 @@ use crate::{
     access::{Caller, Role, Subject},
     http::sha256,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
+    keys::Sealer,
     problem::Problem,
     seal::Vault,
     token::{Grant, Issuer, LIFETIME},
@@ -47,15 +51,22 @@ pub struct Door {
     /// Opens the seeds of one-time codes.
     pub vault: Vault,
     /// The sealed seed of nobody, for users who do not exist.
-    nobody: Vec<u8>,
+    nobody: RwLock<Vec<u8>>,
 }
 
 impl Door {
     /// Makes ready, with as many hashes at a time as there are cores.
     pub fn new(credential: Credential, vault: Vault) -> anyhow::Result<Self> {
-        let seed = totp::Seed::generate().map_err(|_| anyhow::anyhow!("no randomness"))?;
-        let nobody = vault.seal(seed.expose(), &seed_context(Uuid::nil()))?;
+        let nobody = RwLock::new(nobody(&vault)?);
         Ok(Self { credential, pool: HashingPool::default(), vault, nobody })
+    }
+
+    /// Seals and opens by other keys from now on; nobody's seed too, so that users who do not exist are still judged as long.
+    pub fn take_keys(&self, sealer: Sealer) -> anyhow::Result<()> {
+        self.vault.replace(sealer);
+        let sealed = nobody(&self.vault)?;
+        *self.nobody.write().unwrap_or_else(PoisonError::into_inner) = sealed;
+        Ok(())
     }
 
     /// The step whose one-time code this is, by the sealed seed of an account; without one it is looked for as long.
@@ -65,11 +76,18 @@ impl Door {
         code: &str,
         now: DateTime<Utc>,
     ) -> Option<u64> {
-        let (id, sealed) = account.unwrap_or((AccountId(Uuid::nil()), &self.nobody));
+        let nobody = self.nobody.read().unwrap_or_else(PoisonError::into_inner);
+        let (id, sealed) = account.unwrap_or((AccountId(Uuid::nil()), &nobody));
         let seed = self.vault.open(sealed, &seed_context(id.0)).ok()?;
         let step = totp::accept(&totp::Seed::from_bytes(seed.expose_secret())?, code, now);
         step.filter(|_| account.is_some())
     }
+}
+
+/// The sealed seed of nobody.
+fn nobody(vault: &Vault) -> anyhow::Result<Vec<u8>> {
+    let seed = totp::Seed::generate().map_err(|_| anyhow::anyhow!("no randomness"))?;
+    Ok(vault.seal(seed.expose(), &seed_context(Uuid::nil()))?)
 }
 
 /// Everything needed to sign in, judged together.

@@ -37,6 +37,21 @@ const ACCOUNTS: &[&str] = &[
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.
 const ACCESS_REQUESTS: &[&str] = &["open_access_request", "decide_access_request", "invite_again"];
 
+/// Offers are seen by the stewards of both authorities.
+const TRANSFERS: &[&str] =
+    &["open_transfer", "answer_transfer", "dispute_transfer", "withdraw_transfer"];
+
+/// A notice is for those of one role in one organisation: here the stewards of the authority.
+const TOLD_OTHERWISE: &[Role] = &[
+    Role::Practitioner,
+    Role::PractitionerWithOverride,
+    Role::ShieldApprover,
+    Role::AccountAdministrator,
+    Role::Operator,
+    Role::Auditor,
+    Role::ArchiveReviewer,
+];
+
 /// Requests that children be shielded, and proposals that identities end, are seen by those who decide; here nobody asks who looks.
 const SHIELD_REQUESTS: &[&str] = &[
     "open_shield_request",
@@ -62,7 +77,13 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 26] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 32] = [
+    (&["answer_transfer"], Own, &[Role::Steward], 403),
+    (&["dispute_transfer"], Own, &[Role::Steward], 409),
+    (&["offer_transfer"], Other, &[Role::Steward], 403),
+    (TRANSFERS, Other, Role::ALL, 404),
+    (&["see_notice"], Own, TOLD_OTHERWISE, 404),
+    (&["see_notice"], Other, Role::ALL, 404),
     (ARCHIVE, Own, &[Role::ArchiveReviewer], 400),
     (ARCHIVE, Other, &[Role::ArchiveReviewer], 400),
     (ARCHIVE, Whose::Unknown, &[Role::ArchiveReviewer], 400),

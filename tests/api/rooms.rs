@@ -54,6 +54,8 @@ const LEVELS: &[&[&str]] = &[
         "load",
         "load::lines",
         "notice",
+        "reseal",
+        "transfer",
         "hold",
         "purge",
         "shield",

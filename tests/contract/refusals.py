@@ -65,6 +65,13 @@ MAY = {
     "list_clients": {"invalid-query": r"^after must be the `next`"},
     "list_accounts": {"invalid-query": r"^after must be the `next`"},
     "list_organisations": {"invalid-query": r"^after must be the `next`"},
+    "offer_transfer": {KEY: "", "invalid-value": "3-digit code of another local authority"},
+    "answer_transfer": {VERSION: "", "invalid-value": "is required to decline|is given only to decline"},
+    "dispute_transfer": {VERSION: ""},
+    "withdraw_transfer": {VERSION: ""},
+    "list_transfers": {"invalid-query": r"^after must be the `next`"},
+    "list_notices": {"invalid-query": r"^after must be the `next`"},
+    "see_notice": {VERSION: ""},
     "list_audit_events": {"invalid-query": r"^after must be the `next`"},
 }
 

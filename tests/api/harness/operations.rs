@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) invitation: Uuid,
     pub(crate) client: Uuid,
     pub(crate) access_request: Uuid,
+    pub(crate) transfer: Uuid,
+    pub(crate) notice: Uuid,
     pub(crate) shield_request: Uuid,
     pub(crate) identity_end: Uuid,
     pub(crate) investigation: Uuid,
@@ -122,6 +124,8 @@ impl Operation {
             .replace("{invitationId}", &target.invitation.to_string())
             .replace("{clientId}", &target.client.to_string())
             .replace("{accessRequestId}", &target.access_request.to_string())
+            .replace("{transferId}", &target.transfer.to_string())
+            .replace("{noticeId}", &target.notice.to_string())
             .replace("{shieldRequestId}", &target.shield_request.to_string())
             .replace("{identityEndId}", &target.identity_end.to_string())
             .replace("{investigationId}", &target.investigation.to_string())
@@ -152,6 +156,8 @@ impl Target {
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
+        let transfer = index.transfer(authority).await;
+        let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let organisation = organisation.id;
         Self {
@@ -163,6 +169,8 @@ impl Target {
             invitation,
             client,
             access_request,
+            transfer,
+            notice,
             shield_request,
             identity_end,
             investigation,
@@ -176,6 +184,7 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
+        let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         Self {
@@ -187,6 +196,8 @@ impl Target {
             invitation,
             client,
             access_request,
+            transfer,
+            notice,
             shield_request,
             identity_end,
             investigation,

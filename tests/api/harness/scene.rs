@@ -97,6 +97,12 @@ impl Index {
         let school = self.school_of_the_directory(authority).await;
         let other_school = self.organisation("school", Some(other_authority)).await;
         let national = self.organisation("nationalPartner", None).await;
+        // The authority of the examples, whose code no other has.
+        sqlx::query("update organisation set authority_code = '888' where organisation_id = $1")
+            .bind(other_authority.id)
+            .execute(&self.db)
+            .await
+            .unwrap();
         let mut scene = Scene {
             authority,
             school,
@@ -110,6 +116,50 @@ impl Index {
             scene.callers.push(caller);
         }
         scene
+    }
+
+    /// An offer of another child's record by an authority to one that nobody is of.
+    pub(crate) async fn transfer(&self, by: Organisation) -> Uuid {
+        let (child, id) = (self.child(by).await, Uuid::new_v4());
+        sqlx::query(
+            "insert into organisation (organisation_id, kind, name, authority_code, authority_id, office_hours, duty, updated_at)
+             values ($1, 'localAuthority', 'Example Elsewhere', '889', $1, '01632 960001', '01632 960002', $2)
+             on conflict do nothing",
+        )
+        .bind(id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        sqlx::query(
+            "insert into transfer (transfer_id, child_id, offered_by, offered_to, status, offered_at, changed_at)
+             select $1, $2, $3, organisation_id, 'offered', $4, $4 from organisation where authority_code = '889'",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(by.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// Something that those of a role in an organisation are told.
+    pub(crate) async fn notice(&self, role: Role, organisation: Organisation) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into notice (notice_id, kind, organisation_id, role, about, told_at) values ($1, 'transferOffered', $2, $3, $4, $5)",
+        )
+        .bind(id)
+        .bind(organisation.id)
+        .bind(role.as_str())
+        .bind(format!("/v1/transfers/{id}"))
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
     }
 
     /// A school whose people the directory knows.
@@ -141,7 +191,7 @@ impl Index {
     ) -> Organisation {
         let (n, letters) = fresh();
         let id = Uuid::new_v4();
-        let code = (kind == "localAuthority").then(|| format!("{:03}", n % 1000));
+        let code = (kind == "localAuthority").then(|| format!("{:03}", n % 888));
         let authority =
             if code.is_some() { Some(id) } else { authority.map(|authority| authority.id) };
         sqlx::query(
