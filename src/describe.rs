@@ -34,6 +34,8 @@ use crate::{
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
+        (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
+        (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
@@ -165,6 +167,10 @@ impl Operating<'_> {
                 self.take(proof(WITH_A_TOKEN, any_text()));
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
+            "/v1/contact-requests/{contactRequestId}/closure" => {
+                kinds.push(Kind::ContactRequestEnded);
+            }
             _ => {}
         }
         if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
@@ -215,13 +221,24 @@ impl Operating<'_> {
             "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
-                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired]);
+                kinds.extend([
+                    Kind::InvolvementExists,
+                    Kind::ConsentRequired,
+                    Kind::StepUpRequired,
+                ]);
             }
             "/v1/involvements/{involvementId}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]);
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
+            }
+            "/v1/consents/{consentId}/withdrawal" => kinds.push(Kind::ConsentWithdrawn),
+            "/v1/contact-requests/{contactRequestId}/forwarding" => {
+                kinds.extend([Kind::ContactRequestEnded, Kind::ContactRequestForwarded]);
+            }
+            "/v1/contact-requests/{contactRequestId}/answer" => {
+                kinds.push(Kind::ContactRequestEnded);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),

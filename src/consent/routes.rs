@@ -42,7 +42,7 @@ async fn list_consents(
 ) -> Reply<Consents> {
     let look = access.look(&db).await?;
     let (child, authority) = child::store::find(&look, &number).await?;
-    let own = sensitive::own_key(&look, &number);
+    let own = sensitive::store::own_key(&look, &number);
     let items = store::list(&look, child, authority, &own).await?;
     look.record(Trail::of(child), Consents { items }).await
 }

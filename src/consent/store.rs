@@ -75,8 +75,7 @@ pub(super) async fn list(
 pub(super) async fn lock(work: &mut Work, id: ConsentId) -> Result<(ChildId, Given), Problem> {
     let caller = work.caller.clone();
     let own = owner_key(&work.vault(), caller.organisation, id);
-    let authority: Option<Uuid> =
-        (caller.role == Role::Steward).then_some(caller.organisation.0);
+    let authority: Option<Uuid> = (caller.role == Role::Steward).then_some(caller.organisation.0);
     let today = work.today();
     let row = sqlx::query!(
         r#"select c.child_id as "child: ChildId", c.purpose as "purpose: Purpose", c.given_on, c.until, c.withdrawn_on,

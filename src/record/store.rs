@@ -8,6 +8,8 @@ use crate::{
     ids::{ChildId, IndexNumber},
     organisation::OrganisationKind,
     problem::Problem,
+    seal::Vault,
+    sensitive::{self, OwnInvolvement},
     work::{Look, Work},
 };
 use chrono::{Months, NaiveDate};
@@ -17,8 +19,9 @@ pub(super) async fn open(
     look: &Look,
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
-    let (caller, own) = (&look.caller, look.within_one_organisation());
-    let mut found = read(look.db(), caller, own, number, look.today()).await?;
+    let caller = &look.caller;
+    let own = sensitive::store::own_key(look, number);
+    let mut found = read(look.db(), caller, (look.vault(), own), number, look.today()).await?;
     if let (Some((_, record)), Some(requester)) = (&mut found, look.requester) {
         record.restrict(requester.viewer.role, requester.body);
     }
@@ -30,14 +33,15 @@ pub(crate) async fn reread(
     work: &mut Work,
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
-    let (caller, today) = (work.caller.clone(), work.today());
-    read(work.db(), &caller, true, number, today).await
+    let (caller, today, vault) = (work.caller.clone(), work.today(), work.vault());
+    let own = sensitive::provider_key(&vault, caller.organisation, number);
+    read(work.db(), &caller, (&vault, own), number, today).await
 }
 
 async fn read(
     db: impl PgExecutor<'_>,
     caller: &Caller,
-    own: bool,
+    (vault, own): (&Vault, Vec<u8>),
     number: &IndexNumber,
     today: NaiveDate,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
@@ -45,6 +49,9 @@ async fn read(
         r#"
         select c.child_id as "child: ChildId",
                viewer.kind as "viewer: OrganisationKind",
+               (select json_agg(json_build_object('told', s.told, 'organisation', reachable($2))) from sensitive_told s
+                where s.child_id = c.child_id and s.provider_key = $5
+                  and (s.ended_on is null or s.ended_on >= $3)) as "sensitive: Json<Vec<OwnInvolvement>>",
                json_strip_nulls(json_build_object(
                    'indexNumber', c.index_number,
                    'names', (
@@ -64,7 +71,7 @@ async fn read(
                        where r.child_id = c.child_id and r.superseded_at is null), '[]'),
                    'involvements', coalesce((
                        select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told_on($4) i
-                       where i.child_id = c.child_id and (not i.sensitive or (i.organisation_id = $2 and $5))
+                       where i.child_id = c.child_id
                          and (i.ended_on is null or i.ended_on >= $3)), '[]'),
                    'withoutService', c.without_service,
                    'responsibleAuthority', json_build_object(
@@ -87,9 +94,12 @@ async fn read(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| {
-        let mut record = row.told.0;
-        record.restrict(caller.role, row.viewer);
-        (row.child, record)
-    }))
+    let Some(row) = row else { return Ok(None) };
+    let mut record = row.told.0;
+    record.restrict(caller.role, row.viewer);
+    if let Some(sensitive) = row.sensitive {
+        record
+            .join(sensitive.0.into_iter().map(|own| own.open(vault)).collect::<Result<_, _>>()?)?;
+    }
+    Ok(Some((row.child, record)))
 }
