@@ -334,6 +334,12 @@ impl Look {
         self.viewers().all(|viewer| viewer.organisation == self.caller.organisation)
     }
 
+    /// The organisation for which all of them act, where they act for one.
+    #[must_use]
+    pub fn one_organisation(&self) -> Option<OrganisationId> {
+        self.within_one_organisation().then_some(self.caller.organisation)
+    }
+
     /// The database, for reading.
     pub(crate) fn db(&self) -> &PgPool {
         &self.reader

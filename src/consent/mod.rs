@@ -16,7 +16,7 @@ pub(crate) mod store;
 
 codes! {
     /// What a consent is to.
-    Purpose {
+    ConsentPurpose {
         /// That a sensitive service is recorded.
         SensitiveService = "sensitiveService",
         /// That the record stays in use after the 18th birthday, until the 25th at most.
@@ -116,7 +116,7 @@ pub struct Consent {
     /// Its number.
     pub id: ConsentId,
     /// What it is to.
-    pub purpose: Purpose,
+    pub purpose: ConsentPurpose,
     /// The day it was given.
     pub given_on: NaiveDate,
     /// The day until which it holds, where it ends by itself.

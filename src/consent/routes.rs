@@ -9,7 +9,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Consent, Consents, WithdrawalIn, store};
 use crate::{
-    access::{Access, Permission, ReadConsent, WithdrawConsent},
+    access::{Access, Permission, ReadConsent, Role, WithdrawConsent},
     audit::Trail,
     child, contact_request,
     http::{IfMatch, Json},
@@ -42,7 +42,7 @@ async fn list_consents(
 ) -> Reply<Consents> {
     let look = access.look(&db).await?;
     let (child, authority) = child::store::find(&look, &number).await?;
-    let own = sensitive::store::own_key(&look, &number);
+    let own = sensitive::own_key(look.vault(), look.one_organisation(), &number);
     let items = store::list(&look, child, authority, &own).await?;
     look.record(Trail::of(child), Consents { items }).await
 }
@@ -80,6 +80,10 @@ async fn withdraw_consent(
     }
     let consent = store::withdraw(&mut work, given, day).await?;
     let version = consent.version;
-    let trail = sensitive::discreet(child, json!({ "consent": *id, "withdrawnOn": day }));
+    let details = json!({ "consent": *id, "withdrawnOn": day });
+    let trail = match work.caller.role {
+        Role::Steward => Trail::of(child).with(details),
+        _ => sensitive::discreet(child, details),
+    };
     Ok(work.record(trail, consent).await?.version(version))
 }

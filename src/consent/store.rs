@@ -3,7 +3,7 @@
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Consent, ConsentIn, Given, Purpose};
+use super::{Consent, ConsentIn, ConsentPurpose, Given};
 use crate::{
     access::Role,
     ids::{ChildId, ConsentId, InvolvementId, OrganisationId},
@@ -32,7 +32,7 @@ pub(crate) async fn insert(
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id.0,
         child.0,
-        Purpose::SensitiveService.as_str(),
+        ConsentPurpose::SensitiveService.as_str(),
         involvement.0,
         owner_key(vault, organisation, id),
         consent.given_by.as_str(),
@@ -78,7 +78,7 @@ pub(super) async fn lock(work: &mut Work, id: ConsentId) -> Result<(ChildId, Giv
     let authority: Option<Uuid> = (caller.role == Role::Steward).then_some(caller.organisation.0);
     let today = work.today();
     let row = sqlx::query!(
-        r#"select c.child_id as "child: ChildId", c.purpose as "purpose: Purpose", c.given_on, c.until, c.withdrawn_on,
+        r#"select c.child_id as "child: ChildId", c.purpose as "purpose: ConsentPurpose", c.given_on, c.until, c.withdrawn_on,
                   c.withdrawn_at, c.version, c.involvement_id as "involvement: InvolvementId"
            from consent c
            join child r on r.child_id = c.child_id

@@ -20,7 +20,7 @@ pub(super) async fn open(
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
     let caller = &look.caller;
-    let own = sensitive::store::own_key(look, number);
+    let own = sensitive::own_key(look.vault(), look.one_organisation(), number);
     let mut found = read(look.db(), caller, (look.vault(), own), number, look.today()).await?;
     if let (Some((_, record)), Some(requester)) = (&mut found, look.requester) {
         record.restrict(requester.viewer.role, requester.body);

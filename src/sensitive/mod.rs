@@ -114,6 +114,11 @@ pub(crate) fn provider_key(
     vault.blind(&[b"sensitive provider", organisation.0.as_bytes(), number.as_str().as_bytes()])
 }
 
+/// The key of the sensitive involvements with a child that those see who act for this organisation; of none without one.
+pub(crate) fn own_key(vault: &Vault, own: Option<OrganisationId>, number: &IndexNumber) -> Vec<u8> {
+    own.map_or_else(Vec::new, |own| provider_key(vault, own, number))
+}
+
 /// By what an organisation finds one sensitive involvement of its own.
 fn owner_key(vault: &Vault, organisation: OrganisationId, id: InvolvementId) -> Vec<u8> {
     vault.blind(&[b"sensitive owner", organisation.0.as_bytes(), id.0.as_bytes()])

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{OwnInvolvement, Provider, once_key, owner_key, place, provider_key};
+use super::{OwnInvolvement, Provider, once_key, own_key, owner_key, place, provider_key};
 use crate::{
     clock::day_in_london,
     ids::{ChildId, IndexNumber, InvolvementId},
@@ -46,16 +46,6 @@ pub(crate) struct Found {
     pub(crate) number: IndexNumber,
 }
 
-/// The key of the sensitive involvements with a child that whoever looks may see: those of an organisation for which all of
-/// them act. Of no involvement where there is none.
-pub(crate) fn own_key(look: &Look, number: &IndexNumber) -> Vec<u8> {
-    if look.within_one_organisation() {
-        provider_key(look.vault(), look.caller.organisation, number)
-    } else {
-        Vec::new()
-    }
-}
-
 /// The sensitive involvements of a child that whoever looks may see.
 pub(crate) async fn list(
     look: &Look,
@@ -66,7 +56,7 @@ pub(crate) async fn list(
         r#"select json_build_object('told', told, 'organisation', reachable($3)) as "told!: Json<OwnInvolvement>" from sensitive_told
            where child_id = $1 and provider_key = $2 and (ended_on is null or ended_on >= $4)"#,
         child.0,
-        own_key(look, number),
+        own_key(look.vault(), look.one_organisation(), number),
         look.caller.organisation.0,
         look.today() - SHOWN,
     )
@@ -77,11 +67,8 @@ pub(crate) async fn list(
 
 /// Opens a sensitive involvement that whoever looks may see.
 pub(crate) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Problem> {
-    let key = if look.within_one_organisation() {
-        owner_key(look.vault(), look.caller.organisation, id)
-    } else {
-        Vec::new()
-    };
+    let own = look.one_organisation();
+    let key = own.map_or_else(Vec::new, |own| owner_key(look.vault(), own, id));
     let reader = Reader { key, own: look.caller.organisation.0, today: look.today() };
     reader.read(look.db(), look.vault(), id, Some(look.today() - SHOWN)).await
 }

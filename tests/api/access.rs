@@ -37,9 +37,20 @@ const ACCOUNTS: &[&str] = &[
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.
 const ACCESS_REQUESTS: &[&str] = &["open_access_request", "decide_access_request", "invite_again"];
 
+/// Requests for contact are seen by whoever asked, by those to whom they are forwarded, and by the steward who brokers.
+const CONTACT: &[&str] = &[
+    "open_contact_request",
+    "forward_contact_request",
+    "close_contact_request",
+    "answer_contact_request",
+];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 10] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 13] = [
+    (&["forward_contact_request"], Own, &[Role::Steward], 409),
+    (CONTACT, Other, Role::ALL, 404),
+    (&["withdraw_consent"], Other, Role::ALL, 404),
     (&["invite_again"], Own, &[Role::Operator], 409),
     (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
     (ACCESS_REQUESTS, Other, Role::ALL, 404),

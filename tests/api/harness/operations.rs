@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) invitation: Uuid,
     pub(crate) client: Uuid,
     pub(crate) access_request: Uuid,
+    pub(crate) consent: Uuid,
+    pub(crate) contact_request: Uuid,
 }
 
 impl Operation {
@@ -117,13 +119,16 @@ impl Operation {
             .replace("{invitationId}", &target.invitation.to_string())
             .replace("{clientId}", &target.client.to_string())
             .replace("{accessRequestId}", &target.access_request.to_string())
+            .replace("{consentId}", &target.consent.to_string())
+            .replace("{contactRequestId}", &target.contact_request.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
 }
 
 impl Target {
-    /// A child for whom `authority` answers and with whom `organisation` works, and a request for access to `asked`.
+    /// A child for whom `authority` answers and with whom `organisation` works, with a sensitive service too, to which a request
+    /// for contact is forwarded; and a request for access to `asked`.
     pub(crate) async fn of(
         index: &Index,
         authority: Organisation,
@@ -138,6 +143,9 @@ impl Target {
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
+        let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
+        let provider = (sensitive, organisation);
+        let contact_request = index.contact_request(&child, account, provider).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -148,14 +156,17 @@ impl Target {
             invitation,
             client,
             access_request,
+            consent,
+            contact_request,
         }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation, account, invitation, client, access_request] =
-            [(); 8].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation, client] =
+            [(); 7].map(|()| Uuid::new_v4());
+        let [access_request, consent, contact_request] = [(); 3].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -165,6 +176,8 @@ impl Target {
             invitation,
             client,
             access_request,
+            consent,
+            contact_request,
         }
     }
 }
