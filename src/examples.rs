@@ -47,7 +47,7 @@ examples! {
     "list_contact_requests";
     "open_contact_request";
     "forward_contact_request" asks "request";
-    "close_contact_request" asks "request";
+    "close_contact_request";
     "answer_contact_request" asks "request";
     "list_organisations";
     "add_organisation" asks "request";

@@ -156,12 +156,6 @@ impl AnswerIn {
     }
 }
 
-/// Nothing more is said of a closure.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schema(example = json!({}))]
-pub struct ClosureIn {}
-
 /// Somebody with whom contact can be brokered.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

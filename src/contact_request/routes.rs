@@ -10,8 +10,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    AnswerIn, ClosureIn, ContactRequest, ContactRequestIn, ContactRequestQuery, ContactRequests,
-    ForwardingIn, Kept, ProviderAnswer, STEP, Side, Step, store,
+    AnswerIn, ContactRequest, ContactRequestIn, ContactRequestQuery, ContactRequests, ForwardingIn,
+    Kept, ProviderAnswer, STEP, Side, Step, store,
 };
 use crate::{
     access::{
@@ -186,7 +186,6 @@ async fn forward_contact_request(
     tag = "contact requests",
     security(("bearer" = [BrokerContact::SCOPE])),
     params(("contactRequestId" = ContactRequestId, Path, description = "The request.")),
-    request_body = ClosureIn,
     responses((status = 200, description = "The request as it now stands.", body = ContactRequest, headers(
         ("ETag" = String, description = "The version of the request, for `If-Match`."),
     ))),
@@ -196,7 +195,6 @@ async fn close_contact_request(
     access: Access<BrokerContact>,
     id: Path<ContactRequestId>,
     base: IfMatch,
-    _: Json<ClosureIn>,
     db: Data<Db>,
 ) -> Reply<ContactRequest> {
     let mut work = access.begin(&db).await?;

@@ -214,7 +214,7 @@ async fn whoever_asked_is_told_the_same_to_the_letter_whatever_is_hidden() {
                 drop(put(&ward.nurse, "answer", 2, json!({ "answer": "declined" })).await)
             }
             "lost" => drop(put(&ward.nurse, "answer", 2, json!({ "answer": "accepted" })).await),
-            "closed" => drop(put(&ward.steward, "closure", 1, json!({})).await),
+            "closed" => drop(put(&ward.steward, "closure", 1, Value::Null).await),
             _ => {}
         }
         if ["withdrawn", "lost"].contains(&what) {
@@ -282,7 +282,8 @@ async fn others_are_told_of_no_request() {
         assert_eq!(desk.open(stranger).await.refused(404, "not-found").bytes, unknown.bytes);
         let list = index.get(stranger, "/v1/contact-requests").await.expect(200);
         assert_eq!(list.body, json!({ "items": [] }));
-        for (step, body) in [("answer", json!({ "answer": "accepted" })), ("closure", json!({}))] {
+        for (step, body) in [("answer", json!({ "answer": "accepted" })), ("closure", Value::Null)]
+        {
             let answer = index.put(stranger, &format!("{}/{step}", desk.request), 2, body).await;
             assert!([403, 404].contains(&answer.status), "{step} as {}", stranger.role);
         }
@@ -311,7 +312,7 @@ async fn each_step_is_taken_in_its_turn() {
     desk.forward().await.expect(200);
     desk.forward().await.refused(409, "contact-request-forwarded");
     let stale = format!("{}/closure", desk.request);
-    ward.index.put(&ward.steward, &stale, 1, json!({})).await.refused(412, "precondition-failed");
+    ward.index.put(&ward.steward, &stale, 1, Value::Null).await.refused(412, "precondition-failed");
 
     desk.answer("declined").await.expect(200);
     desk.open(&ward.nurse).await.refused(404, "not-found");
@@ -324,7 +325,7 @@ async fn each_step_is_taken_in_its_turn() {
     desk.answer("accepted").await.expect(200);
     desk.answer("declined").await.refused(409, "contact-request-ended");
     desk.forward().await.refused(409, "contact-request-ended");
-    desk.step(&ward.steward, "closure", json!({})).await.refused(409, "contact-request-ended");
+    desk.step(&ward.steward, "closure", Value::Null).await.refused(409, "contact-request-ended");
 }
 
 #[actix_web::test]
@@ -336,7 +337,9 @@ async fn after_14_days_nobody_takes_a_step() {
     desk.pass(TimeDelta::seconds(1)).await;
     assert_eq!(desk.open(&desk.ward.nurse).await.expect(200).body["stage"], "closed");
     desk.answer("accepted").await.refused(409, "contact-request-ended");
-    desk.step(&desk.ward.steward, "closure", json!({})).await.refused(409, "contact-request-ended");
+    desk.step(&desk.ward.steward, "closure", Value::Null)
+        .await
+        .refused(409, "contact-request-ended");
     assert_eq!(desk.open(&desk.ward.teacher).await.expect(200).body["status"], "closed");
 }
 
@@ -449,7 +452,7 @@ async fn of_steps_at_once_one_is_taken_and_nothing_withdrawn_is_told() {
         let to = json!({ "involvementId": desk.involvement["id"] });
         let steps = join_all([
             put(&ward.steward, "forwarding", 1, to.clone()),
-            put(&ward.steward, "closure", 1, json!({})),
+            put(&ward.steward, "closure", 1, Value::Null),
             put(&ward.steward, "forwarding", 1, to.clone()),
         ]);
         let statuses = steps.await;
