@@ -23,13 +23,14 @@ use crate::{
     examples, external,
     external::Issuers,
     health::{self, Draining},
-    involvement,
+    identity, investigation, involvement,
     limit::Rates,
-    matching, oauth, organisation, policy,
+    matching, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     record,
     remote::RemoteKeys,
     session::{self, Door},
+    shield,
     span::QuietSpan,
     stop,
     token::Verifier,
@@ -72,6 +73,10 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         consent::routes::mount(rooms);
         contact_request::routes::mount(rooms);
+        shield::routes::mount(rooms);
+        override_grant::routes::mount(rooms);
+        identity::routes::mount(rooms);
+        investigation::routes::mount(rooms);
         organisation::routes::mount(rooms);
         account::routes::mount(rooms);
         client::routes::mount(rooms);

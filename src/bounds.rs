@@ -24,6 +24,7 @@ use crate::{
     involvement::{ServiceCategory, ServiceType},
     oauth::exchange,
     organisation::{Accreditation, OrganisationKind},
+    shield::{ShieldDecision, stated},
 };
 
 /// Adds them. Each schema takes one keyword, since several would be written in any order.
@@ -37,6 +38,17 @@ pub(crate) fn complete(api: &mut OpenApi) {
         ("OrganisationIn", "anyOf", authority_code()),
         ("AccessRequestIn", "allOf", json!([{ "properties": { "role": { "enum": ASKED_FOR } } }])),
         ("AccessDecisionIn", "anyOf", whole_decision()),
+        (
+            "ShieldRequestIn",
+            "allOf",
+            json!([{ "properties": { "ground": { "enum": stated().collect::<Vec<_>>() } } }]),
+        ),
+        ("ShieldDecisionIn", "not", review_of_no_shield()),
+        (
+            "OverrideGrantIn",
+            "allOf",
+            json!([{ "properties": { "warningAcknowledged": { "const": true } } }]),
+        ),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),
         ("ClientChange", "not", json!({ "required": ["jwks", "jwksUri"] })),
@@ -112,6 +124,12 @@ fn number_of_its_kind() -> Value {
 
 fn birth_whole() -> Value {
     json!({ "dateOfBirthPrecision": ["dateOfBirth"], "dateOfBirthEstimated": ["dateOfBirth"] })
+}
+
+fn review_of_no_shield() -> Value {
+    let others: Vec<_> =
+        ShieldDecision::ALL.iter().filter(|told| **told != ShieldDecision::Approved).collect();
+    json!({ "required": ["reviewOn"], "properties": { "decision": { "enum": others } } })
 }
 
 fn authority_code() -> Value {

@@ -36,6 +36,9 @@ use crate::{
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
         (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
+        (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
+        (name = "identities", description = "How an identity ends."),
+        (name = "investigations", description = "What is looked into because of how the index was used."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
@@ -107,6 +110,9 @@ const NOT_CREATING: [&str; 6] = [
     "/v1/enrolments/completion",
 ];
 
+/// Where a shield is looked past, with a reference.
+const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
+
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
 
@@ -139,7 +145,7 @@ impl Operating<'_> {
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
-                self.take(reference());
+                self.take(reference(self.path == OVERRIDE));
                 if self.method == "get" || self.path == "/v1/children/search" {
                     self.take(on_behalf_of());
                 }
@@ -165,6 +171,12 @@ impl Operating<'_> {
                     Kind::TooManyRequests,
                 ]);
                 self.take(proof(WITH_A_TOKEN, any_text()));
+            }
+            "/v1/shield-requests/{shieldRequestId}/closure" => {
+                kinds.push(Kind::ShieldRequestStatus)
+            }
+            "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
+                kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
@@ -218,13 +230,18 @@ impl Operating<'_> {
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
-            "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
+            "/v1/children" => {
+                kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld, Kind::AnswerForgotten])
+            }
+            "/v1/children/{indexNumber}/carers" => kinds.push(Kind::AnswerForgotten),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
                 kinds.extend([
                     Kind::InvolvementExists,
                     Kind::ConsentRequired,
                     Kind::StepUpRequired,
+                    Kind::AnswerForgotten,
+                    Kind::Shielded,
                 ]);
             }
             "/v1/involvements/{involvementId}" => {
@@ -232,6 +249,7 @@ impl Operating<'_> {
             }
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
+                kinds.push(Kind::Shielded);
             }
             "/v1/consents/{consentId}/withdrawal" => kinds.push(Kind::ConsentWithdrawn),
             "/v1/contact-requests/{contactRequestId}/forwarding" => {
@@ -240,6 +258,13 @@ impl Operating<'_> {
             "/v1/contact-requests/{contactRequestId}/answer" => {
                 kinds.push(Kind::ContactRequestEnded);
             }
+            "/v1/shield-requests/{shieldRequestId}/decision"
+            | "/v1/shield-requests/{shieldRequestId}/review" => {
+                kinds.push(Kind::ShieldRequestStatus);
+            }
+            OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
+            "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
+            "/v1/investigations/{investigationId}/outcome" => kinds.push(Kind::InvestigationClosed),
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
@@ -426,10 +451,10 @@ fn reason() -> Parameter {
     )
 }
 
-fn reference() -> Parameter {
+fn reference(required: bool) -> Parameter {
     parameter(
         "Access-Reference",
-        false,
+        required,
         "Your own reference for this look: 1 to 40 letters, digits, slashes and hyphens. It is kept in the audit.",
         text("^[A-Za-z0-9/-]{1,40}$"),
         "CASE/2026-104",

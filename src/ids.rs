@@ -60,6 +60,8 @@ ids! {
     PersonId
     /// Somebody's request that a child be shielded.
     ShieldRequestId
+    /// A proposal that an identity ends.
+    IdentityEndId
     /// A grant to look past a shield.
     GrantId
     /// What is looked into because of how the index was used.

@@ -60,6 +60,8 @@ kinds! {
     InvalidHeader 400 "invalid-header" "A header has the wrong form";
     /// Every call about a child states why in `Access-Reason`, one of the codes of `GET /v1/code-lists`.
     ReasonRequired 400 "reason-required" "State a reason";
+    /// Looking past a shield states your own reference in `Access-Reference`.
+    ReferenceRequired 400 "reference-required" "State a reference";
     /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
     /// it can be repeated safely.
     IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
@@ -106,6 +108,8 @@ kinds! {
     ContactRequestForwarded 409 "contact-request-forwarded" "The request for contact is forwarded already";
     /// A child has one lead professional; the other must step down first.
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
+    /// The child is shielded, and whether this can be done would tell what the shield hides. Ask to be put in touch instead.
+    Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
     /// Another account has this user name.
@@ -122,6 +126,20 @@ kinds! {
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
     /// The request for access has been decided or has expired; or nobody waits to enrol by it.
     AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
+    /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
+    /// hide some of it now. Open what it made instead.
+    AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
+    /// The child is not shielded.
+    NotShielded 409 "not-shielded" "There is no shield";
+    /// A shield is lifted when no request holds it up any more, on any record of the person.
+    ShieldRequested 409 "shield-requested" "A request holds the shield up";
+    /// A request that a child be shielded is decided once, and reviewed or closed while it is in force; where the record
+    /// resembles another's, it is decided whose it is.
+    ShieldRequestStatus 409 "shield-request-status" "The request does not stand so";
+    /// The investigation has its outcome.
+    InvestigationClosed 409 "investigation-closed" "The investigation is closed";
+    /// The end of this identity has been proposed, and waits for a second person.
+    IdentityEndProposed 409 "identity-end-proposed" "It has been proposed already";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.

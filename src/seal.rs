@@ -82,6 +82,12 @@ impl Place {
     pub fn of(kind: &'static str, id: Uuid) -> Self {
         Self(format!("{kind}:{id}"))
     }
+
+    /// The value of this kind that belongs to `id` under this name.
+    #[must_use]
+    pub fn named(kind: &'static str, id: Uuid, name: &str) -> Self {
+        Self(format!("{kind}:{id}:{name}"))
+    }
 }
 
 /// A `T` that only the service can read. It goes into no answer and no log; the database has its bytes.
@@ -113,6 +119,19 @@ impl<'de, T> Deserialize<'de> for Sealed<T> {
         let text = String::deserialize(reader)?;
         let bytes = STANDARD.decode(text).map_err(|_| D::Error::custom("is not base64"))?;
         Ok(Self { bytes, value: PhantomData })
+    }
+}
+
+impl<T> Sealed<T> {
+    /// Its bytes, for where they do not stand as such.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<T> From<Vec<u8>> for Sealed<T> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, value: PhantomData }
     }
 }
 

@@ -43,7 +43,8 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let instance = Uuid::new_v4();
-    let scribe = Scribe::start(&guarded(&settings.database), instance)?;
+    let vault = shared.door.vault.clone();
+    let scribe = Scribe::start(&guarded(&settings.database), vault, instance)?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let vault = shared.door.vault.clone();

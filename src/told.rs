@@ -3,7 +3,10 @@
 use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 /// The JSON of a `T` as the database made it: describe it by `#[schema(value_type = T)]`; nobody reads it on its way.
 /// Opening a record costs half as
@@ -12,6 +15,15 @@ use serde_json::value::{RawValue, to_raw_value};
 pub struct Told<T> {
     json: Box<RawValue>,
     told: PhantomData<T>,
+}
+
+impl<T> Told<T> {
+    /// The same, with what the database could not tell.
+    pub(crate) fn amended(&self, amend: impl FnOnce(&mut Value)) -> serde_json::Result<Self> {
+        let mut told = serde_json::from_str(self.json.get())?;
+        amend(&mut told);
+        Ok(Self { json: serde_json::value::to_raw_value(&told)?, told: PhantomData })
+    }
 }
 
 /// How PostgreSQL ends an instant in JSON.

@@ -136,6 +136,41 @@ impl Caller {
     }
 }
 
+/// What decides on whether somebody sees past a shield: what the database's `sees_past_shield` is asked with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    /// What they are to the index.
+    pub(crate) role: &'static str,
+    /// Whom they act for.
+    pub(crate) organisation: Uuid,
+    /// Who they are, where a grant to them counts.
+    pub(crate) account: Option<Uuid>,
+    /// Their session, where a grant in it counts.
+    pub(crate) session: Option<Uuid>,
+    /// When they look.
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl Sight {
+    /// That of somebody by themselves.
+    pub(crate) fn of(caller: &Caller, at: DateTime<Utc>) -> Self {
+        Self {
+            role: caller.role.as_str(),
+            organisation: caller.organisation.0,
+            account: caller.account().map(|account| account.0),
+            session: Some(caller.session.0),
+            at,
+        }
+    }
+
+    /// That of two together, for whom no grant counts: both must be shield approvers of the same authority.
+    pub(crate) fn of_both(caller: &Caller, requester: Viewer, at: DateTime<Utc>) -> Self {
+        let approvers = caller.viewer() == requester && caller.role == Role::ShieldApprover;
+        let role = if approvers { caller.role.as_str() } else { "" };
+        Self { role, account: None, session: None, ..Self::of(caller, at) }
+    }
+}
+
 /// Somebody who looks: a role in an organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Viewer {

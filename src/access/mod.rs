@@ -23,6 +23,7 @@ use crate::{
 mod caller;
 mod policy;
 
+pub(crate) use caller::Sight;
 pub use caller::{Caller, Errand, Reason, Subject, Viewer};
 pub use policy::*;
 

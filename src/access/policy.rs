@@ -145,6 +145,18 @@ permissions! {
     BrokerContact "contact-request:broker" true [Steward] "requests about records for which the own authority is responsible";
     /// Accept and decline requests to be put in touch.
     AnswerContact "contact-request:answer" true [Practitioner PractitionerWithOverride] "requests forwarded to the own organisation";
+    /// Ask that a child be shielded.
+    AskForShield "shield:ask" true [Practitioner PractitionerWithOverride Steward] "any child that is not archived";
+    /// Find and open requests that children be shielded.
+    ReadShieldRequest "shield-request:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "one's own requests; a shield approver: those on records for which the own authority is responsible";
+    /// See whether a child is shielded, and the requests for it.
+    ReadShield "shield:read" true [Steward ShieldApprover] "records for which the own authority is responsible";
+    /// Decide on requests that children be shielded, review and close them, and lift shields.
+    DecideShield "shield:decide" true [ShieldApprover] "records for which the own authority is responsible, never one's own request" fresh;
+    /// Look past the shield of a child for 15 minutes.
+    OverrideShield "shield:override" true [PractitionerWithOverride] "any shielded child, one for each sign-in" fresh;
+    /// End the identity of a child who was adopted or is protected as a witness.
+    EndIdentity "identity:end" true [ShieldApprover] "records for which the own authority is responsible, by two people" fresh;
     /// Find organisations and how to reach them.
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.
@@ -169,6 +181,10 @@ permissions! {
     StopEverything "stop:write" false [Operator] "everything";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Find and open investigations into how the index was used.
+    ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority; an auditor of a national partner: all";
+    /// Say what came out of an investigation.
+    DecideInvestigation "investigation:decide" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all";
     /// Read the table of who may do what, and the code lists.
     ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
 }

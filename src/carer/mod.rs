@@ -66,16 +66,18 @@ pub struct Carer {
     pub relationship: Relationship,
     /// Whether the carer has parental responsibility (Children Act 1989, section 3).
     pub parental_responsibility: bool,
-    /// Where the carer is reached.
+    /// Where the carer is reached; none is told where a shield hides it.
     pub phones: Vec<Phone>,
-    /// Where the carer is written to.
+    /// Where the carer is written to; none is told where a shield hides it.
     pub emails: Vec<Email>,
-    /// Where the carer lives, where that is not with the child.
+    /// Where the carer lives, where that is not with the child; absent where a shield hides it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub address: Option<Address>,
-    /// Where this comes from.
-    pub source: Provenance,
+    /// Where this comes from; absent where a shield hides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub source: Option<Provenance>,
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,
@@ -93,6 +95,13 @@ pub struct CarerContact {
     /// Where the carer lives, where that is not with the child.
     #[serde(default)]
     pub address: Option<Address>,
+}
+
+impl From<&CarerIn> for CarerContact {
+    fn from(carer: &CarerIn) -> Self {
+        let CarerIn { phones, emails, address, .. } = carer.clone();
+        Self { phones, emails, address }
+    }
 }
 
 impl CarerContact {
@@ -188,6 +197,20 @@ pub struct CarerChange {
 }
 
 impl Carer {
+    /// How the carer is reached.
+    #[must_use]
+    pub fn contact(&self) -> CarerContact {
+        let Self { phones, emails, address, .. } = self.clone();
+        CarerContact { phones, emails, address }
+    }
+
+    /// The same carer, reached so.
+    #[must_use]
+    pub fn reached(self, contact: CarerContact) -> Self {
+        let CarerContact { phones, emails, address } = contact;
+        Self { phones, emails, address, ..self }
+    }
+
     /// Changes it.
     pub fn change(&mut self, change: CarerChange) {
         let CarerChange { name, relationship, parental_responsibility, phones, emails, address } =

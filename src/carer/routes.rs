@@ -11,7 +11,7 @@ use super::{Carer, CarerChange, CarerIn, Carers, store};
 use crate::{
     access::{Access, CorrectChild, Permission, ReadChild},
     audit::Trail,
-    child,
+    child, guard,
     http::{IdempotencyKey, IfMatch, Json},
     ids::{CarerId, IndexNumber},
     work::{Begun, Db, Reply},
@@ -73,11 +73,11 @@ async fn add_carer(
     };
     let (child, core) = child::store::lock(&mut work, &number).await?;
     core.may_be_corrected_by(&work.caller)?;
-    let id = store::insert(&mut work, child, &body.value).await?;
-    let carer = store::find(&mut work, child, id).await?;
+    let (id, written) = store::insert(&mut work, child, core.shielded, &body.value).await?;
+    let trail = guard::store::guard(&mut work, written).await?.with(json!({ "carer": id }));
+    let carer = store::reread(&mut work, child, id).await?;
     let (location, version) = (format!("/v1/children/{number}/carers/{id}"), carer.version);
-    work.record_created(Trail::of(child).with(json!({ "carer": id })), carer, location, version)
-        .await
+    work.record_created(trail, carer, location, version).await
 }
 
 /// Correct a carer
@@ -106,14 +106,15 @@ async fn change_carer(
     let (number, id) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let (child, core) = child::store::lock(&mut work, &number).await?;
-    let mut carer = store::find(&mut work, child, id).await?;
+    let mut held = store::find(&mut work, child, id).await?;
     core.may_be_corrected_by(&work.caller)?;
-    base.check(carer.version)?;
-    carer.change(body.value);
-    store::save(&mut work, &carer).await?;
-    let carer = store::find(&mut work, child, id).await?;
+    base.check(held.told_version)?;
+    held.carer.change(body.value);
+    let written = store::save(&mut work, child, &held).await?;
+    let trail = guard::store::guard(&mut work, written).await?.with(json!({ "carer": id }));
+    let carer = store::reread(&mut work, child, id).await?;
     let version = carer.version;
-    let answer = work.record(Trail::of(child).with(json!({ "carer": id })), carer).await?;
+    let answer = work.record(trail, carer).await?;
     Ok(answer.version(version))
 }
 
@@ -139,10 +140,11 @@ async fn end_carer(
     let (number, id) = path.into_inner();
     let mut work = access.begin(&db).await?;
     let (child, core) = child::store::lock(&mut work, &number).await?;
-    let carer = store::find(&mut work, child, id).await?;
+    let held = store::find(&mut work, child, id).await?;
     core.may_be_corrected_by(&work.caller)?;
-    base.check(carer.version)?;
-    store::end(&mut work, id).await?;
+    base.check(held.told_version)?;
+    let written = store::end(&mut work, child, id).await?;
+    let trail = guard::store::guard(&mut work, written).await?.with(json!({ "carer": id }));
     let items = store::remaining(&mut work, child).await?;
-    work.record(Trail::of(child).with(json!({ "carer": id })), Carers { items }).await
+    work.record(trail, Carers { items }).await
 }

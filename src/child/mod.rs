@@ -155,6 +155,11 @@ pub struct ChildChange {
 }
 
 impl ChildChange {
+    /// Whether it says anything that a shield leaves visible.
+    pub(crate) fn is_visible(&self) -> bool {
+        self.names.is_some() || self.date_of_birth.is_some() || self.gender.is_some()
+    }
+
     /// Whether it says anything of the facts that stand once in a record, which have one provenance.
     pub(crate) fn names_core(&self) -> bool {
         self.date_of_birth.is_some() || self.gender.is_some() || self.without_service.is_some()
@@ -176,6 +181,12 @@ pub struct Core {
     pub authority: OrganisationId,
     /// The version of the record.
     pub version: i64,
+    /// The version that the caller knows: under a shield, unless they see past it, that of what it leaves visible.
+    pub told_version: i64,
+    /// Whether the child is shielded.
+    pub shielded: bool,
+    /// Whether the caller does not see past the shield.
+    pub hidden: bool,
 }
 
 impl Core {

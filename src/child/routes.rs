@@ -11,9 +11,9 @@ use super::{ChildChange, ChildIn, History, store};
 use crate::{
     access::{Access, AddChild, CorrectChild, Permission, ReadHistory},
     audit::Trail,
-    carer,
+    carer, guard,
     http::{IdempotencyKey, IfMatch, Json},
-    ids::{IndexNumber, OrganisationId},
+    ids::{ChildId, IndexNumber, OrganisationId},
     matching, organisation,
     problem::{Kind, Problem},
     record::{self, Record},
@@ -64,13 +64,15 @@ async fn add_child(
     }
 
     let number = IndexNumber::random(&mut rand::rng());
-    let id = store::insert(&mut work, &number, &child, authority).await?;
+    let id = ChildId::new();
+    let mut written = store::insert(&mut work, id, &number, &child, authority).await?;
     for carer in &child.carers {
-        carer::store::insert(&mut work, id, carer).await?;
+        written = written.and(carer::store::insert(&mut work, id, false, carer).await?.1);
     }
+    let trail = guard::store::guard(&mut work, written).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let (location, version) = (format!("/v1/children/{number}"), record.version);
-    let trail = Trail::of(id).with(json!({ "distinctFrom": child.distinct_from }));
+    let trail = trail.with(json!({ "distinctFrom": child.distinct_from }));
     work.record_created(trail, record, location, version).await
 }
 
@@ -110,19 +112,21 @@ async fn correct_child(
     let mut work = access.begin(&db).await?;
     let (id, mut core) = store::lock(&mut work, &number).await?;
     core.may_be_corrected_by(&work.caller)?;
-    base.check(core.version)?;
+    base.check(core.told_version)?;
     core.change(&body.value, work.today())?;
-    store::save(&mut work, id, &core, &body.value).await?;
+    let written = store::save(&mut work, id, &core, &body.value).await?;
+    let trail = guard::store::guard(&mut work, written).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let version = record.version;
-    let answer = work.record(Trail::of(id).with(json!({ "version": version })), record).await?;
+    let answer = work.record(trail.with(json!({ "version": version })), record).await?;
     Ok(answer.version(version))
 }
 
 /// Read what a record said before
 ///
 /// By a steward of the authority that is responsible for it: every name, address, identifier, carer, involvement and flag
-/// that no longer holds, with its provenance and when it was superseded; the latest first, 1,000 at most.
+/// that no longer holds, with its provenance and when it was superseded; the latest first, 1,000 at most. Under a shield, only
+/// names, births and who cared, without provenance.
 #[utoipa::path(
     tag = "children",
     security(("bearer" = [ReadHistory::SCOPE])),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use super::{
     ChildChange, ChildIn, Core, FactKind, Superseded,
@@ -12,20 +13,22 @@ use super::{
     whereabouts::Whereabouts,
 };
 use crate::{
+    guard::Written,
     ids::{ChildId, IndexNumber, OrganisationId},
     involvement::ServiceType,
     problem::{Kind, Problem},
+    seal::Sealed,
     work::{Look, Work},
 };
 
 /// Adds a child with the facts that stand in a record of its own.
 pub(super) async fn insert(
     work: &mut Work,
+    id: ChildId,
     number: &IndexNumber,
     child: &ChildIn,
     authority: OrganisationId,
-) -> Result<ChildId, Problem> {
-    let id = ChildId::new();
+) -> Result<Written, Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
@@ -49,11 +52,11 @@ pub(super) async fn insert(
     for name in &child.names {
         insert_name(work, id, child.birth().date, name).await?;
     }
-    insert_whereabouts(work, id, &child.whereabouts).await?;
+    insert_whereabouts(work, id, false, &child.whereabouts).await?;
     for (n, identifier) in child.identifiers.iter().enumerate() {
         insert_identifier(work, id, n, &identifier.check()?).await?;
     }
-    Ok(id)
+    Ok(Written::of(id))
 }
 
 async fn insert_name(
@@ -88,19 +91,25 @@ async fn insert_name(
 async fn insert_whereabouts(
     work: &mut Work,
     child: ChildId,
+    shielded: bool,
     whereabouts: &Whereabouts,
 ) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
-    let address = whereabouts.address();
+    let id = Uuid::new_v4();
+    let sealed =
+        shielded.then(|| Sealed::seal(whereabouts, &work.vault(), &Whereabouts::place(id)));
+    let sealed = sealed.transpose()?;
+    let said = (!shielded).then_some(whereabouts);
+    let address = said.and_then(Whereabouts::address);
     let lines =
         address.map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
-    let left = whereabouts.left_england();
+    let left = said.and_then(Whereabouts::left_england);
     sqlx::query!(
         "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
-             source_organisation_id, recorded_by, received_at, as_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             source_organisation_id, recorded_by, received_at, as_at, whereabouts_id, shielded, sealed)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         child.0,
-        whereabouts.kind().as_str(),
+        said.map(|said| said.kind().as_str()),
         lines.as_deref(),
         address.map(|a| a.town.as_str()),
         address.map(|a| a.postcode.as_str()),
@@ -111,6 +120,9 @@ async fn insert_whereabouts(
         by,
         now,
         today,
+        id,
+        shielded,
+        sealed as _,
     )
     .execute(work.db())
     .await?;
@@ -155,16 +167,24 @@ pub(crate) async fn lock(
     work: &mut Work,
     number: &IndexNumber,
 ) -> Result<(ChildId, Core), Problem> {
+    let (sight, today) = (work.sight(), work.today());
     let row = sqlx::query!(
         r#"
         select child_id as "child: ChildId", date_of_birth, date_of_birth_precision as "precision: DatePrecision",
                date_of_birth_estimated, gender as "gender: Gender", without_service,
-               responsible_authority_id as "authority: OrganisationId", version
+               responsible_authority_id as "authority: OrganisationId", version, visible_version, shielded,
+               shielded and not sees_past_shield(child_id, responsible_authority_id, $3, $4, $5, $6, $7) as "hidden!"
         from child
-        where index_number = $1 and status = 'active'
+        where index_number = $1 and in_use(status, archives_on, $2)
         for update
         "#,
         number.as_str(),
+        today,
+        sight.role,
+        sight.organisation,
+        sight.account,
+        sight.session,
+        sight.at,
     )
     .fetch_optional(work.db())
     .await?
@@ -184,6 +204,9 @@ pub(crate) async fn lock(
             .collect(),
         authority: row.authority,
         version: row.version,
+        told_version: if row.hidden { row.visible_version } else { row.version },
+        shielded: row.shielded,
+        hidden: row.hidden,
     };
     Ok((row.child, core))
 }
@@ -195,8 +218,9 @@ pub(crate) async fn find(
 ) -> Result<(ChildId, OrganisationId), Problem> {
     let row = sqlx::query!(
         r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId"
-           from child where index_number = $1 and status = 'active'"#,
+           from child where index_number = $1 and in_use(status, archives_on, $2)"#,
         number.as_str(),
+        look.today(),
     )
     .fetch_optional(look.db())
     .await?
@@ -210,13 +234,21 @@ pub(super) async fn save(
     id: ChildId,
     core: &Core,
     change: &ChildChange,
-) -> Result<(), Problem> {
+) -> Result<Written, Problem> {
     if change.names_core() {
         save_core(work, id, core).await?;
     } else {
         sqlx::query!("update child set version = $2 where child_id = $1", id.0, core.version)
             .execute(work.db())
             .await?;
+    }
+    if change.is_visible() {
+        sqlx::query!(
+            "update child set visible_version = visible_version + 1 where child_id = $1",
+            id.0
+        )
+        .execute(work.db())
+        .await?;
     }
     if let Some(names) = &change.names {
         replace_names(work, id, core.birth.date, names).await?;
@@ -226,14 +258,14 @@ pub(super) async fn save(
         sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
             .execute(work.db())
             .await?;
-        insert_whereabouts(work, id, whereabouts).await?;
+        insert_whereabouts(work, id, core.shielded, whereabouts).await?;
     }
     if let Some(identifiers) = &change.identifiers {
         let identifiers =
             identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
         replace_identifiers(work, id, &identifiers).await?;
     }
-    Ok(())
+    Ok(Written::of(id))
 }
 
 async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Problem> {
@@ -344,9 +376,43 @@ pub(crate) async fn has_service(
     Ok(())
 }
 
-/// Everything that the record said before, the latest first.
+/// Everything that the record said before, as the caller may see it, the latest first.
 pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>, Problem> {
-    let rows = sqlx::query!(
+    let sight = look.sight();
+    let hidden = sqlx::query_scalar!(
+        r#"select shielded and not sees_past_shield(child_id, responsible_authority_id, $2, $3, $4, $5, $6) as "hidden!"
+           from child where child_id = $1"#,
+        id.0,
+        sight.role,
+        sight.organisation,
+        sight.account,
+        sight.session,
+        sight.at,
+    )
+    .fetch_one(look.db())
+    .await?;
+    let rows =
+        if hidden { visible_history(look, id).await? } else { whole_history(look, id).await? };
+    rows.into_iter().map(Past::told).collect()
+}
+
+/// A fact of history as the database has it.
+struct Past {
+    fact: String,
+    was: Value,
+    superseded_at: DateTime<Utc>,
+}
+
+impl Past {
+    fn told(self) -> Result<Superseded, Problem> {
+        let fact = FactKind::parse(&self.fact).map_err(Problem::internal)?;
+        Ok(Superseded { fact, was: as_told(self.was), superseded_at: self.superseded_at })
+    }
+}
+
+async fn whole_history(look: &Look, id: ChildId) -> Result<Vec<Past>, Problem> {
+    let rows = sqlx::query_as!(
+        Past,
         r#"
         select fact as "fact!", was as "was!: Value", superseded_at as "superseded_at!: DateTime<Utc>" from (
             select 'name' as fact, told::jsonb as was, superseded_at from name_told where child_id = $1 and superseded_at is not null
@@ -366,11 +432,41 @@ pub(super) async fn history(look: &Look, id: ChildId) -> Result<Vec<Superseded>,
     )
     .fetch_all(look.db())
     .await?;
-    let told = rows.into_iter().map(|row| {
-        let fact = FactKind::parse(&row.fact).map_err(Problem::internal)?;
-        Ok(Superseded { fact, was: as_told(row.was), superseded_at: row.superseded_at })
-    });
-    told.collect()
+    Ok(rows)
+}
+
+/// What a shield leaves of it: names, births and who cared, where that has changed and not something beside it.
+async fn visible_history(look: &Look, id: ChildId) -> Result<Vec<Past>, Problem> {
+    let rows = sqlx::query_as!(
+        Past,
+        r#"
+        select fact as "fact!", was as "was!: Value", superseded_at as "superseded_at!: DateTime<Utc>" from (
+            select 'name' as fact, visible::jsonb as was, superseded_at from name_told
+            where child_id = $1 and superseded_at is not null
+            union all
+            select fact, was, superseded_at from (
+                select fact, was, superseded_at, lead(was) over (partition by fact_id order by said) as became from (
+                    select fact, fact_id, visible_part(fact, was) as was, superseded_at, history_id as said
+                    from history where child_id = $1 and fact in ('child', 'carer')
+                    union all
+                    select 'child', child_id, visible_part('child', to_jsonb(c)), null, 9223372036854775807
+                    from child c where child_id = $1
+                    union all
+                    select 'carer', carer_id,
+                           case when superseded_at is null then visible_part('carer', to_jsonb(r)) else '{}' end, null, 9223372036854775807
+                    from carer r where child_id = $1
+                ) as said
+            ) as changed
+            where superseded_at is not null and was is distinct from became
+        ) as superseded
+        order by superseded_at desc
+        limit 1000
+        "#,
+        id.0,
+    )
+    .fetch_all(look.db())
+    .await?;
+    Ok(rows)
 }
 
 /// A row's columns under the names that the API has for them, without what only the database needs.
@@ -394,7 +490,7 @@ fn as_told(was: Value) -> Value {
     Value::Object(told.collect())
 }
 
-fn provenance(work: &Work) -> (OrganisationId, DateTime<Utc>, NaiveDate, uuid::Uuid) {
+fn provenance(work: &Work) -> (OrganisationId, DateTime<Utc>, NaiveDate, Uuid) {
     (work.caller.organisation, work.now, work.today(), work.caller.subject.uuid())
 }
 

@@ -1,21 +1,68 @@
 //! Shields as the database holds them: every record of a person is sealed before the shield stands, and opened after it fell.
 
+use chrono::Days;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::{LOADING, Written};
 use crate::{
+    access::Role,
+    audit::Trail,
     carer::CarerContact,
     child::whereabouts::Whereabouts,
-    ids::{CarerId, ChildId, PersonId},
+    ids::{CarerId, ChildId, OrganisationId, PersonId, ShieldRequestId},
+    notice::{self, NoticeKind, Telling},
     problem::{Kind, Problem},
     seal::Sealed,
     work::Work,
 };
 
-/// Shields the person of a child, with all records of that person; says who it is.
+/// The ground of a shield that only the index gives.
+const RESEMBLANCE: &str = "resemblance";
+/// By when somebody looks at a record that was shielded because it resembles another.
+const TO_BE_LOOKED_AT: Days = Days::new(7);
+
+/// Lets what was written stand, where it may: a record that resembles one of a shielded person is shielded before anybody sees
+/// it, and so is what resembles a shielded record.
+pub(crate) async fn guard(work: &mut Work, written: Written) -> Result<Trail, Problem> {
+    for &child in &written.children {
+        hold(work, child).await?;
+        let shielded =
+            sqlx::query_scalar!("select shielded from child where child_id = $1", child.0)
+                .fetch_one(work.db())
+                .await?;
+        if shielded {
+            spread(work, child).await?;
+        } else if let Some(resembled) = resembled(work, child).await? {
+            suspect(work, child, resembled).await?;
+            spread(work, child).await?;
+        }
+    }
+    Ok(Trail::about(written.children))
+}
+
+/// Shields the person of a child, with all records of that person and, until somebody has looked, those that resemble
+/// them; says who it is.
 pub(crate) async fn raise(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
     let person = person(work, child).await?;
-    for record in records(work, person).await? {
+    for record in shield(work, person).await? {
+        hold(work, record).await?;
+        spread(work, record).await?;
+    }
+    Ok(person)
+}
+
+/// Seals every record of a person, then shields the person.
+async fn shield(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Problem> {
+    not_while_loading(work).await?;
+    let records = records(work, person).await?;
+    for &record in &records {
+        sqlx::query!(
+            "update child set visible_version = version where child_id = $1 and not shielded",
+            record.0
+        )
+        .execute(work.db())
+        .await?;
         seal_whereabouts(work, record).await?;
         seal_carers(work, record).await?;
         seal_history(work, record).await?;
@@ -23,7 +70,107 @@ pub(crate) async fn raise(work: &mut Work, child: ChildId) -> Result<PersonId, P
     sqlx::query!("update person set shielded = true where person_id = $1", person.0)
         .execute(work.db())
         .await?;
+    Ok(records)
+}
+
+/// A load looks for shielded children once, before it writes; so nobody is shielded meanwhile.
+async fn not_while_loading(work: &mut Work) -> Result<(), Problem> {
+    sqlx::query!("select pg_advisory_xact_lock($1)", LOADING).execute(work.db()).await?;
+    Ok(())
+}
+
+/// Lets one at a time write what a child of these names or identifiers is known by: of two that are written at once, one a
+/// shield and the other a copy, the later sees the earlier.
+async fn hold(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let locks = sqlx::query_scalar!(
+        r#"
+        select distinct hashtextextended(known, 1) as "lock!" from (
+            select 'name|' || family_key || '|' || extract(year from date_of_birth) from child_name where child_id = $1
+            union all
+            select kind || '|' || value from child_identifier where child_id = $1 and superseded_at is null
+        ) as by (known)
+        order by 1
+        "#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    for lock in locks {
+        sqlx::query!("select pg_advisory_xact_lock($1)", lock).execute(work.db()).await?;
+    }
+    Ok(())
+}
+
+/// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.
+async fn resembled(work: &mut Work, child: ChildId) -> Result<Option<PersonId>, Problem> {
+    let person = sqlx::query_scalar!(
+        r#"
+        select o.person_id as "person!: PersonId"
+        from resembling($1) o
+        join child c on c.child_id = $1
+        where o.shielded
+          and (c.person_id is null
+               or not exists (select from shield_request r join child x on x.child_id = r.child_id
+                              where x.person_id = o.person_id and r.resembles = c.person_id)
+               or exists (select from shield_request r join child x on x.child_id = r.child_id
+                          where x.person_id = o.person_id and r.status = 'inForce' and r.ground <> $2))
+        order by o.person_id limit 1
+        "#,
+        child.0,
+        RESEMBLANCE,
+    )
+    .fetch_optional(work.db())
+    .await?;
     Ok(person)
+}
+
+/// Shields every record that resembles a shielded one, and those that resemble these.
+async fn spread(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let mut from = vec![child];
+    while let Some(child) = from.pop() {
+        let person = person(work, child).await?;
+        let alike = sqlx::query_scalar!(
+            r#"select child_id as "child!: ChildId" from resembling($1) where not shielded order by child_id"#,
+            child.0
+        )
+        .fetch_all(work.db())
+        .await?;
+        for copy in alike {
+            hold(work, copy).await?;
+            suspect(work, copy, person).await?;
+            from.push(copy);
+        }
+    }
+    Ok(())
+}
+
+/// Shields a record because it resembles one of a shielded person, and has somebody look at it.
+async fn suspect(work: &mut Work, child: ChildId, resembled: PersonId) -> Result<(), Problem> {
+    let own = person(work, child).await?;
+    shield(work, own).await?;
+    let (request, now) = (ShieldRequestId::new(), work.now);
+    let confirm_by = work.today() + TO_BE_LOOKED_AT;
+    let authority = sqlx::query_scalar!(
+        r#"insert into shield_request (shield_request_id, child_id, ground, resembles, status, asked_at, confirm_by)
+           values ($1, $2, $3, $4, 'inForce', $5, $6)
+           returning (select responsible_authority_id from child where child_id = $2) as "authority!: OrganisationId""#,
+        request.0,
+        child.0,
+        RESEMBLANCE,
+        resembled.0,
+        now,
+        confirm_by,
+    )
+    .fetch_one(work.db())
+    .await?;
+    let telling = Telling {
+        kind: NoticeKind::ResemblesShielded,
+        organisation: Some(authority),
+        role: Role::ShieldApprover,
+        about: format!("/v1/shield-requests/{request}"),
+        due_on: Some(confirm_by),
+    };
+    Ok(notice::store::tell(work.db(), now, &telling).await?)
 }
 
 /// Takes the shield of a person away, with those of all records of that person.
@@ -156,7 +303,7 @@ async fn seal_carers(work: &mut Work, child: ChildId) -> Result<(), Problem> {
     for row in plain {
         let sealed = Sealed::seal(&row.said.0, &vault, &CarerContact::place(row.id))?;
         sqlx::query!(
-            "update carer set sealed = $2, phones = '{}', emails = '{}', address = null where carer_id = $1",
+            "update carer set sealed = $2, phones = '{}', emails = '{}', address = null, visible_version = version where carer_id = $1",
             row.id.0,
             sealed as _,
         )

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     access::{Access, Permission, ReadChild, ReadInvolvement, WriteFlag, WriteInvolvement},
     audit::Trail,
-    child,
+    child, guard,
     http::{IdempotencyKey, IfMatch, Json},
     ids::{IndexNumber, InvolvementId},
     organisation,
@@ -59,9 +59,9 @@ async fn list_involvements(
 
 /// Say that an organisation works with a child
 ///
-/// For your own organisation; a steward also for organisations in the own authority. A sensitive service is said for the
-/// own organisation alone, with the receipt of a consent or because of significant harm, and needs a sign-in within the last
-/// 5 minutes; nobody else is told of it.
+/// For your own organisation; a steward also for organisations in the own authority, unless the child is shielded. A sensitive
+/// service is said for the own organisation alone, with the receipt of a consent or because of significant harm, and needs a
+/// sign-in within the last 5 minutes; nobody else is told of it.
 #[utoipa::path(
     tag = "involvements",
     security(("bearer" = [WriteInvolvement::SCOPE])),
@@ -72,7 +72,7 @@ async fn list_involvements(
             ("ETag" = String, description = "The version of the involvement, for `If-Match`."),
             ("Location" = String, description = "Where the involvement is."),
         )),
-        (status = 409, description = "`involvement-exists` or `request-in-progress`."),
+        (status = 409, description = "`involvement-exists`, `shielded` or `request-in-progress`."),
     ),
 )]
 #[post("/children/{indexNumber}/involvements")]
@@ -90,7 +90,7 @@ async fn add_involvement(
     let new = body.value;
     let (child, core) = child::store::lock(&mut work, &number).await?;
     if new.is_sensitive() {
-        return discreet::add(work, (child, core), new).await;
+        return Box::pin(discreet::add(work, (child, core), new)).await;
     }
     let organisation = new.organisation_id.unwrap_or(work.caller.organisation);
     let authority = organisation::store::authority_of(&mut work, organisation).await?;
@@ -98,20 +98,18 @@ async fn add_involvement(
         .ok_or_else(|| Problem::invalid("/organisationId", "is no organisation of the index"))?;
     may_write(&work.caller, organisation, authority)?;
     new.check(core.birth.earliest(), work.today())?;
+    if core.hidden && organisation != work.caller.organisation {
+        return Err(Kind::Shielded.into());
+    }
 
-    let id = store::insert(&mut work, child, organisation, &new).await?;
+    let (id, written) = store::insert(&mut work, child, organisation, &new).await?;
     if new.ended_on.is_none() {
         child::store::has_service(&mut work, child, new.service_type).await?;
     }
+    let trail = guard::store::guard(&mut work, written).await?.with(json!({ "involvement": id }));
     let involvement = store::reread(&mut work, id).await?.involvement;
     let (location, version) = (format!("/v1/involvements/{id}"), involvement.version);
-    work.record_created(
-        Trail::of(child).with(json!({ "involvement": id })),
-        involvement,
-        location,
-        version,
-    )
-    .await
+    work.record_created(trail, involvement, location, version).await
 }
 
 /// Open an involvement
@@ -174,10 +172,11 @@ async fn change_involvement(
     found.involvement.may_be_changed_by(&work.caller, found.authority)?;
     base.check(found.involvement.version)?;
     found.involvement.change(body.value, work.today())?;
-    store::save(&mut work, &found.involvement).await?;
+    let written = store::save(&mut work, &found).await?;
+    let trail = guard::store::guard(&mut work, written).await?;
     let involvement = store::reread(&mut work, *id).await?.involvement;
     let version = involvement.version;
-    let trail = Trail::of(found.child).with(json!({ "involvement": *id, "version": version }));
+    let trail = trail.with(json!({ "involvement": *id, "version": version }));
     Ok(work.record(trail, involvement).await?.version(version))
 }
 
@@ -205,7 +204,7 @@ async fn list_flags(
 /// Set a flag, or renew it
 ///
 /// By the involvement's own organisation alone. It expires after 6 months unless renewed or said otherwise, 24 months at
-/// most. A child has one lead professional.
+/// most. A child has one lead professional; under a shield none is set, since whether there is one already is hidden.
 #[utoipa::path(
     tag = "flags",
     security(("bearer" = [WriteFlag::SCOPE])),
@@ -218,7 +217,7 @@ async fn list_flags(
         (status = 200, description = "The involvement as it now stands.", body = Involvement, headers(
             ("ETag" = String, description = "The version of the involvement, for `If-Match`."),
         )),
-        (status = 409, description = "`involvement-ended`, `lead-professional-exists` or `sensitive-service`."),
+        (status = 409, description = "`involvement-ended`, `lead-professional-exists`, `sensitive-service` or `shielded`."),
     ),
 )]
 #[put("/involvements/{involvementId}/flags/{flag}")]
@@ -236,6 +235,9 @@ async fn set_flag(
     base.check(found.involvement.version)?;
     let new = body.value.set(flag, work.today())?;
     found.involvement.flag(new.clone())?;
+    if found.hidden && flag == Flag::LeadProfessional {
+        return Err(Kind::Shielded.into());
+    }
     store::set_flag(&mut work, &found, &new).await?;
     let involvement = store::reread(&mut work, id).await?.involvement;
     let version = involvement.version;

@@ -5,7 +5,8 @@ use sqlx::{PgExecutor, types::Json};
 
 use super::{Flag, FlagOfChild, FlagSet, Involvement, InvolvementIn, ServiceCategory};
 use crate::{
-    access::{Caller, Role},
+    access::{Role, Sight},
+    guard::Written,
     ids::{ChildId, InvolvementId, OrganisationId},
     problem::{Kind, Problem},
     work::{Look, Work},
@@ -20,20 +21,29 @@ pub(super) struct Found {
     pub(super) involvement: Involvement,
     pub(super) child: ChildId,
     pub(super) authority: Option<OrganisationId>,
+    /// Whether a shield hides from the caller who else works with the child.
+    pub(super) hidden: bool,
 }
 
 /// The involvements of a child that the caller may see.
 pub(super) async fn list(look: &Look, child: ChildId) -> Result<Vec<Involvement>, Problem> {
-    let today = look.today();
+    let (today, sight) = (look.today(), look.sight());
     let rows = sqlx::query_scalar!(
-        r#"select told as "told!: Json<Involvement>" from involvement_told_on($4)
-           where child_id = $1 and (not sensitive or (organisation_id = $2 and $5)) and (ended_on is null or ended_on >= $3)
-           order by started_on desc, involvement_id"#,
+        r#"select i.told as "told!: Json<Involvement>"
+           from child c
+           join involvement_told_on($4) i on i.child_id = c.child_id
+           where c.child_id = $1 and (not i.sensitive or (i.organisation_id = $2 and $5)) and (i.ended_on is null or i.ended_on >= $3)
+             and (not c.shielded or sees_past_shield(c.child_id, c.responsible_authority_id, $6, $2, $7, $8, $9))
+           order by i.started_on desc, i.involvement_id"#,
         child.0,
         look.caller.organisation.0,
         today - SHOWN,
         today,
         look.within_one_organisation(),
+        sight.role,
+        sight.account,
+        sight.session,
+        sight.at,
     )
     .fetch_all(look.db())
     .await?;
@@ -56,60 +66,101 @@ pub(super) async fn flags(look: &Look, child: ChildId) -> Result<Vec<FlagOfChild
 
 /// Opens an involvement that the caller may see.
 pub(super) async fn open(look: &Look, id: InvolvementId) -> Result<Found, Problem> {
-    let found = read(look.db(), &look.caller, id, look.today(), Some(look.today() - SHOWN)).await?;
-    let sensitive = found.involvement.service_type.category() == ServiceCategory::Sensitive;
-    if sensitive && !look.within_one_organisation() {
-        return Err(Kind::NotFound.into());
-    }
-    Ok(found)
+    let viewer = Viewer {
+        role: look.caller.role,
+        own: look.within_one_organisation(),
+        sight: look.sight(),
+        today: look.today(),
+    };
+    read(look.db(), viewer, id, Some(look.today() - SHOWN)).await
 }
 
 /// Finds an involvement that the caller may see, and holds it until the work is done.
 pub(super) async fn lock(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
+    let viewer = Viewer::of(work);
+    let Viewer { role, own, sight, today } = viewer;
     sqlx::query!(
-        "select involvement_id from involvement where involvement_id = $1 for update",
-        id.0
+        "select i.involvement_id from involvement i join child c on c.child_id = i.child_id
+         where i.involvement_id = $1 and in_use(c.status, c.archives_on, $2) and (i.ended_on is null or i.ended_on >= $3)
+           and may_see_involvement(i.organisation_id = $4, i.sensitive, $5, $6,
+               c.shielded and not sees_past_shield(c.child_id, c.responsible_authority_id, $7, $4, $8, $9, $10))
+         for update of i",
+        id.0,
+        today,
+        today - SHOWN,
+        sight.organisation,
+        own,
+        role == Role::Feed,
+        sight.role,
+        sight.account,
+        sight.session,
+        sight.at,
     )
     .fetch_optional(work.db())
     .await?
     .ok_or(Kind::NotFound)?;
-    let (caller, today) = (work.caller.clone(), work.today());
-    read(work.db(), &caller, id, today, Some(today - SHOWN)).await
+    read(work.db(), viewer, id, Some(today - SHOWN)).await
 }
 
 /// The involvement as the work has left it, even where it ended so long ago that it is shown no more.
 pub(super) async fn reread(work: &mut Work, id: InvolvementId) -> Result<Found, Problem> {
-    let (caller, today) = (work.caller.clone(), work.today());
-    read(work.db(), &caller, id, today, None).await
+    let viewer = Viewer::of(work);
+    read(work.db(), viewer, id, None).await
+}
+
+/// Who looks for one involvement.
+#[derive(Clone, Copy)]
+struct Viewer {
+    role: Role,
+    own: bool,
+    sight: Sight,
+    today: NaiveDate,
+}
+
+impl Viewer {
+    fn of(work: &Work) -> Self {
+        Self { role: work.caller.role, own: true, sight: work.sight(), today: work.today() }
+    }
 }
 
 async fn read(
     db: impl PgExecutor<'_>,
-    caller: &Caller,
+    Viewer { role, own, sight, today }: Viewer,
     id: InvolvementId,
-    today: NaiveDate,
     since: Option<NaiveDate>,
 ) -> Result<Found, Problem> {
     let row = sqlx::query!(
         r#"
         select i.child_id as "child!: ChildId", i.authority_id as "authority: OrganisationId",
-               i.told as "told!: Json<Involvement>"
-        from involvement_told_on($5) i
+               i.told as "told!: Json<Involvement>", sight.hidden as "hidden!"
+        from involvement_told_on($2) i
         join child c on c.child_id = i.child_id
-        where i.involvement_id = $1 and c.status = 'active'
-          and (i.organisation_id = $2 or not (i.sensitive or $3))
-          and (i.ended_on is null or $4::date is null or i.ended_on >= $4)
+        cross join lateral (
+            select c.shielded and not sees_past_shield(c.child_id, c.responsible_authority_id, $7, $4, $8, $9, $10) as hidden) sight
+        where i.involvement_id = $1 and in_use(c.status, c.archives_on, $2)
+          and ($3::date is null or i.ended_on is null or i.ended_on >= $3)
+          and may_see_involvement(i.organisation_id = $4, i.sensitive, $5, $6, sight.hidden)
         "#,
         id.0,
-        caller.organisation.0,
-        caller.role == Role::Feed,
-        since,
         today,
+        since,
+        sight.organisation,
+        own,
+        role == Role::Feed,
+        sight.role,
+        sight.account,
+        sight.session,
+        sight.at,
     )
     .fetch_optional(db)
     .await?
     .ok_or(Kind::NotFound)?;
-    Ok(Found { involvement: row.told.0, child: row.child, authority: row.authority })
+    Ok(Found {
+        involvement: row.told.0,
+        child: row.child,
+        authority: row.authority,
+        hidden: row.hidden,
+    })
 }
 
 /// Adds an involvement.
@@ -118,7 +169,7 @@ pub(super) async fn insert(
     child: ChildId,
     organisation: OrganisationId,
     new: &InvolvementIn,
-) -> Result<InvolvementId, Problem> {
+) -> Result<(InvolvementId, Written), Problem> {
     let id = InvolvementId::new();
     let (source, by, now, today) =
         (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
@@ -143,11 +194,12 @@ pub(super) async fn insert(
     .execute(work.db())
     .await
     .map_err(known)?;
-    Ok(id)
+    Ok((id, Written::of(child)))
 }
 
 /// Writes what has changed; what was is kept, and flags end with the involvement.
-pub(super) async fn save(work: &mut Work, involvement: &Involvement) -> Result<(), Problem> {
+pub(super) async fn save(work: &mut Work, found: &Found) -> Result<Written, Problem> {
+    let involvement = &found.involvement;
     let (source, by, now, today) =
         (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
     sqlx::query!(
@@ -175,7 +227,7 @@ pub(super) async fn save(work: &mut Work, involvement: &Involvement) -> Result<(
         .execute(work.db())
         .await?;
     }
-    Ok(())
+    Ok(Written::of(found.child))
 }
 
 /// Sets a flag in place of the same one set before, and counts the involvement's version on.

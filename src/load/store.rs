@@ -15,6 +15,7 @@ use crate::{
         whereabouts::Whereabouts,
     },
     contact::{Email, Phone},
+    guard::LOADING,
     ids::{ChildId, IndexNumber, InvolvementId, OrganisationId},
     involvement::{FlagSet, ServiceType},
     organisation::OrganisationIn,
@@ -123,11 +124,13 @@ pub(super) async fn known(work: &mut Errands, codes: &[String]) -> Result<Vec<Kn
     .await
 }
 
-/// Which of the children, by their places, a search by name and birth would find, or whose identifier another child holds.
+/// Which of the children, by their places, a search by name and birth would find, or resemble one who is shielded, or whose
+/// identifier another child holds. Nobody is shielded until the children are added: the lock is that of [`crate::guard`].
 pub(super) async fn here_already(
     work: &mut Errands,
     children: &[NewChild],
 ) -> Result<Vec<usize>, sqlx::Error> {
+    sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOADING).execute(work.db()).await?;
     let place = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let each = || children.iter().enumerate();
     let names: Vec<_> = each()
@@ -135,6 +138,10 @@ pub(super) async fn here_already(
             child.row.present_names().map(move |name| (n, child.row.said.birth().date, name))
         })
         .collect();
+    let every: Vec<_> = each()
+        .flat_map(|(n, child)| child.names().map(move |(child, name)| (n, child, name)))
+        .collect();
+    let today = work.today();
     let identifiers: Vec<_> = each()
         .flat_map(|(n, child)| child.identifiers().map(move |(_, identifier)| (n, identifier)))
         .collect();
@@ -145,7 +152,15 @@ pub(super) async fn here_already(
         join child_name held on held.family_key = wanted.family_key and held.date_of_birth = wanted.date_of_birth
             and held.given_keys && wanted.given_keys::text[]
         join child c on c.child_id = held.child_id
-        where c.status = 'active'
+        where in_use(c.status, c.archives_on, $8)
+        union
+        select wanted.n
+        from unnest($9::int[], $10::text[], $11::text[], $12::date[], $13::text[])
+            as wanted (n, given_keys, family_key, date_of_birth, precision)
+        join child_name held on held.family_key = wanted.family_key and held.given_keys && wanted.given_keys::text[]
+        join child c on c.child_id = held.child_id
+        where c.shielded
+          and births_agree(c.date_of_birth, c.date_of_birth_precision, wanted.date_of_birth, wanted.precision)
         union
         select wanted.n
         from unnest($5::int[], $6::text[], $7::text[]) as wanted (n, kind, value)
@@ -159,6 +174,12 @@ pub(super) async fn here_already(
         &identifiers.iter().map(|(n, _)| place(*n)).collect::<Vec<_>>(),
         &identifiers.iter().map(|(_, identifier)| identifier.kind().as_str()).collect::<Vec<_>>() as _,
         &identifiers.iter().map(|(_, identifier)| identifier.value()).collect::<Vec<_>>() as _,
+        today,
+        &every.iter().map(|(n, ..)| place(*n)).collect::<Vec<_>>(),
+        &every.iter().map(|(.., name)| array(name.given_keys().iter().map(String::as_str))).collect::<Vec<_>>(),
+        &every.iter().map(|(.., name)| name.family_key()).collect::<Vec<_>>(),
+        &every.iter().map(|(_, child, _)| child.row.said.birth().date).collect::<Vec<_>>(),
+        &every.iter().map(|(_, child, _)| child.row.said.date_of_birth_precision.as_str()).collect::<Vec<_>>() as _,
     )
     .fetch_all(work.db())
     .await?;

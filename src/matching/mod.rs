@@ -128,6 +128,11 @@ impl Criteria {
         self.date_of_birth.map(days)
     }
 
+    /// Whether it looks for something that a shield hides, so that no shielded child is found by it.
+    pub(crate) fn looks_behind_shields(&self) -> bool {
+        self.identifier.is_some() || self.postcode.is_some()
+    }
+
     /// What is written down of it.
     pub(crate) fn told(&self) -> serde_json::Value {
         let given: Option<Vec<_>> =

@@ -26,7 +26,7 @@ pub(super) async fn find(
     look: &Look,
     criteria: &Criteria,
 ) -> Result<Option<Vec<(ChildId, Match)>>, Problem> {
-    let candidates = candidates(look.db(), criteria).await?;
+    let candidates = candidates(look.db(), criteria, look.today()).await?;
     if i64::try_from(candidates.len()).unwrap_or(i64::MAX) > MOST_COMPARED {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(crate) async fn alike(
     names: &[Name],
     born: DateOfBirth,
 ) -> Result<Vec<IndexNumber>, Problem> {
-    let mut found = Vec::new();
+    let (mut found, today) = (Vec::new(), work.today());
     for name in names.iter().filter(|name| name.kind != NameKind::Former) {
         let criteria = Criteria {
             given: Some(name.given.to_vec()),
@@ -50,7 +50,7 @@ pub(crate) async fn alike(
             date_of_birth: Some(born.date),
             ..Criteria::default()
         };
-        let candidates = candidates(work.db(), &criteria).await?;
+        let candidates = candidates(work.db(), &criteria, today).await?;
         let alike =
             candidates.iter().filter(|(_, candidate)| candidate.compare(&criteria).is_some());
         found.extend(alike.map(|(_, candidate)| candidate.index_number.clone()));
@@ -102,35 +102,48 @@ impl Row {
 async fn candidates(
     db: impl PgExecutor<'_>,
     criteria: &Criteria,
+    today: NaiveDate,
 ) -> Result<Vec<(ChildId, Candidate)>, Problem> {
     let rows = if criteria.index_number.is_some() || criteria.identifier.is_some() {
-        by_number(db, criteria).await?
+        by_number(db, criteria, today).await?
     } else if criteria.date_of_birth.is_some() {
-        by_birth(db, criteria).await?
+        by_birth(db, criteria, today).await?
     } else {
-        by_postcode(db, criteria).await?
+        by_postcode(db, criteria, today).await?
     };
     Ok(rows.into_iter().map(Row::candidate).collect())
 }
 
-async fn by_number(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+async fn by_number(
+    db: impl PgExecutor<'_>,
+    criteria: &Criteria,
+    today: NaiveDate,
+) -> Result<Vec<Row>, sqlx::Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"
         select child_id as "child!: ChildId", told as "told!: Json<Candidate>", postcodes as "postcodes: Json<Vec<CandidatePostcode>>",
                identifiers as "identifiers: Json<Vec<Identifier>>"
         from candidate_told
-        where index_number = $1
-           or child_id = (select child_id from child_identifier where kind = $2 and value = $3 and superseded_at is null)
+        where (index_number = $1
+               or child_id = (select child_id from child_identifier
+                              where kind = $2 and value = $3 and superseded_at is null and held))
+          and in_use(status, archives_on, $4) and not (shielded and $5)
         "#,
         criteria.index_number.as_ref().map(IndexNumber::as_str),
         criteria.identifier.as_ref().map(|identifier| identifier.kind().as_str()),
         criteria.identifier.as_ref().map(Identifier::value),
+        today,
+        criteria.looks_behind_shields(),
     );
     rows.fetch_all(db).await
 }
 
-async fn by_birth(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Row>, sqlx::Error> {
+async fn by_birth(
+    db: impl PgExecutor<'_>,
+    criteria: &Criteria,
+    today: NaiveDate,
+) -> Result<Vec<Row>, sqlx::Error> {
     let (days, keys) = (criteria.days(), criteria.given_keys());
     let rows = sqlx::query_as!(
         Row,
@@ -138,16 +151,20 @@ async fn by_birth(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Ro
         select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
                case when $4 then c.postcodes end as "postcodes: Json<Vec<CandidatePostcode>>",
                null::json as "identifiers: Json<Vec<Identifier>>"
-        from (select distinct child_id from child_name
-              where family_key = $1 and date_of_birth = any($2) and ($3::text[] is null or given_keys && $3)
+        from (select distinct n.child_id
+              from child_name n
+              join child c on c.child_id = n.child_id
+              where n.family_key = $1 and n.date_of_birth = any($2) and ($3::text[] is null or n.given_keys && $3)
+                and in_use(c.status, c.archives_on, $6) and not (c.shielded and $4)
               limit $5) found
         join candidate_told c on c.child_id = found.child_id
         "#,
         criteria.family_key,
         days.as_deref(),
         keys.as_deref(),
-        criteria.postcode.is_some(),
+        criteria.looks_behind_shields(),
         MOST_COMPARED + 1,
+        today,
     );
     rows.fetch_all(db).await
 }
@@ -155,6 +172,7 @@ async fn by_birth(db: impl PgExecutor<'_>, criteria: &Criteria) -> Result<Vec<Ro
 async fn by_postcode(
     db: impl PgExecutor<'_>,
     criteria: &Criteria,
+    today: NaiveDate,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let keys = criteria.given_keys();
     let rows = sqlx::query_as!(
@@ -164,8 +182,10 @@ async fn by_postcode(
                c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>"
         from (select distinct n.child_id
               from whereabouts w
+              join child c on c.child_id = w.child_id
               join child_name n on n.child_id = w.child_id
               where w.postcode = $1 and n.family_key = $2 and n.given_keys && $3
+                and in_use(c.status, c.archives_on, $5) and not c.shielded
               limit $4) found
         join candidate_told c on c.child_id = found.child_id
         "#,
@@ -173,6 +193,7 @@ async fn by_postcode(
         criteria.family_key,
         keys.as_deref(),
         MOST_COMPARED + 1,
+        today,
     );
     rows.fetch_all(db).await
 }

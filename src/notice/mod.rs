@@ -23,6 +23,8 @@ codes! {
         ResemblesShielded = "resemblesShielded",
         /// Somebody has looked past a shield.
         ShieldOverridden = "shieldOverridden",
+        /// A second person is to approve that an identity ends.
+        IdentityEndProposed = "identityEndProposed",
         /// Somebody asks to be put in touch: forward it, or close it.
         ContactAsked = "contactAsked",
         /// A request to be put in touch has not been answered for 48 hours.

@@ -46,9 +46,14 @@ pub struct Record {
     pub date_of_birth_estimated: bool,
     /// The gender.
     pub gender: Gender,
-    /// Where the child is.
-    #[schema(value_type = KnownWhereabouts)]
-    pub whereabouts: Told<KnownWhereabouts>,
+    /// Whether a shield hides what you may not see: the record then has no whereabouts, no responsible authority, no sources,
+    /// and nothing in the lists of identifiers, involvements and services, and tells no more of carers than who they are. The
+    /// shield approver of the responsible authority sees all.
+    pub shielded: bool,
+    /// Where the child is; absent where a shield hides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = KnownWhereabouts, required = false)]
+    pub whereabouts: Option<Told<KnownWhereabouts>>,
     /// Numbers that other bodies gave the child; only those of the kind of body that you work for.
     pub identifiers: Vec<Identifier>,
     /// Parents, and others with parental responsibility or care.
@@ -59,9 +64,10 @@ pub struct Record {
     pub involvements: Told<Vec<Involvement>>,
     /// Universal services that the child is known to have none of.
     pub without_service: Vec<ServiceType>,
-    /// The local authority that answers for the record.
-    #[schema(value_type = Authority)]
-    pub responsible_authority: Told<Authority>,
+    /// The local authority that answers for the record; absent where a shield hides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Authority, required = false)]
+    pub responsible_authority: Option<Told<Authority>>,
     /// What to do about services that are told to nobody: the same on every record.
     #[serde(default = "brokering")]
     #[schema(
@@ -70,10 +76,11 @@ pub struct Record {
     pub brokering: String,
     /// Whether the record is in use.
     pub status: Status,
-    /// Where the facts that stand once come from.
-    #[schema(value_type = Provenance)]
-    pub source: Told<Provenance>,
-    /// The version of the child's own facts, which is the record's `ETag`.
+    /// Where the facts that stand once come from; absent where a shield hides it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Provenance, required = false)]
+    pub source: Option<Told<Provenance>>,
+    /// The version of the child's own facts, which is the record's `ETag`; where a shield hides some, of those that it leaves.
     #[schema(example = 1)]
     pub version: i64,
 }
@@ -91,8 +98,9 @@ pub struct KnownName {
     pub given: Vec<NamePart>,
     /// The family name.
     pub family: NamePart,
-    /// Where this comes from.
-    pub source: Provenance,
+    /// Where this comes from; absent where a shield hides it.
+    #[schema(nullable = false)]
+    pub source: Option<Provenance>,
 }
 
 /// Where the child is.

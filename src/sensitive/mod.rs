@@ -136,7 +136,7 @@ fn once_key(vault: &Vault, number: &IndexNumber, provider: &Provider) -> Vec<u8>
     ])
 }
 
-/// What is written down of an act that would say in plain who provides a sensitive service to whom.
-pub(crate) fn discreet(_: ChildId, _: Value) -> Trail {
-    Trail::default()
+/// What is written down, for auditors alone, of an act that would say in plain who provides a sensitive service to whom.
+pub(crate) fn discreet(child: ChildId, details: Value) -> Trail {
+    Trail::of(child).with(details).sealed()
 }

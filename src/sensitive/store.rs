@@ -52,13 +52,21 @@ pub(crate) async fn list(
     child: ChildId,
     number: &IndexNumber,
 ) -> Result<Vec<Involvement>, Problem> {
+    let sight = look.sight();
     let rows = sqlx::query_scalar!(
-        r#"select json_build_object('told', told, 'organisation', reachable($3)) as "told!: Json<OwnInvolvement>" from sensitive_told
-           where child_id = $1 and provider_key = $2 and (ended_on is null or ended_on >= $4)"#,
+        r#"select json_build_object('told', s.told, 'organisation', reachable($3)) as "told!: Json<OwnInvolvement>"
+           from sensitive_told s
+           join child c on c.child_id = s.child_id
+           where s.child_id = $1 and s.provider_key = $2 and (s.ended_on is null or s.ended_on >= $4)
+             and (not c.shielded or sees_past_shield(c.child_id, c.responsible_authority_id, $5, $3, $6, $7, $8))"#,
         child.0,
         own_key(look.vault(), look.one_organisation(), number),
         look.caller.organisation.0,
         look.today() - SHOWN,
+        sight.role,
+        sight.account,
+        sight.session,
+        sight.at,
     )
     .fetch_all(look.db())
     .await?;

@@ -45,9 +45,35 @@ const CONTACT: &[&str] = &[
     "answer_contact_request",
 ];
 
+/// Requests that children be shielded, and proposals that identities end, are seen by those who decide; here nobody asks who looks.
+const SHIELD_REQUESTS: &[&str] = &[
+    "open_shield_request",
+    "decide_shield",
+    "review_shield",
+    "close_shield_request",
+    "open_identity_end",
+    "approve_identity_end",
+];
+const ASKERS: &[Role] = &[Role::Practitioner, Role::PractitionerWithOverride, Role::Steward];
+
+/// Investigations are seen by the authority that answers for the record.
+const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 13] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 20] = [
+    (&["override_shield"], Own, Role::ALL, 409),
+    (&["override_shield"], Other, Role::ALL, 409),
+    (
+        &["lift_shield", "review_shield", "close_shield_request", "propose_identity_end"],
+        Own,
+        Role::ALL,
+        409,
+    ),
+    (&["lift_shield", "read_shield", "propose_identity_end"], Other, Role::ALL, 403),
+    (SHIELD_REQUESTS, Own, ASKERS, 404),
+    (SHIELD_REQUESTS, Other, Role::ALL, 404),
+    (INVESTIGATIONS, Other, Role::ALL, 404),
     (&["forward_contact_request"], Own, &[Role::Steward], 409),
     (CONTACT, Other, Role::ALL, 404),
     (&["withdraw_consent"], Other, Role::ALL, 404),

@@ -2,10 +2,7 @@
 //! nothing unless somebody accepts.
 
 use chrono::TimeDelta;
-use contactpoint::{
-    access::Role,
-    seal::{Place, Sealed},
-};
+use contactpoint::access::Role;
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -71,31 +68,6 @@ fn asking() -> Value {
 
 async fn ask(ward: &Ward, child: &Child) -> Answer {
     ward.index.post(&ward.teacher, &child.path("/contact-requests"), asking()).await.expect(201)
-}
-
-/// Shields a child, as the guard does, where nothing but whereabouts is to be sealed.
-async fn shield(ward: &Ward, child: &Child) {
-    let db = &ward.index.db;
-    let door = crate::harness::Index::door();
-    let id: Uuid = sqlx::query_scalar("select whereabouts_id from whereabouts where child_id = $1")
-        .bind(child.id)
-        .fetch_one(db)
-        .await
-        .unwrap();
-    let said = json!({ "kind": "noneKnown" });
-    let sealed = Sealed::seal(&said, &door.vault, &Place::of("whereabouts", id)).unwrap();
-    let person = Uuid::new_v4();
-    sqlx::query("insert into person (person_id) values ($1)")
-        .bind(person)
-        .execute(db)
-        .await
-        .unwrap();
-    let join = "update child set person_id = $2 where child_id = $1";
-    sqlx::query(join).bind(child.id).bind(person).execute(db).await.unwrap();
-    let seal = "update whereabouts set kind = null, sealed = $2 where whereabouts_id = $1";
-    sqlx::query(seal).bind(id).bind(sealed).execute(db).await.unwrap();
-    let raise = "update person set shielded = true where person_id = $1";
-    sqlx::query(raise).bind(person).execute(db).await.unwrap();
 }
 
 #[actix_web::test]
@@ -188,7 +160,7 @@ async fn whoever_asked_is_told_the_same_to_the_letter_whatever_is_hidden() {
             "nobody" => {}
             "shielded" => {
                 index.involvement(&child, ward.clinic, "paediatrics").await;
-                shield(&ward, &child).await;
+                index.shield(&child).await;
             }
             _ => {
                 let said =
@@ -248,7 +220,7 @@ async fn under_a_shield_contact_is_brokered_with_everybody_who_works_with_the_ch
     let before = ask(&ward, &ward.child).await;
     let open = ward.index.get(&ward.steward, before.header("Location")).await.expect(200);
     assert_eq!(open.body["providers"], json!([]), "others see it themselves");
-    shield(&ward, &ward.child).await;
+    ward.index.shield(&ward.child).await;
     let doctor = ward.index.caller(Role::Practitioner, ward.clinic).await;
     let asked = ward.index.post(&doctor, &ward.child.path("/contact-requests"), asking()).await;
     let request = asked.expect(201).header("Location").to_owned();

@@ -308,6 +308,8 @@ async fn the_database_knows_neither_whose_it_is_nor_that_two_children_share_one(
     let sibling = index.child(ward.authority).await;
     index.post(nurse, &sibling.path("/involvements"), counselling()).await.expect(201);
     for table in [
+        "audit_event",
+        "idempotency",
         "sensitive_involvement",
         "sensitive_history",
         "consent",
@@ -365,4 +367,37 @@ async fn of_an_archived_child_it_is_told_no_more() {
     ward.index.get(&ward.nurse, answer.header("Location")).await.refused(404, "not-found");
     let change = ward.index.patch(&ward.nurse, answer.header("Location"), 1, json!({})).await;
     change.refused(404, "not-found");
+}
+
+#[actix_web::test]
+async fn under_a_shield_it_is_listed_no_more_and_reached_by_its_number_by_its_own_organisation() {
+    let ward = Ward::new().await;
+    let (index, nurse) = (&ward.index, &ward.nurse);
+    let answer = ward.say(nurse, counselling()).await.expect(201);
+    index.shield(&ward.child).await;
+    let list = index.get(nurse, &ward.child.path("/involvements")).await.expect(200);
+    assert_eq!(list.body["items"], json!([]));
+    let record = index.get(nurse, &ward.child.path("")).await.expect(200);
+    assert_eq!(
+        (&record.body["involvements"], &record.body["shielded"]),
+        (&json!([]), &json!(true))
+    );
+    index.get(nurse, answer.header("Location")).await.expect(200);
+    let change = json!({ "confirmedOn": TODAY });
+    index.patch(nurse, answer.header("Location"), 1, change).await.expect(200);
+    ward.say(nurse, because_of_harm()).await.expect(201);
+
+    let other = index.caller(Role::PractitionerWithOverride, ward.teacher.organisation).await;
+    index.grant(&other, &ward.child).await;
+    let approver = index.caller(Role::ShieldApprover, ward.authority).await;
+    for caller in [&other, &approver] {
+        let record = index.get(caller, &ward.child.path("")).await.expect(200);
+        assert!(record.body.get("whereabouts").is_some(), "{}", caller.role);
+        assert_eq!(record.body["involvements"], json!([]), "{}", caller.role);
+        index.get(caller, answer.header("Location")).await.refused(404, "not-found");
+    }
+    let own = index.caller(Role::PractitionerWithOverride, ward.clinic).await;
+    index.grant(&own, &ward.child).await;
+    let record = index.get(&own, &ward.child.path("")).await.expect(200);
+    assert_eq!(record.body["involvements"].as_array().unwrap().len(), 2);
 }

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use contactpoint::{
     access::Role,
     app::Shared,
+    audit::Hidden,
     clock::Clock,
     database::APPLICATION,
     edge::TrustedProxies,
@@ -42,6 +43,7 @@ mod database;
 mod directory;
 mod operations;
 mod scene;
+mod shield;
 
 pub(crate) use conform::DOCUMENT;
 pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
@@ -210,7 +212,7 @@ impl Index {
             sqlx::query_scalar("select to_jsonb(e) from audit_event e where request_id = $1");
         let events: Vec<Json<Value>> =
             found.bind(answer.request_id).fetch_all(&self.db).await.unwrap();
-        events.into_iter().map(|event| event.0).collect()
+        events.into_iter().map(|event| opened(event.0)).collect()
     }
 
     /// The one audit event of the request that had this answer.
@@ -369,6 +371,19 @@ async fn serve(
     (address, handle.await.unwrap())
 }
 
+/// An event with what only auditors read.
+fn opened(mut event: Value) -> Value {
+    let id = serde_json::from_value(event["event_id"].clone()).unwrap();
+    if let Some(hidden) = Hidden::of(id, &event["details"], &Index::door().vault).unwrap() {
+        event["details"] = hidden.details.unwrap_or_default();
+        event["children"]
+            .as_array_mut()
+            .unwrap()
+            .extend(hidden.children.iter().map(|id| json!(id)));
+    }
+    event
+}
+
 /// Keys that end with this process, made once, since making them takes a while.
 static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     let folder = env::temp_dir().join(format!("contactpoint-test-keys-{}", std::process::id()));
@@ -428,4 +443,24 @@ async fn what_was_arranged_is_there_for_those_who_sign_in() {
     let cleared = index.delete(person, &flag, flagged.version()).await.expect(200);
     let ended = json!({ "endedOn": "2027-05-14" });
     index.patch(person, begun.header("Location"), cleared.version(), ended).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_shielded_child_is_sealed_and_a_grant_is_for_one_session() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let child = index.child(scene.authority).await;
+    index.carer(&child).await;
+    let person = index.shield(&child).await;
+    index.grant(scene.caller(Role::PractitionerWithOverride), &child).await;
+    let sealed: (bool, i64, i64) = sqlx::query_as(
+        "select c.shielded, (select count(sealed) from whereabouts w where w.child_id = c.child_id),
+             (select count(sealed) from carer r where r.child_id = c.child_id)
+         from child c where c.person_id = $1",
+    )
+    .bind(person)
+    .fetch_one(&index.db)
+    .await
+    .unwrap();
+    assert_eq!(sealed, (true, 1, 1));
 }

@@ -34,6 +34,9 @@ pub(crate) struct Target {
     pub(crate) access_request: Uuid,
     pub(crate) consent: Uuid,
     pub(crate) contact_request: Uuid,
+    pub(crate) shield_request: Uuid,
+    pub(crate) identity_end: Uuid,
+    pub(crate) investigation: Uuid,
 }
 
 impl Operation {
@@ -121,6 +124,9 @@ impl Operation {
             .replace("{accessRequestId}", &target.access_request.to_string())
             .replace("{consentId}", &target.consent.to_string())
             .replace("{contactRequestId}", &target.contact_request.to_string())
+            .replace("{shieldRequestId}", &target.shield_request.to_string())
+            .replace("{identityEndId}", &target.identity_end.to_string())
+            .replace("{investigationId}", &target.investigation.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -138,8 +144,12 @@ impl Target {
         let child = index.child(authority).await;
         let carer = index.carer(&child).await;
         let involvement = index.involvement(&child, organisation, "school").await;
-        let account = index.account(Role::Practitioner, organisation).await.id;
+        let person = index.account(Role::Practitioner, organisation).await;
+        let account = person.id;
         index.link(account, &account.to_string()).await;
+        let shield_request = index.shield_request(&child, &person).await;
+        let identity_end = index.identity_end(&child, &person).await;
+        let investigation = index.investigation(&child, &person).await;
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
@@ -158,15 +168,19 @@ impl Target {
             access_request,
             consent,
             contact_request,
+            shield_request,
+            identity_end,
+            investigation,
         }
     }
 
     /// A child whom the index does not hold, and what does not exist either.
     pub(crate) fn unknown() -> Self {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
-        let [id, carer, involvement, organisation, account, invitation, client] =
-            [(); 7].map(|()| Uuid::new_v4());
-        let [access_request, consent, contact_request] = [(); 3].map(|()| Uuid::new_v4());
+        let [id, carer, involvement, organisation, account, invitation, client, access_request] =
+            [(); 8].map(|()| Uuid::new_v4());
+        let [shield_request, identity_end, investigation] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request] = [(); 2].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -178,6 +192,9 @@ impl Target {
             access_request,
             consent,
             contact_request,
+            shield_request,
+            identity_end,
+            investigation,
         }
     }
 }
@@ -194,7 +211,9 @@ impl Index {
     ) -> Answer {
         let changes = matches!(operation.method, "PUT" | "PATCH" | "DELETE");
         let version = [("If-Match", if changes { "\"1\"" } else { "" })];
-        let headers = [&version, headers].concat();
+        let overrides = operation.id == "override_shield";
+        let reference = [("Access-Reference", if overrides { "CASE/2026-104" } else { "" })];
+        let headers = [&version[..], &reference, headers].concat();
         self.request(caller, operation.method, &operation.path(target), body, &headers).await
     }
 

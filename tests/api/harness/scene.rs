@@ -223,6 +223,64 @@ impl Index {
         id
     }
 
+    /// Somebody's request that a child be shielded, which waits.
+    pub(crate) async fn shield_request(&self, child: &Child, asker: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into shield_request (shield_request_id, child_id, ground, status, asked_by, asked_at)
+             values ($1, $2, 'domesticAbuse', 'asked', $3, $4)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(asker.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// Somebody's proposal that the identity of a child ends.
+    pub(crate) async fn identity_end(&self, child: &Child, proposer: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into identity_end (identity_end_id, child_id, ground, proposed_by, proposed_at, expires_at)
+             values ($1, $2, 'adoption', $3, $4, $4 + interval '7 days')",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(proposer.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// An investigation into somebody's look past a shield of a child, whose grant has ended.
+    pub(crate) async fn investigation(&self, child: &Child, person: &Caller) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "with given as (
+                 insert into override_grant (grant_id, child_id, account_id, session_id, reference, granted_at, expires_at)
+                 values ($1, $2, $3, $4, 'CASE/2026-104', $6, $6)
+             )
+             insert into investigation (investigation_id, kind, child_id, grant_id, account_id, organisation_id, authority_id,
+                 reference, opened_at)
+             select $1, 'override', $2, $1, $3, $5, responsible_authority_id, 'CASE/2026-104', $6 from child where child_id = $2",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(person.id)
+        .bind(person.session)
+        .bind(person.organisation.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A system that has a token.
     pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
         let id = Uuid::new_v4();
