@@ -85,6 +85,9 @@ create table consent (
 create index consent_by_child on consent (child_id);
 create unique index consent_by_involvement on consent (involvement_id) where involvement_id is not null;
 
+-- Answers that must not stand beside the caller are found by a keyed hash of their location, to be forgotten.
+create index idempotency_by_hidden_location on idempotency (location) where location like '#%';
+
 -- How an organisation is reached, as the API tells it.
 create function reachable(organisation uuid) returns json
     language sql stable parallel safe as $$

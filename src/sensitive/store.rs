@@ -10,7 +10,7 @@ use crate::{
     involvement::Involvement,
     problem::{Kind, Problem},
     seal::{Sealed, Vault},
-    work::{Look, Work},
+    work::{Look, Work, blind_location},
 };
 
 /// How long an involvement is shown after its end.
@@ -206,9 +206,15 @@ pub(crate) async fn save(work: &mut Work, found: &Found) -> Result<(), Problem> 
     Ok(())
 }
 
-/// Takes from everybody's view what stood on a consent that is withdrawn.
+/// Takes from everybody's view what stood on a consent that is withdrawn, and from the answer to whoever asks again.
 pub(crate) async fn withdraw(work: &mut Work, id: InvolvementId) -> Result<(), Problem> {
-    let now = work.now;
+    let (now, vault) = (work.now, work.vault());
+    sqlx::query!(
+        "update idempotency set sealed = null where location = $1 and location like '#%'",
+        blind_location(&vault, &format!("/v1/involvements/{id}")),
+    )
+    .execute(work.db())
+    .await?;
     sqlx::query!(
         "update sensitive_involvement set withdrawn_at = $2 where involvement_id = $1 and withdrawn_at is null",
         id.0,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     harness::{Answer, Caller, TODAY},
-    sensitive::{Ward, counselling},
+    sensitive::{Ward, counselling, kept},
 };
 
 fn withdrawal(consent: &Value) -> String {
@@ -61,7 +61,7 @@ async fn a_consent_withdrawn_takes_the_service_from_everybodys_view_at_once() {
     let told = json!({ "id": consent["id"], "purpose": "sensitiveService", "givenOn": "2026-11-02",
                        "withdrawnOn": TODAY, "version": 2 });
     assert_eq!((&answer.body, answer.version()), (&told, 2));
-    assert!(!index.event(&answer).await.to_string().contains(&ward.child.id.to_string()));
+    assert!(!kept(index, &answer).await.contains(&ward.child.id.to_string()));
     let absent = index.get(nurse, &format!("/v1/involvements/{}", Uuid::new_v4())).await;
     assert_eq!(index.get(nurse, &path).await.refused(404, "not-found").bytes, absent.bytes);
     index.patch(nurse, &path, 1, json!({ "endedOn": TODAY })).await.refused(404, "not-found");
@@ -119,6 +119,21 @@ async fn a_withdrawal_has_a_day_that_can_be_a_version_and_a_fresh_sign_in() {
     stale.refused(401, "step-up-required");
     index.get(nurse, &path).await.expect(200);
     index.put(nurse, &at, 1, json!({ "withdrawnOn": "2026-11-02" })).await.expect(200);
+}
+
+#[actix_web::test]
+async fn who_asks_again_with_the_same_key_is_not_told_what_stood_on_a_consent_withdrawn() {
+    let ward = Ward::new().await;
+    let (index, nurse, path) = (&ward.index, &ward.nurse, ward.child.path("/involvements"));
+    let key = [("Idempotency-Key", "counselling-2")];
+    let first = index.request(nurse, "POST", &path, counselling(), &key).await.expect(201);
+    let again = index.request(nurse, "POST", &path, counselling(), &key).await.expect(201);
+    assert_eq!(again.header("Location"), first.header("Location"));
+    index.put(nurse, &withdrawal(&first.body["consent"]), 1, json!({})).await.expect(200);
+    let forgotten = index.request(nurse, "POST", &path, counselling(), &key).await;
+    let told = forgotten.refused(409, "answer-forgotten");
+    let id = first.body["id"].as_str().unwrap();
+    assert!(!String::from_utf8(told.bytes).unwrap().contains(id));
 }
 
 #[actix_web::test]

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     harness::{Answer, Caller, Child, TODAY},
     involvement::service,
-    sensitive::{CANARY, Ward, counselling, dump},
+    sensitive::{CANARY, Ward, counselling, dump, kept},
 };
 
 /// A ward with a counsellor's involvement, and a request of the teacher.
@@ -94,12 +94,12 @@ async fn who_accepts_and_who_asked_are_told_each_others_contact() {
     assert_eq!(offered["forwardedTo"], desk.involvement["id"]);
     let list = ward.index.get(&ward.nurse, "/v1/contact-requests").await.expect(200);
     assert_eq!(list.body["items"], json!([offered]));
-    let list = ward.index.event(&list).await.to_string();
+    let list = kept(&ward.index, &list).await;
     assert!(!list.contains(&ward.child.id.to_string()), "{list}");
 
     let accepted = desk.answer("accepted").await.expect(200);
     assert_eq!(accepted.body["providerContact"], desk.involvement["contact"]);
-    let event = ward.index.event(&accepted).await.to_string();
+    let event = kept(&ward.index, &accepted).await;
     assert!(!event.contains(&ward.child.id.to_string()), "{event}");
     let told = desk.open(&ward.teacher).await.expect(200).body;
     assert_eq!((&told["status"], &told["version"]), (&json!("accepted"), &json!(1)));
