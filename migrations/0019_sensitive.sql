@@ -85,6 +85,9 @@ create table consent (
 create index consent_by_child on consent (child_id);
 create unique index consent_by_involvement on consent (involvement_id) where involvement_id is not null;
 
+-- Answers that must not stand beside the caller are found by a keyed hash of their location, to be forgotten.
+create index idempotency_by_hidden_location on idempotency (location) where location like '#%';
+
 -- How an organisation is reached, as the API tells it.
 create function reachable(organisation uuid) returns json
     language sql stable parallel safe as $$
@@ -142,8 +145,16 @@ create index contact_request_by_provider on contact_request (provider_key) where
 create index contact_request_by_involvement on contact_request (involvement_id) where involvement_id is not null;
 create index contact_request_by_due_time on contact_request (due_at) where due_at is not null;
 
+-- A request with what decides on who sees it.
+create view contact_request_read as
+    select r.contact_request_id, r.child_id, r.asked_by, r.asked_at, r.stage, r.due_at, r.involvement_id, r.provider_key, r.owner_key,
+           r.sealed, r.version, reachable(r.asker_organisation) as asker,
+           c.index_number, c.responsible_authority_id, c.status, c.archives_on
+    from contact_request r
+    join child c on c.child_id = r.child_id;
+
 grant select, insert on sensitive_involvement, consent, contact_request to contactpoint_app;
-grant select on sensitive_told, sensitive_history to contactpoint_app;
+grant select on sensitive_told, sensitive_history, contact_request_read to contactpoint_app;
 grant update (sealed) on sensitive_history to contactpoint_app;
 grant update (once_key, sealed, ended_on, confirmed_on, withdrawn_at, version, received_at, as_at) on sensitive_involvement to contactpoint_app;
 grant update (until, withdrawn_on, withdrawn_at, version) on consent to contactpoint_app;

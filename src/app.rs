@@ -17,6 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     access_request, account, archive, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
+    consent, contact_request,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
@@ -72,6 +73,8 @@ pub fn mount(api: &mut ServiceConfig) {
         record::routes::mount(rooms);
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);
+        consent::routes::mount(rooms);
+        contact_request::routes::mount(rooms);
         shield::routes::mount(rooms);
         override_grant::routes::mount(rooms);
         identity::routes::mount(rooms);

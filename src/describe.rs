@@ -34,6 +34,8 @@ use crate::{
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
+        (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
+        (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
         (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
         (name = "identities", description = "How an identity ends."),
         (name = "investigations", description = "What is looked into because of how the index was used."),
@@ -191,6 +193,10 @@ impl Operating<'_> {
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
+            "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
+            "/v1/contact-requests/{contactRequestId}/closure" => {
+                kinds.push(Kind::ContactRequestEnded);
+            }
             _ => {}
         }
         if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
@@ -247,6 +253,7 @@ impl Operating<'_> {
                 kinds.extend([
                     Kind::InvolvementExists,
                     Kind::ConsentRequired,
+                    Kind::StepUpRequired,
                     Kind::AnswerForgotten,
                     Kind::Shielded,
                 ]);
@@ -257,6 +264,13 @@ impl Operating<'_> {
             "/v1/involvements/{involvementId}/flags/{flag}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::LeadProfessionalExists]);
                 kinds.push(Kind::Shielded);
+            }
+            "/v1/consents/{consentId}/withdrawal" => kinds.push(Kind::ConsentWithdrawn),
+            "/v1/contact-requests/{contactRequestId}/forwarding" => {
+                kinds.extend([Kind::ContactRequestEnded, Kind::ContactRequestForwarded]);
+            }
+            "/v1/contact-requests/{contactRequestId}/answer" => {
+                kinds.push(Kind::ContactRequestEnded);
             }
             "/v1/shield-requests/{shieldRequestId}/decision"
             | "/v1/shield-requests/{shieldRequestId}/review" => {

@@ -41,6 +41,14 @@ examples! {
     "list_flags";
     "set_flag" asks "request";
     "clear_flag";
+    "list_consents";
+    "withdraw_consent" asks "request";
+    "ask_for_contact" asks "request";
+    "list_contact_requests";
+    "open_contact_request";
+    "forward_contact_request" asks "request";
+    "close_contact_request";
+    "answer_contact_request" asks "request";
     "ask_for_shield" asks "request";
     "list_shield_requests";
     "open_shield_request";

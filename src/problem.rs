@@ -98,6 +98,14 @@ kinds! {
     InvolvementExists 409 "involvement-exists" "The involvement is recorded already";
     /// An involvement that has ended takes no flags and no changes.
     InvolvementEnded 409 "involvement-ended" "The involvement has ended";
+    /// Nobody else is told of a sensitive service, so no flag stands on it.
+    SensitiveService 409 "sensitive-service" "A sensitive service has no flags";
+    /// The consent was withdrawn before.
+    ConsentWithdrawn 409 "consent-withdrawn" "The consent is withdrawn already";
+    /// The request to be put in touch was accepted or has ended.
+    ContactRequestEnded 409 "contact-request-ended" "The request for contact has ended";
+    /// The request to be put in touch has been forwarded and waits for an answer.
+    ContactRequestForwarded 409 "contact-request-forwarded" "The request for contact is forwarded already";
     /// A child has one lead professional; the other must step down first.
     LeadProfessionalExists 409 "lead-professional-exists" "There is a lead professional already";
     /// The record is offered to an authority already, and that offer waits for an answer.
@@ -162,7 +170,7 @@ kinds! {
     TooLittleToSearchBy 422 "too-little-to-search-by" "Too little to search by";
     /// More children match than may be shown, so none is. Add a criterion.
     TooManyMatches 422 "too-many-matches" "Too many children match";
-    /// A sensitive service is recorded only with the consent of the child or carer.
+    /// A sensitive service is recorded only with the receipt of a consent of the child or carer, or because of significant harm.
     ConsentRequired 422 "consent-required" "Consent is required";
     /// The idempotency key was used before for another request.
     IdempotencyKeyReused 422 "idempotency-key-reused" "The idempotency key was used before";

@@ -7,8 +7,9 @@ use std::{
 };
 
 use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretSlice};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned, de::Error};
 use sqlx::{
     Database, Decode, Encode, Postgres, Type,
     encode::IsNull,
@@ -109,6 +110,15 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> {
         // A fault of parsing may quote the value.
         serde_json::from_slice(plaintext.expose_secret())
             .map_err(|_| Problem::internal(anyhow::anyhow!("a sealed value has another form")))
+    }
+}
+
+/// As the database writes bytes in JSON, in base64.
+impl<'de, T> Deserialize<'de> for Sealed<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(reader)?;
+        let bytes = STANDARD.decode(text).map_err(|_| D::Error::custom("is not base64"))?;
+        Ok(Self { bytes, value: PhantomData })
     }
 }
 

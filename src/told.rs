@@ -2,8 +2,11 @@
 
 use std::{fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use serde_json::{Value, value::RawValue};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 /// The JSON of a `T` as the database made it: describe it by `#[schema(value_type = T)]`; nobody reads it on its way.
 /// Opening a record costs half as
@@ -34,6 +37,20 @@ impl<'de, T> Deserialize<'de> for Told<T> {
             None => json.to_owned(),
         };
         Ok(Self { json, told: PhantomData })
+    }
+}
+
+impl<T: DeserializeOwned> Told<T> {
+    /// What it says, taken apart.
+    pub fn read(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.json.get())
+    }
+}
+
+impl<T: Serialize> Told<T> {
+    /// A value, to be handed on as it stands.
+    pub fn of(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self { json: to_raw_value(value)?, told: PhantomData })
     }
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{
@@ -346,6 +347,12 @@ impl Look {
         self.viewers().all(|viewer| viewer.organisation == self.caller.organisation)
     }
 
+    /// The organisation for which all of them act, where they act for one.
+    #[must_use]
+    pub fn one_organisation(&self) -> Option<OrganisationId> {
+        self.within_one_organisation().then_some(self.caller.organisation)
+    }
+
     /// Whether all of them see past a shield.
     pub(crate) fn sight(&self) -> Sight {
         match self.requester {
@@ -472,14 +479,19 @@ impl Work {
             let caller = self.caller.subject.uuid();
             let open = trail.open_child();
             let hidden = trail.children.first().copied().filter(|_| open.is_none());
-            let sealed =
-                Sealed::seal(&Told { body, hidden }, &self.vault, &Told::place(caller, &key))?;
+            let location = answer.location.clone();
+            let kept = match (&location, hidden) {
+                (Some(location), Some(_)) => Some(blind_location(&self.vault, location)),
+                (location, _) => location.clone(),
+            };
+            let told = Told { body, hidden, location: location.filter(|_| hidden.is_some()) };
+            let sealed = Sealed::seal(&told, &self.vault, &Told::place(caller, &key))?;
             sqlx::query!(
                 "update idempotency set status = 201, location = $3, etag = $4, sealed = $5, child_id = $6
                  where caller_id = $1 and key = $2",
                 caller,
                 key,
-                answer.location,
+                kept,
                 answer.etag,
                 sealed as _,
                 open.map(|child| child.0),
@@ -528,13 +540,13 @@ impl Work {
         }
         let told = match (first.sealed, first.answer) {
             (Some(sealed), _) => sealed.open(&self.vault, &Told::place(caller, key))?,
-            (None, Some(answer)) => Told { body: answer.to_string(), hidden: None },
+            (None, Some(answer)) => Told { body: answer.to_string(), hidden: None, location: None },
             (None, None) => return Err(forgotten(first.location)),
         };
         let answer = Answer {
             status: StatusCode::CREATED,
             body: told.body.into_bytes(),
-            location: first.location,
+            location: told.location.or(first.location),
             etag: first.etag,
             told: PhantomData,
         };
@@ -545,6 +557,11 @@ impl Work {
     }
 }
 
+/// What stands for the location of an answer that must not stand beside the caller, so that the answer can be forgotten.
+pub(crate) fn blind_location(vault: &Vault, location: &str) -> String {
+    format!("#{}", URL_SAFE_NO_PAD.encode(vault.blind(&[b"location", location.as_bytes()])))
+}
+
 /// What was answered to a request with an idempotency key.
 #[derive(Debug, Serialize, Deserialize)]
 struct Told {
@@ -552,6 +569,9 @@ struct Told {
     body: String,
     /// The child concerned, where it must not stand beside the caller.
     hidden: Option<ChildId>,
+    /// Where what was made is, in that case.
+    #[serde(default)]
+    location: Option<String>,
 }
 
 impl Told {
@@ -562,9 +582,11 @@ impl Told {
 
 /// The refusal of an answer that is told no more, with where to look.
 fn forgotten(location: Option<String>) -> Problem {
-    let location = location.unwrap_or_default();
-    let detail =
-        format!("The request was done, and is not done again. What it made is at {location}.");
+    let done = "The request was done, and is not done again.";
+    let detail = match location.filter(|location| !location.starts_with('#')) {
+        Some(location) => format!("{done} What it made is at {location}."),
+        None => done.to_owned(),
+    };
     Problem::new(Kind::AnswerForgotten, detail)
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,7 +11,11 @@ use super::policy::Role;
 use crate::{
     digest::Once,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
+    problem::{Kind, Problem},
 };
+
+/// How long a sign-in counts as fresh (security rule AUTH-8).
+const FRESH: TimeDelta = TimeDelta::minutes(5);
 
 /// Why somebody looks: stated on every call about a child and kept in the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,6 +119,14 @@ impl Caller {
             Subject::Client(id) => Some(id),
             Subject::Account(_) => self.actor,
         }
+    }
+
+    /// Refuses who has not signed in within the last 5 minutes.
+    pub fn signed_in_of_late(&self, now: DateTime<Utc>) -> Result<(), Problem> {
+        if now - self.authenticated_at > FRESH {
+            return Err(Kind::StepUpRequired.into());
+        }
+        Ok(())
     }
 
     /// What decides on what they may see.

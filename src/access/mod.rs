@@ -9,7 +9,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header::AUTHORIZATION, web::Data,
 };
-use chrono::{DateTime, TimeDelta};
+use chrono::DateTime;
 
 use crate::{
     clock::Clock,
@@ -26,9 +26,6 @@ mod policy;
 pub(crate) use caller::Sight;
 pub use caller::{Caller, Errand, Reason, Subject, Viewer};
 pub use policy::*;
-
-/// How long a sign-in counts as fresh (security rule AUTH-8).
-const FRESH: TimeDelta = TimeDelta::minutes(5);
 
 /// Proof that the caller is known, holds permission `P` and has stated a reason where one is needed.
 #[derive(Debug)]
@@ -74,9 +71,7 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
     }
     if P::FRESH {
         let clock = request.app_data::<Data<Clock>>().ok_or(Kind::Unauthenticated)?;
-        if clock.now() - caller.authenticated_at > FRESH {
-            return Err(Kind::StepUpRequired.into());
-        }
+        caller.signed_in_of_late(clock.now())?;
     }
     reference?;
     if reason?.is_none() && P::ABOUT_A_CHILD {

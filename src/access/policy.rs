@@ -133,6 +133,18 @@ permissions! {
     WriteInvolvement "involvement:write" true [Practitioner PractitionerWithOverride Steward Feed] "the own organisation's; a steward: those of organisations in the own authority";
     /// Set and clear flags.
     WriteFlag "flag:write" true [Practitioner PractitionerWithOverride Steward Feed] "involvements of the own organisation";
+    /// Read which consents have been given.
+    ReadConsent "consent:read" true [Practitioner PractitionerWithOverride Steward] "consents to services of the own organisation; a steward: all about records for which the own authority is responsible";
+    /// Withdraw a consent.
+    WithdrawConsent "consent:withdraw" true [Practitioner PractitionerWithOverride Steward] "consents to services of the own organisation; a steward: about records for which the own authority is responsible" fresh;
+    /// Ask to be put in touch with whoever else works with a child.
+    AskForContact "contact-request:ask" true [Practitioner PractitionerWithOverride] "any child that is not archived";
+    /// Find and open requests to be put in touch.
+    ReadContactRequest "contact-request:read" true [Practitioner PractitionerWithOverride Steward] "the own requests and those forwarded to the own organisation; a steward: about records for which the own authority is responsible";
+    /// Forward requests to be put in touch, and close them.
+    BrokerContact "contact-request:broker" true [Steward] "requests about records for which the own authority is responsible";
+    /// Accept and decline requests to be put in touch.
+    AnswerContact "contact-request:answer" true [Practitioner PractitionerWithOverride] "requests forwarded to the own organisation";
     /// Ask that a child be shielded.
     AskForShield "shield:ask" true [Practitioner PractitionerWithOverride Steward] "any child that is not archived";
     /// Find and open requests that children be shielded.

@@ -1,5 +1,7 @@
 //! Which organisations work with a child, how to reach them, and what they indicate to one another.
 
+use std::cmp::Reverse;
+
 use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -9,12 +11,14 @@ use crate::{
     access::{Caller, Role},
     child::provenance::Provenance,
     code::codes,
+    consent::{Basis, ConsentIn, Receipt},
     contact::{Contact, Phone},
     ids::{InvolvementId, OrganisationId},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
 };
 
+mod discreet;
 pub mod routes;
 pub(crate) mod store;
 
@@ -217,6 +221,14 @@ pub struct Involvement {
     pub ended_on: Option<NaiveDate>,
     /// The day on which it was last confirmed.
     pub confirmed_on: NaiveDate,
+    /// The consent that a sensitive service stands on; told to its own organisation alone, as the involvement itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub consent: Option<Receipt>,
+    /// What a sensitive service stands on without consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub basis: Option<Basis>,
     /// Where this comes from.
     pub source: Provenance,
     /// What they indicate.
@@ -224,6 +236,11 @@ pub struct Involvement {
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,
+}
+
+/// Puts involvements into the order in which they are told: the latest first.
+pub(crate) fn in_order(involvements: &mut [Involvement]) {
+    involvements.sort_by_key(|told| (Reverse(told.started_on), told.id));
 }
 
 /// The involvements of a child.
@@ -246,7 +263,7 @@ pub struct InvolvementIn {
     #[serde(default)]
     #[schema(nullable = false)]
     pub organisation_id: Option<OrganisationId>,
-    /// What they do. A sensitive service needs consent.
+    /// What they do. A sensitive service needs `consent` or `basis`, and is said for the own organisation alone.
     pub service_type: ServiceType,
     /// Whom to ask for.
     pub contact: Contact,
@@ -261,20 +278,52 @@ pub struct InvolvementIn {
     #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false)]
     pub ended_on: Option<NaiveDate>,
+    /// The consent to a sensitive service being recorded; needed there, unless `basis` is said, and nowhere else.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub consent: Option<ConsentIn>,
+    /// On what a sensitive service is recorded without consent.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub basis: Option<Basis>,
 }
 
 impl InvolvementIn {
+    /// Whether it is a sensitive service, of which others are not told.
+    #[must_use]
+    pub fn is_sensitive(&self) -> bool {
+        self.service_type.category() == ServiceCategory::Sensitive
+    }
+
     /// The rules that need today and the child's birth.
     pub fn check(&self, born: NaiveDate, today: NaiveDate) -> Result<(), Problem> {
-        if self.service_type.category() == ServiceCategory::Sensitive {
-            return Err(Kind::ConsentRequired.into());
-        }
+        self.stands(born, today)?;
         if !(born..=today).contains(&self.started_on) {
             let detail = "must not be before the child's birth or after today";
             return Err(Problem::invalid("/startedOn", detail));
         }
         within("/confirmedOn", self.confirmed_on, self.started_on, today)?;
         within("/endedOn", self.ended_on, self.started_on, today)
+    }
+}
+
+impl InvolvementIn {
+    /// A sensitive service stands on one consent or on significant harm; any other on neither.
+    fn stands(&self, born: NaiveDate, today: NaiveDate) -> Result<(), Problem> {
+        match (self.is_sensitive(), &self.consent, self.basis) {
+            (true, Some(consent), None) => consent.check(born, today),
+            (true, None, Some(Basis::SignificantHarm)) | (false, None, None) => Ok(()),
+            (true, None, None) => Err(Kind::ConsentRequired.into()),
+            (true, Some(_), Some(_)) => {
+                Err(Problem::invalid("/basis", "must not be said beside a consent"))
+            }
+            (false, Some(_), _) => {
+                Err(Problem::invalid("/consent", "is for sensitive services alone"))
+            }
+            (false, None, Some(_)) => {
+                Err(Problem::invalid("/basis", "is for sensitive services alone"))
+            }
+        }
     }
 }
 
@@ -360,6 +409,21 @@ impl Involvement {
         self.flags.push(new);
         Ok(())
     }
+}
+
+/// Whether the caller may say of an organisation that it provides a sensitive service: of the own one alone, since nobody
+/// else would see it.
+pub fn may_say_sensitive(
+    caller: &Caller,
+    organisation: Option<OrganisationId>,
+) -> Result<(), Problem> {
+    if organisation.is_none_or(|id| id == caller.organisation) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Forbidden,
+        "A sensitive service is recorded by its own organisation alone.",
+    ))
 }
 
 /// Whether the caller may write involvements of an organisation that works in the area of `authority`.

@@ -8,8 +8,8 @@ use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    Flag, FlagIn, Flags, Involvement, InvolvementChange, InvolvementIn, Involvements, may_write,
-    store,
+    Flag, FlagIn, Flags, Involvement, InvolvementChange, InvolvementIn, Involvements, discreet,
+    in_order, may_write, store,
 };
 use crate::{
     access::{Access, Permission, ReadChild, ReadInvolvement, WriteFlag, WriteInvolvement},
@@ -19,7 +19,8 @@ use crate::{
     ids::{IndexNumber, InvolvementId},
     organisation,
     problem::{Kind, Problem},
-    work::{Begun, Db, Reply},
+    sensitive,
+    work::{Begun, Db, Reply, Work},
 };
 
 /// Adds this room's routes.
@@ -50,14 +51,17 @@ async fn list_involvements(
 ) -> Reply<Involvements> {
     let look = access.look(&db).await?;
     let (child, _) = child::store::find(&look, &number).await?;
-    let items = store::list(&look, child).await?;
+    let mut items = store::list(&look, child).await?;
+    items.extend(sensitive::store::list(&look, child, &number).await?);
+    in_order(&mut items);
     look.record(Trail::of(child), Involvements { items }).await
 }
 
 /// Say that an organisation works with a child
 ///
 /// For your own organisation; a steward also for organisations in the own authority, unless the child is shielded. A sensitive
-/// service needs consent.
+/// service is said for the own organisation alone, with the receipt of a consent or because of significant harm, and needs a
+/// sign-in within the last 5 minutes; nobody else is told of it.
 #[utoipa::path(
     tag = "involvements",
     security(("bearer" = [WriteInvolvement::SCOPE])),
@@ -85,6 +89,9 @@ async fn add_involvement(
     };
     let new = body.value;
     let (child, core) = child::store::lock(&mut work, &number).await?;
+    if new.is_sensitive() {
+        return Box::pin(discreet::add(work, (child, core), new)).await;
+    }
     let organisation = new.organisation_id.unwrap_or(work.caller.organisation);
     let authority = organisation::store::authority_of(&mut work, organisation).await?;
     let authority = authority
@@ -123,7 +130,10 @@ async fn open_involvement(
     db: Data<Db>,
 ) -> Reply<Involvement> {
     let look = access.look(&db).await?;
-    let found = store::open(&look, *id).await?;
+    let found = match store::open(&look, *id).await {
+        Err(problem) if problem.kind() == Kind::NotFound => return discreet::open(look, *id).await,
+        found => found?,
+    };
     let version = found.involvement.version;
     let trail = Trail::of(found.child).with(json!({ "involvement": *id }));
     Ok(look.record(trail, found.involvement).await?.version(version))
@@ -153,7 +163,12 @@ async fn change_involvement(
     db: Data<Db>,
 ) -> Reply<Involvement> {
     let mut work = access.begin(&db).await?;
-    let mut found = store::lock(&mut work, *id).await?;
+    let mut found = match store::lock(&mut work, *id).await {
+        Err(problem) if problem.kind() == Kind::NotFound => {
+            return discreet::change(work, *id, base, body.value).await;
+        }
+        found => found?,
+    };
     found.involvement.may_be_changed_by(&work.caller, found.authority)?;
     base.check(found.involvement.version)?;
     found.involvement.change(body.value, work.today())?;
@@ -202,7 +217,7 @@ async fn list_flags(
         (status = 200, description = "The involvement as it now stands.", body = Involvement, headers(
             ("ETag" = String, description = "The version of the involvement, for `If-Match`."),
         )),
-        (status = 409, description = "`involvement-ended`, `lead-professional-exists` or `shielded`."),
+        (status = 409, description = "`involvement-ended`, `lead-professional-exists`, `sensitive-service` or `shielded`."),
     ),
 )]
 #[put("/involvements/{involvementId}/flags/{flag}")]
@@ -215,7 +230,7 @@ async fn set_flag(
 ) -> Reply<Involvement> {
     let (id, flag) = path.into_inner();
     let mut work = access.begin(&db).await?;
-    let mut found = store::lock(&mut work, id).await?;
+    let mut found = flaggable(&mut work, id).await?;
     found.involvement.may_be_flagged_by(&work.caller)?;
     base.check(found.involvement.version)?;
     let new = body.value.set(flag, work.today())?;
@@ -241,9 +256,12 @@ async fn set_flag(
         ("involvementId" = InvolvementId, Path, description = "The involvement that the flag stands on."),
         ("flag" = Flag, Path, description = "Which flag.", example = "takingAction"),
     ),
-    responses((status = 200, description = "The involvement as it now stands.", body = Involvement, headers(
-        ("ETag" = String, description = "The version of the involvement, for `If-Match`."),
-    ))),
+    responses(
+        (status = 200, description = "The involvement as it now stands.", body = Involvement, headers(
+            ("ETag" = String, description = "The version of the involvement, for `If-Match`."),
+        )),
+        (status = 409, description = "`sensitive-service`."),
+    ),
 )]
 #[delete("/involvements/{involvementId}/flags/{flag}")]
 async fn clear_flag(
@@ -254,7 +272,7 @@ async fn clear_flag(
 ) -> Reply<Involvement> {
     let (id, flag) = path.into_inner();
     let mut work = access.begin(&db).await?;
-    let found = store::lock(&mut work, id).await?;
+    let found = flaggable(&mut work, id).await?;
     found.involvement.may_be_flagged_by(&work.caller)?;
     base.check(found.involvement.version)?;
     if found.involvement.flags.iter().any(|set| set.flag == flag) {
@@ -264,4 +282,12 @@ async fn clear_flag(
     let version = involvement.version;
     let trail = Trail::of(found.child).with(json!({ "involvement": id, "flag": flag }));
     Ok(work.record(trail, involvement).await?.version(version))
+}
+
+/// An involvement, held, that may have flags.
+async fn flaggable(work: &mut Work, id: InvolvementId) -> Result<store::Found, Problem> {
+    match store::lock(work, id).await {
+        Err(problem) if problem.kind() == Kind::NotFound => Err(discreet::no_flags(work, id).await),
+        found => found,
+    }
 }

@@ -279,6 +279,8 @@ impl From<InvolvementTold> for LoadInvolvement {
             started_on,
             confirmed_on,
             ended_on,
+            consent: None,
+            basis: None,
         };
         let set = |FlagTold { flag, set_on, expires_on }| FlagSet { flag, set_on, expires_on };
         Self { organisation, said, flags: flags.into_iter().map(set).collect() }

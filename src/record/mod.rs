@@ -19,8 +19,9 @@ use crate::{
         whereabouts::Whereabouts,
     },
     ids::{IndexNumber, OrganisationId},
-    involvement::{Involvement, ServiceType},
+    involvement::{Involvement, ServiceType, in_order},
     organisation::OrganisationKind,
+    problem::Problem,
     told::Told,
 };
 
@@ -150,6 +151,15 @@ pub struct Authority {
 }
 
 impl Record {
+    /// Puts involvements that only the caller's organisation sees among the others.
+    pub(crate) fn join(&mut self, own: Vec<Involvement>) -> Result<(), Problem> {
+        let mut all = self.involvements.read().map_err(Problem::internal)?;
+        all.extend(own);
+        in_order(&mut all);
+        self.involvements = Told::of(&all).map_err(Problem::internal)?;
+        Ok(())
+    }
+
     /// Leaves what a caller of this role, from this kind of body, may see.
     pub(crate) fn restrict(&mut self, role: Role, body: OrganisationKind) {
         self.identifiers

@@ -13,6 +13,7 @@ use crate::{
     organisation::OrganisationKind,
     problem::Problem,
     seal::{Sealed, Vault},
+    sensitive::{self, OwnInvolvement},
     work::{Look, Work},
 };
 use chrono::{Months, NaiveDate};
@@ -24,7 +25,7 @@ pub(super) async fn open(
 ) -> Result<Option<(ChildId, Record)>, Problem> {
     let viewer = Viewer {
         caller: &look.caller,
-        own: look.within_one_organisation(),
+        own: &sensitive::own_key(look.vault(), look.one_organisation(), number),
         sight: look.sight(),
         vault: look.vault(),
     };
@@ -41,7 +42,8 @@ pub(crate) async fn reread(
     number: &IndexNumber,
 ) -> Result<Option<(ChildId, Record)>, Problem> {
     let (caller, vault, today) = (work.caller.clone(), work.vault(), work.today());
-    let viewer = Viewer { caller: &caller, own: true, sight: work.sight(), vault: &vault };
+    let own = sensitive::provider_key(&vault, caller.organisation, number);
+    let viewer = Viewer { caller: &caller, own: &own, sight: work.sight(), vault: &vault };
     read(work.db(), viewer, number, today).await
 }
 
@@ -49,7 +51,8 @@ pub(crate) async fn reread(
 #[derive(Clone, Copy)]
 struct Viewer<'a> {
     caller: &'a Caller,
-    own: bool,
+    /// The key of the sensitive involvements that the caller sees.
+    own: &'a [u8],
     sight: Sight,
     vault: &'a Vault,
 }
@@ -72,6 +75,9 @@ async fn read(
         r#"
         select c.child_id as "child: ChildId",
                viewer.kind as "viewer: OrganisationKind",
+               (select json_agg(json_build_object('told', s.told, 'organisation', reachable($2))) from sensitive_told s
+                where s.child_id = c.child_id and s.provider_key = $5 and sight.sees
+                  and (s.ended_on is null or s.ended_on >= $3)) as "sensitive: Json<Vec<OwnInvolvement>>",
                json_strip_nulls(json_build_object(
                    'indexNumber', c.index_number,
                    'names', (
@@ -92,7 +98,7 @@ async fn read(
                        from carer_told r where r.child_id = c.child_id and r.superseded_at is null), '[]'),
                    'involvements', case when sight.sees then coalesce((
                        select json_agg(i.told order by i.started_on desc, i.involvement_id) from involvement_told_on($4) i
-                       where i.child_id = c.child_id and (not i.sensitive or (i.organisation_id = $2 and $5))
+                       where i.child_id = c.child_id
                          and (i.ended_on is null or i.ended_on >= $3)), '[]') else '[]' end,
                    'withoutService', case when sight.sees then c.without_service else '{}' end,
                    'responsibleAuthority', case when sight.sees then json_build_object(
@@ -140,6 +146,10 @@ async fn read(
         (row.place, row.whereabouts, row.carers, row.contacts);
     if record.shielded {
         unseal(&mut record, Hidden { place, whereabouts, carers, contacts }, vault)?;
+    }
+    if let Some(own) = row.sensitive {
+        let own = own.0.into_iter().map(|own| own.open(vault));
+        record.join(own.collect::<Result<_, _>>()?)?;
     }
     Ok(Some((row.child, record)))
 }

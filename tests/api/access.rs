@@ -52,6 +52,14 @@ const TOLD_OTHERWISE: &[Role] = &[
     Role::ArchiveReviewer,
 ];
 
+/// Requests for contact are seen by whoever asked, by those to whom they are forwarded, and by the steward who brokers.
+const CONTACT: &[&str] = &[
+    "open_contact_request",
+    "forward_contact_request",
+    "close_contact_request",
+    "answer_contact_request",
+];
+
 /// Requests that children be shielded, and proposals that identities end, are seen by those who decide; here nobody asks who looks.
 const SHIELD_REQUESTS: &[&str] = &[
     "open_shield_request",
@@ -77,7 +85,7 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 32] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 34] = [
     (&["answer_transfer"], Own, &[Role::Steward], 403),
     (&["dispute_transfer"], Own, &[Role::Steward], 409),
     (&["offer_transfer"], Other, &[Role::Steward], 403),
@@ -105,6 +113,9 @@ const REFUSED: [(&[&str], Whose, &[Role], u16); 32] = [
     (SHIELD_REQUESTS, Own, ASKERS, 404),
     (SHIELD_REQUESTS, Other, Role::ALL, 404),
     (INVESTIGATIONS, Other, Role::ALL, 404),
+    (&["forward_contact_request"], Own, &[Role::Steward], 409),
+    (CONTACT, Other, Role::ALL, 404),
+    (&["withdraw_consent"], Other, Role::ALL, 404),
     (&["invite_again"], Own, &[Role::Operator], 409),
     (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
     (ACCESS_REQUESTS, Other, Role::ALL, 404),

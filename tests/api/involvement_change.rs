@@ -38,7 +38,7 @@ async fn a_sensitive_involvement_is_there_for_its_own_organisation_alone() {
     let trust = index.organisation("healthTrust", Some(place.authority)).await;
     let own = index.caller(Role::Practitioner, trust).await;
     let steward = index.caller(Role::Steward, place.authority).await;
-    let sensitive = index.involvement(&place.child, trust, "mentalHealth").await;
+    let (sensitive, _) = index.sensitive(&place.child, trust, "mentalHealth").await;
     index.get(&own, &path(sensitive)).await.expect(200);
     for other in [&place.practitioner, &steward] {
         index.get(other, &path(sensitive)).await.refused(404, "not-found");

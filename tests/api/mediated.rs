@@ -133,7 +133,7 @@ async fn nothing_is_told_that_either_of_them_may_not_see() {
         assert_eq!(answer.status, status);
     }
 
-    let involvement = index.involvement(child, scene.school, "mentalHealth").await;
+    let (involvement, _) = index.sensitive(child, scene.school, "mentalHealth").await;
     let path = format!("/v1/involvements/{involvement}");
     for (account, seen) in [(&colleague, true), (&doctor, false)] {
         let account = account.id.to_string();

@@ -34,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) access_request: Uuid,
     pub(crate) transfer: Uuid,
     pub(crate) notice: Uuid,
+    pub(crate) consent: Uuid,
+    pub(crate) contact_request: Uuid,
     pub(crate) shield_request: Uuid,
     pub(crate) identity_end: Uuid,
     pub(crate) investigation: Uuid,
@@ -126,6 +128,8 @@ impl Operation {
             .replace("{accessRequestId}", &target.access_request.to_string())
             .replace("{transferId}", &target.transfer.to_string())
             .replace("{noticeId}", &target.notice.to_string())
+            .replace("{consentId}", &target.consent.to_string())
+            .replace("{contactRequestId}", &target.contact_request.to_string())
             .replace("{shieldRequestId}", &target.shield_request.to_string())
             .replace("{identityEndId}", &target.identity_end.to_string())
             .replace("{investigationId}", &target.investigation.to_string())
@@ -137,7 +141,8 @@ impl Operation {
 }
 
 impl Target {
-    /// A child for whom `authority` answers and with whom `organisation` works, and a request for access to `asked`.
+    /// A child for whom `authority` answers and with whom `organisation` works, with a sensitive service too, to which a request
+    /// for contact is forwarded; and a request for access to `asked`.
     pub(crate) async fn of(
         index: &Index,
         authority: Organisation,
@@ -159,6 +164,9 @@ impl Target {
         let transfer = index.transfer(authority).await;
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
+        let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
+        let provider = (sensitive, organisation);
+        let contact_request = index.contact_request(&child, account, provider).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -171,6 +179,8 @@ impl Target {
             access_request,
             transfer,
             notice,
+            consent,
+            contact_request,
             shield_request,
             identity_end,
             investigation,
@@ -187,6 +197,8 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
+        let [shield_request, identity_end, investigation] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request] = [(); 2].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -198,6 +210,8 @@ impl Target {
             access_request,
             transfer,
             notice,
+            consent,
+            contact_request,
             shield_request,
             identity_end,
             investigation,

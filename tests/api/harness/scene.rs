@@ -8,6 +8,7 @@ use contactpoint::{
     database::APPLICATION,
     ids::IndexNumber,
     retention::task::{self, Summary},
+    seal::{Place, Sealed},
     session::{
         seed_context,
         totp::{Seed, code_at},
@@ -476,10 +477,9 @@ impl Index {
     ) -> Uuid {
         let id = Uuid::new_v4();
         sqlx::query(
-            r#"insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact,
+            r#"insert into involvement (involvement_id, child_id, organisation_id, service_type, contact,
                    started_on, confirmed_on, source_organisation_id, received_at, as_at)
-               values ($1, $2, $3, $4, $4 in ('sexualHealth', 'mentalHealth', 'substanceMisuse'),
-                   '{"team": "Example Team", "officeHours": "01632 960003"}',
+               values ($1, $2, $3, $4, '{"team": "Example Team", "officeHours": "01632 960003"}',
                    '2024-09-02', '2024-09-02', $3, $5, $6::date)"#,
         )
         .bind(id)
@@ -522,6 +522,77 @@ impl Index {
         .bind(contactpoint::clock::day_in_london(self.now()))
         .bind(by)
         .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A sensitive service of an organisation to the child, begun in 2024 with a consent; the involvement and the consent.
+    pub(crate) async fn sensitive(
+        &self,
+        child: &Child,
+        organisation: Organisation,
+        service_type: &str,
+    ) -> (Uuid, Uuid) {
+        let (id, consent, door) = (Uuid::new_v4(), Uuid::new_v4(), Self::door());
+        let own = organisation.id.as_bytes();
+        let blind = |parts: &[&[u8]]| door.vault.blind(parts);
+        let provider = json!({
+            "organisationId": organisation.id, "serviceType": service_type, "sourceOrganisationId": organisation.id,
+            "contact": { "team": "Example Team", "officeHours": "01632 960003" },
+        });
+        let place = Place::of("sensitive-involvement", id);
+        sqlx::query(
+            "with service as (
+                 insert into sensitive_involvement (involvement_id, child_id, provider_key, owner_key, once_key, sealed, basis,
+                     started_on, confirmed_on, received_at, as_at)
+                 values ($1, $2, $3, $4, $5, $6, 'consent', '2024-09-02', '2024-09-02', $9, $10::date))
+             insert into consent (consent_id, child_id, purpose, involvement_id, owner_key, given_by, capacity_basis, given_on, received_at)
+             values ($7, $2, 'sensitiveService', $1, $8, 'child', 'gillickCompetent', '2024-09-02', $9)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(blind(&[b"sensitive provider", own, child.number.as_bytes()]))
+        .bind(blind(&[b"sensitive owner", own, id.as_bytes()]))
+        .bind(blind(&[b"sensitive once", own, child.number.as_bytes(), service_type.as_bytes(), b"Example Team"]))
+        .bind(Sealed::seal(&provider, &door.vault, &place).unwrap())
+        .bind(consent)
+        .bind(blind(&[b"consent owner", own, consent.as_bytes()]))
+        .bind(self.now())
+        .bind(TODAY)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        (id, consent)
+    }
+
+    /// A request of somebody to be put in touch, forwarded to a sensitive service of an organisation.
+    pub(crate) async fn contact_request(
+        &self,
+        child: &Child,
+        asked_by: Uuid,
+        (involvement, provider): (Uuid, Organisation),
+    ) -> Uuid {
+        let (id, door, own) = (Uuid::new_v4(), Self::door(), provider.id.as_bytes());
+        let contact = json!({ "team": "Asking Team", "officeHours": "01632 960004" });
+        let provided = json!({ "team": "Example Team", "officeHours": "01632 960003" });
+        let brokered = json!({ "contact": contact, "provider": provided, "declined": [] });
+        let day = self.now().date_naive().to_string();
+        sqlx::query(
+            "insert into contact_request (contact_request_id, child_id, asked_by, asker_organisation, asked_at, stage, due_at,
+                 involvement_id, provider_key, owner_key, sealed)
+             select $1, $2, account_id, organisation_id, $4, 'forwarded', $4 + interval '48 hours', $5, $6, $7, $8
+             from account where account_id = $3",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(asked_by)
+        .bind(self.now())
+        .bind(involvement)
+        .bind(door.vault.blind(&[b"contact provider", own, day.as_bytes()]))
+        .bind(door.vault.blind(&[b"contact owner", own, id.as_bytes()]))
+        .bind(Sealed::seal(&brokered, &door.vault, &Place::of("contact-request", id)).unwrap())
         .execute(&self.db)
         .await
         .unwrap();
