@@ -29,12 +29,20 @@ async fn archives_on(index: &Index, number: &str) -> Option<String> {
     sqlx::query_scalar(day).bind(number).fetch_one(&index.db).await.unwrap()
 }
 
-/// Withdraws a consent today.
-async fn withdraw(index: &Index, consent: &Value) {
-    let script = "with gone as (update consent set withdrawn_on = $2::date, withdrawn_at = $2 where consent_id = $1 returning child_id)
-         update child set archives_on = null from gone where child.child_id = gone.child_id";
-    let id: Uuid = consent.as_str().unwrap().parse().unwrap();
-    sqlx::query(script).bind(id).bind(index.now()).execute(&index.db).await.unwrap();
+/// A steward withdraws a consent today.
+async fn withdraw(index: &Index, by: &Caller, consent: &Value) {
+    let at = format!("/v1/consents/{}/withdrawal", consent.as_str().unwrap());
+    index.put(by, &at, 1, json!({})).await.expect(200);
+}
+
+#[path = "../../bench/retention.rs"]
+mod table;
+
+#[test]
+fn every_dated_case_is_as_the_table_says() {
+    let (cases, days, wrong) = table::judge(include_str!("../data/retention-cases.json"));
+    assert!(cases >= 60 && days > cases, "{cases} cases, {days} days");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[actix_web::test]
@@ -68,7 +76,7 @@ async fn one_child_lives_twenty_five_years_in_the_index_and_leaves_nothing() {
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
     index.live_until("2049-03-01T23:59:59Z");
-    withdraw(&index, &stay.body["id"]).await;
+    withdraw(&index, steward, &stay.body["id"]).await;
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
 
