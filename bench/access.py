@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 
-from place import ISSUER, RATE, Load, Place, address, at_once, each, signer
+from place import ISSUER, RATE, Load, Place, address, at_once, auc, each, signer
 from service import say
 from undisturbed import dead_issuer, rotation
 
@@ -167,13 +167,6 @@ def asserted(place):
     claims = {"iss": client, "sub": client, "aud": ISSUER, "iat": now, "exp": now + 120, "jti": str(uuid.uuid4())}
     return {"grant_type": "client_credentials", "client_assertion": sign(claims),
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}
-
-
-def auc(some, others):
-    """How surely a classifier could tell them apart by time: 0.5 is not at all."""
-    both = sorted([(took, 1) for took in some] + [(took, 0) for took in others])
-    ranks = sum(rank for rank, (_, first) in enumerate(both, 1) if first)
-    return (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))
 
 
 def sign_ins(place):

@@ -71,18 +71,23 @@ class Line:
         return Answer(0, {}, b"", began, time.monotonic())
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 class Instance:
     """`contactpoint serve` on the demo's database, with its keys, behind a proxy that it trusts."""
 
     def __init__(self, programs, folder, name):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port, self.metrics_port = free_port(), free_port()
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_URL", "CONTACTPOINT_"))}
         environment |= {
             "DATABASE_URL": f"postgres:///contactpoint?host={folder}/postgres&user=contactpoint_app",
             "CONTACTPOINT_KEYS": folder + "/keys", "CONTACTPOINT_ISSUER": ISSUER,
             "CONTACTPOINT_LISTEN": f"127.0.0.1:{self.port}", "CONTACTPOINT_TRUSTED_PROXIES": "127.0.0.1",
+            "CONTACTPOINT_METRICS_LISTEN": f"127.0.0.1:{self.metrics_port}",
             "CONTACTPOINT_ISSUERS": folder + "/issuers.json", "CONTACTPOINT_LOOPBACK_ISSUERS": "true",
         }
         self.log = open(f"{folder}/{name}.log", "w")
@@ -97,6 +102,11 @@ class Instance:
 
     def line(self):
         return Line(self.port)
+
+    def said(self):
+        """Everything that it has logged so far, and its metrics."""
+        with open(self.log.name) as log:
+            return log.read() + Line(self.metrics_port).ask("GET", "/metrics").body.decode()
 
 
 class Place:
@@ -169,6 +179,34 @@ class Place:
             sys.exit(f"a system got no token: {answer.status} {answer.body.decode()}")
         return answer.json()["access_token"]
 
+    def contactpoint(self, *arguments, database="contactpoint", **more):
+        """A command of the program on a database and with the keys of this place."""
+        environment = os.environ | {
+            "DATABASE_URL": f"postgres:///{database}?host={self.folder}/postgres&user=contactpoint_app",
+            "CONTACTPOINT_KEYS": self.folder + "/keys",
+        }
+        return subprocess.Popen([self.programs + "/contactpoint", *arguments], env=environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+    def person(self, user_name, role, organisation):
+        """An account more: whoever acts as this role for the organisation of this code."""
+        command = self.contactpoint("account", "add", "--user-name", user_name, "--name", "Bench Demo", "--role", role,
+                                    "--organisation", organisation)
+        told, faults = command.communicate()
+        if command.returncode:
+            sys.exit(f"{user_name} could not be added: {faults}")
+        self.accounts[user_name] = json.loads(told)
+
+    def psql(self, statement, database="contactpoint"):
+        """What a superuser reads."""
+        command = ["psql", "-qXAt", "-h", self.folder + "/postgres", "-U", "contactpoint", "-d", database, "-c", statement]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def dump(self):
+        """The whole database, as a superuser reads it."""
+        command = ["pg_dump", "-h", self.folder + "/postgres", "-U", "contactpoint", "contactpoint"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
     def keys(self, *arguments):
         """`contactpoint keys`."""
         command = [self.programs + "/contactpoint", "keys", *arguments, "--keys", self.folder + "/keys"]
@@ -198,6 +236,13 @@ class Load:
         self.over.set()
         for thread in self.threads:
             thread.join()
+
+
+def auc(some, others):
+    """How surely a classifier could tell them apart by time: 0.5 is not at all."""
+    both = sorted([(took, 1) for took in some] + [(took, 0) for took in others])
+    ranks = sum(rank for rank, (_, first) in enumerate(both, 1) if first)
+    return (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))
 
 
 def signer(programs):

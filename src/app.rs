@@ -15,19 +15,20 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, audit, bounds, carer, catalogue, child, client,
+    access_request, account, archive, audit, bounds, carer, catalogue, child, client,
     clock::Clock,
     describe::{self, Description},
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
     health::{self, Draining},
-    identity, investigation, involvement,
+    hold, identity, investigation, involvement,
     limit::Rates,
     matching, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
-    record,
+    purge, record,
     remote::RemoteKeys,
+    retention,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -82,6 +83,10 @@ pub fn mount(api: &mut ServiceConfig) {
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         stop::routes::mount(rooms);
+        retention::routes::mount(rooms);
+        hold::routes::mount(rooms);
+        archive::routes::mount(rooms);
+        purge::routes::mount(rooms);
     }));
 }
 

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use chrono_tz::Europe::London;
 
 /// Where the time comes from.
@@ -50,6 +50,14 @@ pub fn day_in_london(moment: DateTime<Utc>) -> NaiveDate {
     moment.with_timezone(&London).date_naive()
 }
 
+/// The moment at which a day begins in Europe/London.
+#[must_use]
+pub fn midnight_in_london(day: NaiveDate) -> DateTime<Utc> {
+    let midnight = day.and_time(chrono::NaiveTime::MIN);
+    let here = London.from_local_datetime(&midnight).earliest();
+    here.map_or_else(|| midnight.and_utc(), |here| here.to_utc())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +72,12 @@ mod tests {
     fn a_winter_day_begins_at_midnight_utc() {
         let moment = "2026-12-31T23:59:59Z".parse().unwrap();
         assert_eq!(day_in_london(moment).to_string(), "2026-12-31");
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_london() {
+        let begins = |day: &str| midnight_in_london(day.parse().unwrap()).to_rfc3339();
+        assert_eq!(begins("2026-11-22"), "2026-11-22T00:00:00+00:00");
+        assert_eq!(begins("2026-07-01"), "2026-06-30T23:00:00+00:00");
     }
 }

@@ -37,6 +37,8 @@ use crate::{
         (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
         (name = "identities", description = "How an identity ends."),
         (name = "investigations", description = "What is looked into because of how the index was used."),
+        (name = "retention", description = "When records end: deaths, consents to stay, legal holds, purges."),
+        (name = "archive", description = "Records that are not in use any more, and their way back."),
         (name = "organisations", description = "Who works with children, and how to reach them."),
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
@@ -99,7 +101,9 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 6] = [
+const NOT_CREATING: [&str; 8] = [
+    "/v1/archive/search",
+    "/v1/archive/openings",
     "/v1/sessions",
     "/v1/sessions/external",
     "/v1/children/search",
@@ -177,6 +181,7 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             _ => {}
         }
         if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
@@ -224,10 +229,18 @@ impl Operating<'_> {
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
-            "/v1/children" => kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]),
+            "/v1/children" => {
+                kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld, Kind::AnswerForgotten])
+            }
+            "/v1/children/{indexNumber}/carers" => kinds.push(Kind::AnswerForgotten),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
-                kinds.extend([Kind::InvolvementExists, Kind::ConsentRequired, Kind::Shielded]);
+                kinds.extend([
+                    Kind::InvolvementExists,
+                    Kind::ConsentRequired,
+                    Kind::AnswerForgotten,
+                    Kind::Shielded,
+                ]);
             }
             "/v1/involvements/{involvementId}" => {
                 kinds.extend([Kind::InvolvementEnded, Kind::InvolvementExists]);
@@ -243,6 +256,18 @@ impl Operating<'_> {
             OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
             "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
             "/v1/investigations/{investigationId}/outcome" => kinds.push(Kind::InvestigationClosed),
+            "/v1/children/{indexNumber}/holds" | "/v1/children/{indexNumber}/stay-consents" => {
+                kinds.push(Kind::AnswerForgotten);
+            }
+            "/v1/holds/{holdId}" => kinds.push(Kind::HoldEnded),
+            "/v1/archive/search" => {
+                kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
+            }
+            "/v1/archive/openings" => kinds.push(Kind::NotFound),
+            "/v1/archive/restorations" => {
+                kinds.extend([Kind::NotFound, Kind::StillArchived]);
+                kinds.extend([Kind::IdentifierHeld, Kind::AnswerForgotten]);
+            }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),

@@ -180,7 +180,10 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
     if let Some((db, caller, errand)) = audited {
         let path: Vec<_> = response.request().match_info().iter().map(named).collect();
         let details = refusal_details(problem, &path);
-        let trail = Trail { children: Vec::new(), details };
+        let trail = match details {
+            Some(details) if !path.is_empty() => Trail::default().with_sealed(details),
+            details => Trail { details, ..Trail::default() },
+        };
         if let Err(instead) = db.record_refusal(caller, errand, problem, trail).await {
             tell(&instead, response.request());
             return response.into_response(instead.error_response());

@@ -118,6 +118,9 @@ kinds! {
     InvitationEnded 409 "invitation-ended" "The invitation can no longer be approved";
     /// The request for access has been decided or has expired; or nobody waits to enrol by it.
     AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
+    /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
+    /// hide some of it now. Open what it made instead.
+    AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
     /// The child is not shielded.
     NotShielded 409 "not-shielded" "There is no shield";
     /// A shield is lifted when no request holds it up any more, on any record of the person.
@@ -129,6 +132,12 @@ kinds! {
     InvestigationClosed 409 "investigation-closed" "The investigation is closed";
     /// The end of this identity has been proposed, and waits for a second person.
     IdentityEndProposed 409 "identity-end-proposed" "It has been proposed already";
+    /// The hold has ended; place another.
+    HoldEnded 409 "hold-ended" "The hold has ended";
+    /// The purge was approved before.
+    PurgeApproved 409 "purge-approved" "The purge is approved already";
+    /// By what is known of the record now, its time is still over.
+    StillArchived 409 "still-archived" "The record stays archived";
     /// The first request with this idempotency key is still being worked on. Repeat it in a second.
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     access::GOES_ON,
-    audit::{Event, unaudited},
+    audit::{Event, Secrecy, unaudited},
     problem::{Kind, Problem},
+    seal::Vault,
 };
 
 /// As many events as one statement takes.
@@ -32,7 +33,28 @@ type Written = Result<Verdict, String>;
 /// Where events are handed in. Each is durable when [`Scribe::write`] returns.
 #[derive(Debug, Clone)]
 pub struct Scribe {
-    queue: mpsc::Sender<(Event, oneshot::Sender<Written>)>,
+    queue: mpsc::Sender<(Line, oneshot::Sender<Written>)>,
+    vault: Vault,
+}
+
+/// An event as it is kept: what only auditors read of it is sealed.
+#[derive(Debug)]
+pub(crate) struct Line(Event);
+
+impl Line {
+    /// Seals what is to be sealed.
+    pub(crate) fn of(event: Event, vault: &Vault) -> Result<Self, Problem> {
+        let trail = event.trail.kept(event.id, vault)?;
+        Ok(Self(Event { trail, ..event }))
+    }
+
+    /// Of an event that has nothing to seal.
+    pub(crate) fn plain(event: Event) -> Result<Self, Problem> {
+        match event.trail.secrecy {
+            Secrecy::Plain => Ok(Self(event)),
+            _ => Err(unaudited(anyhow::anyhow!("what only auditors may read cannot be sealed"))),
+        }
+    }
 }
 
 impl Scribe {
@@ -40,19 +62,20 @@ impl Scribe {
     ///
     /// One for all workers: a statement and its flush cost far more than an event in it, so the more events share them, the
     /// less each costs.
-    pub fn start(options: &PgConnectOptions, instance: Uuid) -> io::Result<Self> {
+    pub fn start(options: &PgConnectOptions, vault: Vault, instance: Uuid) -> io::Result<Self> {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let options = options.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("scribe".to_owned());
         thread.spawn(move || runtime.block_on(write_all(options, instance, inbox)))?;
-        Ok(Self { queue })
+        Ok(Self { queue, vault })
     }
 
     /// Writes an event down; says why its caller may not act, if they may not.
     pub(crate) async fn write(&self, event: Event) -> Result<Verdict, Problem> {
         let (done, written) = oneshot::channel();
-        let sent = self.queue.try_send((event, done));
+        let line = Line::of(event, &self.vault)?;
+        let sent = self.queue.try_send((line, done));
         sent.map_err(|_| unaudited(anyhow::anyhow!("too many events wait")))?;
         match tokio::time::timeout(DEADLINE, written).await {
             Ok(Ok(Ok(verdict))) => Ok(verdict),
@@ -63,7 +86,7 @@ impl Scribe {
     }
 }
 
-type Inbox = mpsc::Receiver<(Event, oneshot::Sender<Written>)>;
+type Inbox = mpsc::Receiver<(Line, oneshot::Sender<Written>)>;
 
 async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) {
     let mut connection: Option<PgConnection> = None;
@@ -80,8 +103,8 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) 
             }
         }
         crowded = batch.len() > 1;
-        let (events, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let written = insert(&mut connection, &options, &events, instance).await;
+        let (lines, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let written = insert(&mut connection, &options, &lines, instance).await;
         if written.is_err() {
             connection = None;
         }
@@ -109,7 +132,7 @@ fn fit_for_the_log(error: &sqlx::Error) -> String {
 async fn insert(
     connection: &mut Option<PgConnection>,
     options: &PgConnectOptions,
-    events: &[Event],
+    lines: &[Line],
     instance: Uuid,
 ) -> Result<Vec<Verdict>, sqlx::Error> {
     let attempt = async {
@@ -117,7 +140,7 @@ async fn insert(
             Some(live) => live,
             None => connection.insert(PgConnection::connect_with(options).await?),
         };
-        statement(live, events, instance).await
+        statement(live, lines, instance).await
     };
     match tokio::time::timeout(DEADLINE, attempt).await {
         Ok(written) => written,
@@ -128,9 +151,10 @@ async fn insert(
 /// Inserts the events and answers, for each in its order, why its caller may not act, if they may not.
 pub(crate) async fn statement(
     connection: &mut PgConnection,
-    events: &[Event],
+    lines: &[Line],
     instance: Uuid,
 ) -> Result<Vec<Verdict>, sqlx::Error> {
+    let events: Vec<_> = lines.iter().map(|line| &line.0).collect();
     let Some(last) = events.last() else { return Ok(Vec::new()) };
     let children = |event: &Event| {
         let ids: Vec<_> = event.trail.children.iter().map(|id| id.0.to_string()).collect();
@@ -166,15 +190,15 @@ pub(crate) async fn statement(
         &events.iter().map(|e| e.outcome.as_str().to_owned()).collect::<Vec<_>>(),
         &events.iter().map(|e| i16::try_from(e.status).unwrap_or_default()).collect::<Vec<_>>(),
         &events.iter().map(|e| e.problem.map(str::to_owned)).collect::<Vec<_>>() as _,
-        &events.iter().map(Event::account).collect::<Vec<_>>() as _,
-        &events.iter().map(Event::client).collect::<Vec<_>>() as _,
+        &events.iter().map(|e| e.account()).collect::<Vec<_>>() as _,
+        &events.iter().map(|e| e.client()).collect::<Vec<_>>() as _,
         &events.iter().map(|e| caller(e).map(|c| c.organisation.0)).collect::<Vec<_>>() as _,
         &events.iter().map(|e| caller(e).map(|c| c.session.0)).collect::<Vec<_>>() as _,
         &events.iter().map(|e| caller(e).map(|c| c.token)).collect::<Vec<_>>() as _,
         &events.iter().map(|e| caller(e).map(|c| c.role.as_str().to_owned())).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.reason.map(|r| r.code().to_owned())).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.reference.clone()).collect::<Vec<_>>() as _,
-        &events.iter().map(children).collect::<Vec<_>>(),
+        &events.iter().copied().map(children).collect::<Vec<_>>(),
         &events.iter().map(|e| e.trail.details.clone()).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.request).collect::<Vec<_>>(),
         &events.iter().map(|e| e.errand.address.map(|a| a.to_string())).collect::<Vec<_>>() as _,

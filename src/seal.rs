@@ -81,6 +81,12 @@ impl Place {
     pub fn of(kind: &'static str, id: Uuid) -> Self {
         Self(format!("{kind}:{id}"))
     }
+
+    /// The value of this kind that belongs to `id` under this name.
+    #[must_use]
+    pub fn named(kind: &'static str, id: Uuid, name: &str) -> Self {
+        Self(format!("{kind}:{id}:{name}"))
+    }
 }
 
 /// A `T` that only the service can read. It goes into no answer and no log; the database has its bytes.
@@ -103,6 +109,19 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> {
         // A fault of parsing may quote the value.
         serde_json::from_slice(plaintext.expose_secret())
             .map_err(|_| Problem::internal(anyhow::anyhow!("a sealed value has another form")))
+    }
+}
+
+impl<T> Sealed<T> {
+    /// Its bytes, for where they do not stand as such.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<T> From<Vec<u8>> for Sealed<T> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, value: PhantomData }
     }
 }
 

@@ -7,19 +7,22 @@ use std::{
 };
 
 use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
+use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
 use crate::{
     app::{self, Shared},
-    clock::day_in_london,
+    clock::{day_in_london, midnight_in_london},
     database,
     keys::rotation::Watch,
     listener::{self, Limits},
+    problem::Problem,
+    retention::task,
     scribe::Scribe,
     token::Issuer,
-    work::{Connections, Db, guarded},
+    work::{Connections, Db, Errands, guarded},
 };
 
 /// How the service is to run.
@@ -43,7 +46,8 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let instance = Uuid::new_v4();
-    let scribe = Scribe::start(&guarded(&settings.database), instance)?;
+    let vault = shared.door.vault.clone();
+    let scribe = Scribe::start(&guarded(&settings.database), vault, instance)?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let vault = shared.door.vault.clone();
@@ -64,6 +68,35 @@ pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
     }
+}
+
+/// Does what the passing of days brings about, every five minutes and right after midnight in London. Every instance tries;
+/// one at a time does it.
+pub async fn retain(options: PgConnectOptions, shared: Shared) {
+    loop {
+        match retain_once(&options, &shared).await {
+            Ok(None) => {}
+            Ok(Some(done)) => tracing::info!(done = %done.told(), "what was due is done"),
+            Err(problem) => {
+                let cause = problem.cause().unwrap_or_else(|| problem.detail().to_owned());
+                tracing::error!(cause, "what is due could not be done");
+            }
+        }
+        let now = shared.clock.now();
+        let midnight = midnight_in_london(day_in_london(now) + Days::new(1));
+        let wait = (midnight - now).to_std().unwrap_or_default() + Duration::from_secs(1);
+        tokio::time::sleep(wait.min(Duration::from_mins(5))).await;
+    }
+}
+
+async fn retain_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<Option<task::Summary>, Problem> {
+    let work = Errands::begin(options, &shared.clock, "retention_run").await?;
+    let mut work = work.with_vault(shared.door.vault.clone());
+    let today = work.today();
+    task::run(&mut work, today, task::BATCH, |_| true).await
 }
 
 /// Takes in the signing keys whenever they have changed, within 2 seconds, so that none of them needs a restart.

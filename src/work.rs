@@ -8,7 +8,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -24,8 +24,8 @@ use crate::{
     ids::{AccountId, ChildId, EventId, OrganisationId},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
-    scribe::{self, Scribe},
-    seal::Vault,
+    scribe::{self, Line, Scribe},
+    seal::{Place, Sealed, Vault},
 };
 
 /// How the database is reached, by one worker: a socket's driver stays with the runtime that opened it.
@@ -256,6 +256,18 @@ pub(crate) async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(
     if spend(db, proof).await? { Ok(()) } else { Err(Kind::DpopProofRefused.into()) }
 }
 
+/// Writes an event down with what it tells of, unless its caller may not act any more.
+async fn write_down(
+    db: &mut PgConnection,
+    event: Event,
+    vault: &Vault,
+    instance: Uuid,
+) -> Result<(), Problem> {
+    let line = Line::of(event, vault)?;
+    let verdicts = scribe::statement(db, &[line], instance).await.map_err(unaudited)?;
+    verdicts.into_iter().flatten().next().map_or(Ok(()), |kind| Err(kind.into()))
+}
+
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
 /// is refused alike.
 async fn requester<P: Permission>(
@@ -437,32 +449,40 @@ impl Work {
         location: String,
         version: i64,
     ) -> Reply<T> {
-        let again = serde_json::to_value(&answer).map_err(Problem::internal)?;
-        self.record_created_once(trail, answer, again, location, version).await
+        let answer = Answer::new(StatusCode::CREATED, &answer)?;
+        let again = String::from_utf8(answer.body.clone()).map_err(Problem::internal)?;
+        self.created(trail, answer.at(location).version(version), again).await
     }
 
     /// The same, where a repetition is answered without what may be told only once.
     pub async fn record_created_once<T: Serialize>(
-        mut self,
+        self,
         trail: Trail,
         answer: T,
         again: serde_json::Value,
         location: String,
         version: i64,
     ) -> Reply<T> {
-        let answer =
-            Answer::new(StatusCode::CREATED, &answer)?.at(location.clone()).version(version);
+        let answer = Answer::new(StatusCode::CREATED, &answer)?;
+        self.created(trail, answer.at(location).version(version), again.to_string()).await
+    }
+
+    async fn created<T>(mut self, trail: Trail, answer: Answer<T>, body: String) -> Reply<T> {
         if let Some(key) = self.key.take() {
             let caller = self.caller.subject.uuid();
+            let open = trail.open_child();
+            let hidden = trail.children.first().copied().filter(|_| open.is_none());
+            let sealed =
+                Sealed::seal(&Told { body, hidden }, &self.vault, &Told::place(caller, &key))?;
             sqlx::query!(
-                "update idempotency set status = 201, location = $3, etag = $4, answer = $5, child_id = $6
+                "update idempotency set status = 201, location = $3, etag = $4, sealed = $5, child_id = $6
                  where caller_id = $1 and key = $2",
                 caller,
                 key,
-                location,
+                answer.location,
                 answer.etag,
-                again,
-                trail.children.first().map(|child| child.0),
+                sealed as _,
+                open.map(|child| child.0),
             )
             .execute(self.db())
             .await?;
@@ -477,26 +497,17 @@ impl Work {
         last: impl AsyncFnOnce(&mut Self) -> Result<T, Problem>,
     ) -> Reply<T> {
         let (caller, errand) = (self.caller.clone(), self.errand.clone());
-        let event = [Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail)];
-        let verdicts = scribe::statement(&mut self.transaction, &event, self.instance)
-            .await
-            .map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        let event = Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail);
+        write_down(&mut self.transaction, event, &self.vault, self.instance).await?;
         let answer = Answer::new(StatusCode::OK, &last(&mut self).await?)?;
         self.transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
 
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
-        let Self { caller, errand, now, instance, mut transaction, .. } = self;
+        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
-        let verdicts =
-            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        write_down(&mut transaction, event, &vault, instance).await?;
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
@@ -504,7 +515,8 @@ impl Work {
     async fn repeat<T>(mut self, key: &str, hash: &[u8; 32]) -> Reply<T> {
         let caller = self.caller.subject.uuid();
         let first = sqlx::query!(
-            "select body_hash, status, location, etag, answer, child_id from idempotency where caller_id = $1 and key = $2",
+            r#"select body_hash, location, etag, answer, child_id as "child: ChildId", sealed as "sealed: Sealed<Told>"
+               from idempotency where caller_id = $1 and key = $2"#,
             caller,
             key,
         )
@@ -514,11 +526,46 @@ impl Work {
         if first.body_hash != hash {
             return Err(Kind::IdempotencyKeyReused.into());
         }
-        let mut answer = Answer::new(StatusCode::CREATED, &first.answer)?;
-        (answer.location, answer.etag) = (first.location, first.etag);
-        let trail = Trail::about(first.child_id.map(ChildId).into_iter().collect());
-        self.finish(trail.with(serde_json::json!({ "repeated": true })), answer).await
+        let told = match (first.sealed, first.answer) {
+            (Some(sealed), _) => sealed.open(&self.vault, &Told::place(caller, key))?,
+            (None, Some(answer)) => Told { body: answer.to_string(), hidden: None },
+            (None, None) => return Err(forgotten(first.location)),
+        };
+        let answer = Answer {
+            status: StatusCode::CREATED,
+            body: told.body.into_bytes(),
+            location: first.location,
+            etag: first.etag,
+            told: PhantomData,
+        };
+        let trail = Trail::about(told.hidden.or(first.child).into_iter().collect());
+        let trail = trail.with(serde_json::json!({ "repeated": true }));
+        let trail = if told.hidden.is_some() { trail.sealed() } else { trail };
+        self.finish(trail, answer).await
     }
+}
+
+/// What was answered to a request with an idempotency key.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    /// To the letter.
+    body: String,
+    /// The child concerned, where it must not stand beside the caller.
+    hidden: Option<ChildId>,
+}
+
+impl Told {
+    fn place(caller: Uuid, key: &str) -> Place {
+        Place::named("idempotency", caller, key)
+    }
+}
+
+/// The refusal of an answer that is told no more, with where to look.
+fn forgotten(location: Option<String>) -> Problem {
+    let location = location.unwrap_or_default();
+    let detail =
+        format!("The request was done, and is not done again. What it made is at {location}.");
+    Problem::new(Kind::AnswerForgotten, detail)
 }
 
 /// Somebody who is not signed in yet, before anything is written.
@@ -546,7 +593,8 @@ impl Arrival {
     /// Begins to write.
     pub async fn begin(self) -> Result<SignIn, Problem> {
         let transaction = self.db.writer.begin().await?;
-        Ok(SignIn { errand: self.errand, now: self.now, instance: self.db.instance, transaction })
+        let Db { instance, vault, .. } = self.db;
+        Ok(SignIn { errand: self.errand, now: self.now, instance, vault, transaction })
     }
 }
 
@@ -559,6 +607,7 @@ pub struct SignIn {
     /// When it began.
     pub now: DateTime<Utc>,
     instance: Uuid,
+    vault: Vault,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -605,13 +654,9 @@ impl SignIn {
         answer: T,
     ) -> Reply<T> {
         let answer = Answer::new(status, &answer)?;
-        let Self { errand, now, instance, mut transaction } = self;
+        let Self { errand, now, instance, vault, mut transaction } = self;
         let event = Event { caller, ..Event::done(now, errand, status.as_u16(), trail) };
-        let verdicts =
-            scribe::statement(&mut transaction, &[event], instance).await.map_err(unaudited)?;
-        if let Some(kind) = verdicts.into_iter().flatten().next() {
-            return Err(kind.into());
-        }
+        write_down(&mut transaction, event, &vault, instance).await?;
         transaction.commit().await.map_err(unaudited)?;
         Ok(answer)
     }
@@ -684,6 +729,7 @@ pub struct Errands {
     pub now: DateTime<Utc>,
     operation: &'static str,
     instance: Uuid,
+    vault: Option<Vault>,
     connection: PgConnection,
 }
 
@@ -696,7 +742,20 @@ impl Errands {
     ) -> Result<Self, Problem> {
         let mut connection = PgConnection::connect_with(options).await?;
         connection.execute("begin").await?;
-        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), connection })
+        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), vault: None, connection })
+    }
+
+    /// The same, where what is done opens and seals values.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    /// What seals and opens values.
+    pub(crate) fn vault(&self) -> Result<Vault, Problem> {
+        self.vault
+            .clone()
+            .ok_or_else(|| Problem::internal(anyhow::anyhow!("this is done without the keys")))
     }
 
     /// The database, inside the present transaction.
@@ -731,9 +790,11 @@ impl Errands {
             errand,
             trail,
         };
-        scribe::statement(&mut self.connection, &[event], self.instance)
-            .await
-            .map_err(unaudited)?;
+        let line = match &self.vault {
+            Some(vault) => Line::of(event, vault)?,
+            None => Line::plain(event)?,
+        };
+        scribe::statement(&mut self.connection, &[line], self.instance).await.map_err(unaudited)?;
         self.connection.execute("commit; begin").await?;
         Ok(())
     }

@@ -145,6 +145,20 @@ permissions! {
     OverrideShield "shield:override" true [PractitionerWithOverride] "any shielded child, one for each sign-in" fresh;
     /// End the identity of a child who was adopted or is protected as a witness.
     EndIdentity "identity:end" true [ShieldApprover] "records for which the own authority is responsible, by two people" fresh;
+    /// Take consents to stay after the 18th birthday, and take records back from the archive.
+    ChangeRetention "retention:write" true [Steward] "records for which the own authority is responsible, for the first year in the archive also" fresh;
+    /// Read what is archived next.
+    ReadForecast "retention:read" true [Steward Operator] "records for which the own authority is responsible; the operator: counts only";
+    /// Find and open archived records.
+    ReadArchive "archive:read" true [Steward ArchiveReviewer] "records for which the own authority is responsible, for the first year; the archive reviewer: all, from the second to the sixth year, on a ground and with a reference";
+    /// Read which legal holds are on a record.
+    ReadHold "hold:read" true [Steward ArchiveReviewer] "records for which the own authority is responsible, in use and for the first year in the archive; the archive reviewer: all, from then on";
+    /// Place, renew and end legal holds.
+    WriteHold "hold:write" true [Steward ArchiveReviewer] "records for which the own authority is responsible, in use and for the first year in the archive; the archive reviewer: all, from then on" fresh;
+    /// Read which purges there were.
+    ReadPurge "purge:read" false [Operator Auditor] "counts, never a record";
+    /// Propose purges and approve those of others.
+    WritePurge "purge:write" false [Operator] "all records that are due; never approving one's own" fresh;
     /// Find organisations and how to reach them.
     ReadOrganisation "organisation:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Feed CaseSystem] "every organisation";
     /// Add, change and close organisations.

@@ -1,5 +1,6 @@
 //! What is written down of every request: who, for whom, why, about which children, with what outcome.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::{
     code::codes,
     ids::{AccountId, ChildId, ClientId, EventId, IndexNumber, OrganisationId},
     problem::Problem,
+    seal::{Place, Sealed, Vault},
 };
 
 pub mod routes;
@@ -36,25 +38,97 @@ pub struct Trail {
     pub children: Vec<ChildId>,
     /// Criteria, ids and values set, as the operation has them.
     pub details: Option<Value>,
+    /// What of it only auditors may read.
+    pub secrecy: Secrecy,
+}
+
+/// What of a trail is kept sealed, so that only auditors read it, through the index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// The details, which say what somebody looked for.
+    Details,
+    /// All of it, where children and caller must not stand side by side.
+    All,
 }
 
 impl Trail {
     /// About one child.
     #[must_use]
     pub fn of(child: ChildId) -> Self {
-        Self { children: vec![child], details: None }
+        Self::about(vec![child])
     }
 
     /// About several children, or none.
     #[must_use]
     pub fn about(children: Vec<ChildId>) -> Self {
-        Self { children, details: None }
+        Self { children, ..Self::default() }
     }
 
     /// The same, with details.
     #[must_use]
     pub fn with(self, details: Value) -> Self {
         Self { details: Some(details), ..self }
+    }
+
+    /// The same, with details that only auditors read.
+    #[must_use]
+    pub fn with_sealed(self, details: Value) -> Self {
+        Self { details: Some(details), secrecy: Secrecy::Details, ..self }
+    }
+
+    /// The same, all of which only auditors read: the children too.
+    #[must_use]
+    pub fn sealed(self) -> Self {
+        Self { secrecy: Secrecy::All, ..self }
+    }
+
+    /// The child that may be told beside the caller.
+    #[must_use]
+    pub fn open_child(&self) -> Option<ChildId> {
+        self.children.first().copied().filter(|_| self.secrecy != Secrecy::All)
+    }
+
+    /// The trail as it is kept of the event of this number: what only auditors read stands under `sealed`.
+    pub(crate) fn kept(self, event: EventId, vault: &Vault) -> Result<Self, Problem> {
+        let (children, hidden) = match self.secrecy {
+            Secrecy::Plain => return Ok(self),
+            Secrecy::Details => (self.children, Vec::new()),
+            Secrecy::All => (Vec::new(), self.children),
+        };
+        let hidden = Hidden { children: hidden, details: self.details };
+        let sealed = Sealed::seal(&hidden, vault, &Hidden::place(event))?;
+        Ok(Self::about(children).with(json!({ Hidden::MEMBER: STANDARD.encode(sealed.bytes()) })))
+    }
+}
+
+/// What is kept sealed of an event.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hidden {
+    /// The children concerned.
+    pub children: Vec<ChildId>,
+    /// The details.
+    pub details: Option<Value>,
+}
+
+impl Hidden {
+    /// The only member of the details of such an event.
+    const MEMBER: &'static str = "sealed";
+
+    fn place(event: EventId) -> Place {
+        Place::of("audit", event.0)
+    }
+
+    /// What the kept details of an event hide, if they hide something.
+    pub fn of(event: EventId, kept: &Value, vault: &Vault) -> Result<Option<Self>, Problem> {
+        let sealed = kept.as_object().filter(|kept| kept.len() == 1);
+        let Some(Value::String(sealed)) = sealed.and_then(|kept| kept.get(Self::MEMBER)) else {
+            return Ok(None);
+        };
+        let bytes = STANDARD.decode(sealed).map_err(Problem::internal)?;
+        Sealed::from(bytes).open(vault, &Self::place(event)).map(Some)
     }
 }
 
@@ -242,6 +316,37 @@ pub struct AuditEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Keys;
+
+    #[test]
+    fn a_sealed_trail_shows_neither_child_nor_details_and_opens_for_its_own_event() {
+        let folder = std::env::temp_dir().join(format!("contactpoint-trail-{}", Uuid::new_v4()));
+        let keys = Keys::generate(&folder).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let vault = Vault::new(keys.sealer, &keys.pepper);
+        let (event, child) = (EventId::new(), ChildId::new());
+        let trail = Trail::of(child).with(json!({ "note": "canary" }));
+
+        let details = trail.clone().with_sealed(json!({ "note": "canary" }));
+        assert_eq!(details.open_child(), Some(child));
+        let details = details.kept(event, &vault).unwrap();
+        assert_eq!(details.children, [child]);
+        assert!(!format!("{details:?}").contains("canary"));
+
+        let all = trail.sealed();
+        assert_eq!(all.open_child(), None);
+        let all = all.kept(event, &vault).unwrap();
+        let shown = format!("{all:?}");
+        assert!(!shown.contains("canary") && !shown.contains(&child.to_string()), "{shown}");
+        let kept = all.details.unwrap();
+        let opened = Hidden::of(event, &kept, &vault).unwrap().unwrap();
+        assert_eq!(
+            (opened.children, opened.details),
+            (vec![child], Some(json!({ "note": "canary" })))
+        );
+        assert!(Hidden::of(EventId::new(), &kept, &vault).is_err());
+        assert!(Hidden::of(event, &json!({ "version": 2 }), &vault).unwrap().is_none());
+    }
 
     #[test]
     fn a_refusal_can_be_written_down_whatever_was_sent() {

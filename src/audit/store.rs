@@ -1,11 +1,17 @@
 //! Audit events in the database, for those who watch.
 
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{AuditEvent, AuditQuery};
-use crate::{ids::OrganisationId, problem::Problem, work::Look};
-use chrono::{DateTime, Utc};
+use super::{AuditEvent, AuditQuery, Hidden};
+use crate::{
+    ids::{ChildId, IndexNumber, OrganisationId},
+    problem::Problem,
+    work::Look,
+};
 
 /// The events of an organisation, or of all, the latest first.
 pub(super) async fn list(
@@ -46,7 +52,41 @@ pub(super) async fn list(
     )
     .fetch_all(look.db())
     .await?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+    opened(look, rows.into_iter().map(|row| row.0).collect()).await
+}
+
+/// The events with what only auditors read; of which child an event may not say beside its organisation, auditors of that
+/// organisation alone.
+async fn opened(look: &Look, mut events: Vec<AuditEvent>) -> Result<Vec<AuditEvent>, Problem> {
+    let mut hidden = HashMap::new();
+    for event in &mut events {
+        let kept = event.details.as_ref();
+        let found = kept.map(|kept| Hidden::of(event.id, kept, look.vault())).transpose()?;
+        if let Some(Hidden { children, details }) = found.flatten() {
+            let own = event.organisation_id == Some(look.caller.organisation);
+            let told = own || children.is_empty();
+            event.details = details.filter(|_| told);
+            hidden.insert(event.id, if told { children } else { Vec::new() });
+        }
+    }
+    let children: Vec<_> = hidden.values().flatten().map(|child| child.0).collect();
+    if children.is_empty() {
+        return Ok(events);
+    }
+    let numbers: HashMap<_, _> = sqlx::query!(
+        r#"select child_id as "child: ChildId", index_number as "number: IndexNumber" from child where child_id = any($1)"#,
+        &children,
+    )
+    .fetch_all(look.db())
+    .await?
+    .into_iter()
+    .map(|row| (row.child, row.number))
+    .collect();
+    for event in &mut events {
+        let children = hidden.remove(&event.id).unwrap_or_default();
+        event.children.extend(children.iter().filter_map(|child| numbers.get(child).cloned()));
+    }
+    Ok(events)
 }
 
 /// Whether the caller's organisation is a national partner, whose auditor reads the events of all.

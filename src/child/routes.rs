@@ -17,6 +17,7 @@ use crate::{
     matching, organisation,
     problem::{Kind, Problem},
     record::{self, Record},
+    retention,
     work::{Begun, Db, Reply, Work},
 };
 
@@ -69,6 +70,7 @@ async fn add_child(
     for carer in &child.carers {
         written = written.and(carer::store::insert(&mut work, id, false, carer).await?.1);
     }
+    retention::store::schedule(&mut work, id).await?;
     let trail = guard::store::guard(&mut work, written).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let (location, version) = (format!("/v1/children/{number}"), record.version);
@@ -115,6 +117,7 @@ async fn correct_child(
     base.check(core.told_version)?;
     core.change(&body.value, work.today())?;
     let written = store::save(&mut work, id, &core, &body.value).await?;
+    retention::store::schedule(&mut work, id).await?;
     let trail = guard::store::guard(&mut work, written).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let version = record.version;

@@ -229,7 +229,7 @@ pub(crate) async fn find(
 }
 
 /// Writes what has changed; what was is superseded and kept.
-pub(super) async fn save(
+pub(crate) async fn save(
     work: &mut Work,
     id: ChildId,
     core: &Core,

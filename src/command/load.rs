@@ -16,11 +16,13 @@ use super::{DatabaseUrl, Refused};
 use crate::{
     account,
     clock::Clock,
+    keys::Keys,
     load::{
         lines::Lines,
         task::{News, Summary, load},
     },
     problem::Problem,
+    seal::Vault,
     work::Errands,
 };
 
@@ -30,6 +32,9 @@ use crate::{
 pub(super) struct Load {
     #[command(flatten)]
     database: DatabaseUrl,
+    /// The folder of the secrets, by which a child is known again who was purged; needed once any was
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: Option<PathBuf>,
     /// Who says what the rows say of children, by a code: authority:887, …; the authority responsible for each unless given
     #[arg(long, value_name = "CODE")]
     source: Option<String>,
@@ -46,6 +51,10 @@ impl Load {
         let mut work = Errands::begin(&options, &Clock::System, "load")
             .await
             .map_err(|problem| told(&problem))?;
+        if let Some(folder) = &self.keys {
+            let keys = Keys::load(folder).map_err(Refused::configuration)?;
+            work = work.with_vault(Vault::new(keys.sealer, &keys.pepper));
+        }
         let source = match &self.source {
             None => None,
             Some(code) => {

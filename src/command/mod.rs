@@ -10,6 +10,7 @@ mod account;
 mod demo;
 mod keys;
 mod load;
+mod retention;
 mod serve;
 
 use crate::{app, database};
@@ -44,6 +45,9 @@ enum Command {
     /// Make the service's secrets, and show the public keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Archive what is over, and say what will be
+    #[command(subcommand)]
+    Retention(retention::Retention),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -114,6 +118,7 @@ pub fn run() -> ExitCode {
             Command::Load(load) => load.run().await,
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run(),
+            Command::Retention(retention) => retention.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())

@@ -116,7 +116,8 @@ impl Running {
         let metrics = server::measure()?;
         database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
             .await?;
-        actix_web::rt::spawn(server::keep_house(options, shared.clone()));
+        actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::retain(options, shared.clone()));
         actix_web::rt::spawn(server::follow_keys(Watch::of(folder), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);

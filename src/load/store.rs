@@ -1,7 +1,6 @@
 //! What is loaded, in the database: one statement a table, however many rows.
 
-use chrono::{DateTime, NaiveDate, TimeZone, Utc};
-use chrono_tz::Europe::London;
+use chrono::NaiveDate;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -14,11 +13,13 @@ use crate::{
         name::{Name, NamePart},
         whereabouts::Whereabouts,
     },
+    clock::midnight_in_london,
     contact::{Email, Phone},
     guard::LOADING,
     ids::{ChildId, IndexNumber, InvolvementId, OrganisationId},
     involvement::{FlagSet, ServiceType},
     organisation::OrganisationIn,
+    retention::Facts,
     work::Errands,
 };
 
@@ -43,6 +44,11 @@ pub(super) struct NewChild {
 }
 
 impl NewChild {
+    /// The day on which the record is archived.
+    fn archives_on(&self, today: NaiveDate) -> NaiveDate {
+        Facts::new(self.row.said.birth(), &self.row.said.whereabouts).end_from(today).day
+    }
+
     fn names(&self) -> impl Iterator<Item = (&Self, &Name)> {
         self.row.said.names.iter().map(move |name| (self, name))
     }
@@ -82,13 +88,6 @@ pub(super) fn array<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
         .into_iter()
         .map(|part| format!("\"{}\"", part.replace('\\', "\\\\").replace('"', "\\\"")));
     format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
-}
-
-/// The moment at which a day begins in Europe/London.
-pub(super) fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    let midnight = day.and_time(chrono::NaiveTime::MIN);
-    let here = London.from_local_datetime(&midnight).earliest();
-    here.map_or_else(|| midnight.and_utc(), |here| here.to_utc())
 }
 
 /// An organisation of the index that one of the codes asked for names.
@@ -248,12 +247,13 @@ async fn insert_cores(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
     let services = |services: &[ServiceType]| array(services.iter().map(|service| service.code()));
     sqlx::query!(
         "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-             without_service, responsible_authority_id, source_organisation_id, received_at, as_at)
+             without_service, responsible_authority_id, source_organisation_id, archives_on, received_at, as_at)
          select child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-             without_service::text[], responsible_authority_id, source_organisation_id, $10, $11
-         from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::uuid[], $9::uuid[])
+             without_service::text[], responsible_authority_id, source_organisation_id, archives_on, $11, $12
+         from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::uuid[], $9::uuid[],
+                 $10::date[])
              as new (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-                 without_service, responsible_authority_id, source_organisation_id)",
+                 without_service, responsible_authority_id, source_organisation_id, archives_on)",
         &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
         &numbers,
         &new.iter().map(|new| new.row.said.birth().date).collect::<Vec<_>>(),
@@ -263,6 +263,7 @@ async fn insert_cores(work: &mut Errands, new: &[NewChild]) -> Result<(), sqlx::
         &new.iter().map(|new| services(&new.row.said.without_service)).collect::<Vec<_>>(),
         &new.iter().map(|new| new.authority.0).collect::<Vec<_>>(),
         &new.iter().map(|new| new.source.0).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.archives_on(today)).collect::<Vec<_>>(),
         now,
         today,
     )
@@ -325,7 +326,7 @@ async fn insert_whereabouts(work: &mut Errands, new: &[NewChild]) -> Result<(), 
         &left().map(|left| left.map(|(_, returning)| returning.as_str())).collect::<Vec<_>>() as _,
         &sources(places.iter().map(|(child, ..)| *child)),
         &places.iter().map(|(.., until)| until.unwrap_or(today)).collect::<Vec<_>>(),
-        &places.iter().map(|(.., until)| until.map(midnight)).collect::<Vec<_>>() as _,
+        &places.iter().map(|(.., until)| until.map(midnight_in_london)).collect::<Vec<_>>() as _,
         now,
     )
     .execute(work.db())

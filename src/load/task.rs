@@ -19,6 +19,7 @@ use crate::{
     ids::{ChildId, InvolvementId, OrganisationId},
     organisation::{Codes, OrganisationIn},
     problem::{Fault, Problem},
+    purge,
     work::Errands,
 };
 
@@ -236,6 +237,7 @@ impl Loading {
         }
         let mut known = alike_in(&new);
         known.extend(store::here_already(work, &new).await?);
+        known.extend(purged(work, &new).await?);
         let (known, new): (Vec<_>, Vec<_>) =
             new.into_iter().enumerate().partition(|(n, _)| known.contains(n));
         let here = |child: NewChild| (child.line, vec![fault("/child", "may be here already")]);
@@ -324,6 +326,24 @@ fn codes(codes: &Codes) -> impl Iterator<Item = (&'static str, &str)> {
         ("reference", reference),
     ];
     all.into_iter().filter_map(|(list, code)| Some((list, code.as_deref()?)))
+}
+
+/// Which of the children, by their places, have been purged.
+async fn purged(work: &mut Errands, children: &[NewChild]) -> Result<Vec<usize>, Problem> {
+    if !purge::store::any(work.db()).await? {
+        return Ok(Vec::new());
+    }
+    let vault = work.vault()?;
+    let mut places: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
+    for (n, child) in children.iter().enumerate() {
+        let (said, numbers) = (&child.row.said, child.row.identifiers());
+        for hash in purge::hashes(&vault, said.birth().date, &said.names, &numbers) {
+            places.entry(hash).or_default().push(n);
+        }
+    }
+    let hashes: Vec<_> = places.keys().cloned().collect();
+    let known = purge::store::known(work.db(), &hashes).await?;
+    Ok(known.iter().filter_map(|hash| places.get(hash)).flatten().copied().collect())
 }
 
 /// Which of the children, by their places, are like one before them.

@@ -3,10 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::{
-    Row,
-    store::{array, midnight},
-};
+use super::{Row, store::array};
 use crate::demo::Demo;
 
 fn today() -> NaiveDate {
@@ -185,10 +182,4 @@ fn text_of_any_kind_stands_in_an_array() {
         array(["O'Brien", "a,b", r#"say "x" \ {y}"#, "NULL"]),
         r#"{"O'Brien","a,b","say \"x\" \\ {y}","NULL"}"#
     );
-}
-
-#[test]
-fn a_day_begins_at_midnight_in_london() {
-    assert_eq!(midnight(today()).to_rfc3339(), "2026-11-22T00:00:00+00:00");
-    assert_eq!(midnight("2026-07-01".parse().unwrap()).to_rfc3339(), "2026-06-30T23:00:00+00:00");
 }

@@ -24,7 +24,8 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// By index number; by an identifier of your own function; by names with date of birth; by names with postcode and gender;
 /// or by family name with date of birth and postcode. All criteria given must agree; former and known-as names are searched
 /// too, and case, accents, apostrophes, hyphens and spaces make no difference. At most 10 children are told, best first; of
-/// more than 10 none is (`too-many-matches`). The criteria and what was found are written down.
+/// more than 10 none is (`too-many-matches`). The criteria, which only auditors can read,
+/// and what was found are written down.
 #[utoipa::path(
     tag = "children",
     security(("bearer" = [SearchChildren::SCOPE])),
@@ -43,7 +44,9 @@ async fn search_children(
     let told = json!({ "criteria": criteria.told() });
     let Some(mut found) = store::find(&look, &criteria).await?.filter(|found| found.len() <= MOST)
     else {
-        return Err(look.refuse(Kind::TooManyMatches.into(), Trail::default().with(told)).await);
+        return Err(look
+            .refuse(Kind::TooManyMatches.into(), Trail::default().with_sealed(told))
+            .await);
     };
     found.sort_by(|(_, a), (_, b)| {
         (a.strength, &a.index_number).cmp(&(b.strength, &b.index_number))
@@ -51,7 +54,7 @@ async fn search_children(
 
     let search_id = EventId::new();
     let (children, results) = found.into_iter().unzip();
-    let trail = Trail::about(children).with(told);
+    let trail = Trail::about(children).with_sealed(told);
     look.record_as(search_id, trail, Matches { search_id, results }).await
 }
 

@@ -51,9 +51,27 @@ const ASKERS: &[Role] = &[Role::Practitioner, Role::PractitionerWithOverride, Ro
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
 
+/// The archive reviewer states a reference.
+const ARCHIVE: &[&str] = &["search_archive", "open_archived"];
+
+/// The child of the example is not archived.
+const ARCHIVED: &[&str] = &["open_archived", "restore_record"];
+
+/// Holds on a record in use are a steward's.
+const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"];
+
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 17] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 26] = [
+    (ARCHIVE, Own, &[Role::ArchiveReviewer], 400),
+    (ARCHIVE, Other, &[Role::ArchiveReviewer], 400),
+    (ARCHIVE, Whose::Unknown, &[Role::ArchiveReviewer], 400),
+    (ARCHIVED, Own, Role::ALL, 404),
+    (ARCHIVED, Other, Role::ALL, 404),
+    (ARCHIVED, Whose::Unknown, Role::ALL, 404),
+    (HOLDS, Own, &[Role::ArchiveReviewer], 404),
+    (HOLDS, Other, &[Role::ArchiveReviewer], 404),
+    (HOLDS, Other, &[Role::Steward], 403),
     (&["override_shield"], Own, Role::ALL, 409),
     (&["override_shield"], Other, Role::ALL, 409),
     (
@@ -73,7 +91,15 @@ const REFUSED: [(&[&str], Whose, &[Role], u16); 17] = [
     (ACCOUNTS, Other, Role::ALL, 404),
     (ACCOUNTS, Own, &[Role::Operator], 404),
     (
-        &["correct_child", "read_history", "add_carer", "change_carer", "end_carer"],
+        &[
+            "correct_child",
+            "read_history",
+            "add_carer",
+            "change_carer",
+            "end_carer",
+            "record_death",
+            "consent_to_stay",
+        ],
         Other,
         &[Role::Steward],
         403,

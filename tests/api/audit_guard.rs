@@ -110,6 +110,8 @@ async fn the_audit_points_to_what_was_refused_and_does_not_hold_it() {
                 assert!(!told.contains(NAME) && !told.contains(&NUMBER.to_string()), "{told}");
                 let event = index.event(&answer).await;
                 assert_eq!(event["details"]["errors"], json!(answer.pointers()));
+                let opened = event.to_string();
+                assert!(!opened.contains(NAME) && !opened.contains(&NUMBER.to_string()));
                 refused += 1;
             }
         }

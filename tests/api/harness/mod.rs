@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use contactpoint::{
     access::Role,
     app::Shared,
+    audit::Hidden,
     clock::Clock,
     database::APPLICATION,
     edge::TrustedProxies,
@@ -211,7 +212,7 @@ impl Index {
             sqlx::query_scalar("select to_jsonb(e) from audit_event e where request_id = $1");
         let events: Vec<Json<Value>> =
             found.bind(answer.request_id).fetch_all(&self.db).await.unwrap();
-        events.into_iter().map(|event| event.0).collect()
+        events.into_iter().map(|event| opened(event.0)).collect()
     }
 
     /// The one audit event of the request that had this answer.
@@ -368,6 +369,19 @@ async fn serve(
         });
     });
     (address, handle.await.unwrap())
+}
+
+/// An event with what only auditors read.
+fn opened(mut event: Value) -> Value {
+    let id = serde_json::from_value(event["event_id"].clone()).unwrap();
+    if let Some(hidden) = Hidden::of(id, &event["details"], &Index::door().vault).unwrap() {
+        event["details"] = hidden.details.unwrap_or_default();
+        event["children"]
+            .as_array_mut()
+            .unwrap()
+            .extend(hidden.children.iter().map(|id| json!(id)));
+    }
+    event
 }
 
 /// Keys that end with this process, made once, since making them takes a while.

@@ -35,6 +35,8 @@ pub(crate) struct Target {
     pub(crate) shield_request: Uuid,
     pub(crate) identity_end: Uuid,
     pub(crate) investigation: Uuid,
+    pub(crate) hold: Uuid,
+    pub(crate) purge: Uuid,
 }
 
 impl Operation {
@@ -123,6 +125,8 @@ impl Operation {
             .replace("{shieldRequestId}", &target.shield_request.to_string())
             .replace("{identityEndId}", &target.identity_end.to_string())
             .replace("{investigationId}", &target.investigation.to_string())
+            .replace("{holdId}", &target.hold.to_string())
+            .replace("{purgeId}", &target.purge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -148,6 +152,7 @@ impl Target {
         let invitation = index.invitation(account).await;
         let client = index.client(Role::Feed, organisation).await.id;
         let access_request = index.access_request(asked).await;
+        let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let organisation = organisation.id;
         Self {
             child,
@@ -161,6 +166,8 @@ impl Target {
             shield_request,
             identity_end,
             investigation,
+            hold,
+            purge,
         }
     }
 
@@ -169,7 +176,8 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
-        let [shield_request, identity_end, investigation] = [(); 3].map(|()| Uuid::new_v4());
+        let [shield_request, identity_end, investigation, hold, purge] =
+            [(); 5].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -182,6 +190,8 @@ impl Target {
             shield_request,
             identity_end,
             investigation,
+            hold,
+            purge,
         }
     }
 }

@@ -440,4 +440,65 @@ impl Index {
         .unwrap();
         id
     }
+
+    /// A hold on the child, for a year from now.
+    pub(crate) async fn hold(&self, child: &Child) -> Uuid {
+        let (id, by) = (Uuid::new_v4(), self.some_account().await);
+        sqlx::query(
+            "insert into legal_hold (hold_id, child_id, ground, held_from, held_until, said_on, placed_by, placed_at)
+             values ($1, $2, 'litigation', $3::date, $3::date + 365, $3::date, $4, $5)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(contactpoint::clock::day_in_london(self.now()))
+        .bind(by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A purge that somebody has proposed, of nothing.
+    pub(crate) async fn purge(&self) -> Uuid {
+        let (id, by) = (Uuid::new_v4(), self.some_account().await);
+        sqlx::query(
+            "insert into purge (purge_id, due_on, proposed_by, proposed_at, status) values ($1, $2, $3, $4, 'proposed')",
+        )
+        .bind(id)
+        .bind(contactpoint::clock::day_in_london(self.now()))
+        .bind(by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// An account of nobody in the scene.
+    async fn some_account(&self) -> Uuid {
+        let organisation = self.organisation("nationalPartner", None).await;
+        self.account(Role::Operator, organisation).await.id
+    }
+
+    /// Errands of the service now, with its keys.
+    pub(crate) async fn errands(&self, operation: &'static str) -> Errands {
+        let options = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
+        let errands = Errands::begin(&options, &self.clock, operation).await.unwrap();
+        errands.with_vault(Self::door().vault.clone())
+    }
+
+    /// What the passing of days brings about, until now.
+    pub(crate) async fn retain(&self) -> Summary {
+        let mut work = self.errands("retention_run").await;
+        let today = work.today();
+        task::run(&mut work, today, task::BATCH, |_| true).await.unwrap().expect("nobody else runs")
+    }
+
+    /// Moves the clock to this moment, or to nine in the morning of this day.
+    pub(crate) fn live_until(&self, moment: &str) {
+        let moment =
+            if moment.contains('T') { moment.to_owned() } else { format!("{moment}T09:00:00Z") };
+        self.clock.set(moment.parse().unwrap());
+    }
 }
