@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contactpoint::{
     access::{Role, scopes},
     child::fold::fold,
+    database::APPLICATION,
     ids::IndexNumber,
+    retention::task::{self, Summary},
     session::{
         seed_context,
         totp::{Seed, code_at},
     },
     token::Grant,
+    work::Errands,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
