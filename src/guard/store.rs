@@ -95,9 +95,9 @@ async fn hold(work: &mut Work, child: ChildId) -> Result<(), Problem> {
     )
     .fetch_all(work.db())
     .await?;
-    for lock in locks {
-        sqlx::query!("select pg_advisory_xact_lock($1)", lock).execute(work.db()).await?;
-    }
+    sqlx::query!("select pg_advisory_xact_lock(lock) from unnest($1::bigint[]) as lock", &locks)
+        .execute(work.db())
+        .await?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod exchange;
 mod external;
 mod flag;
 mod forged;
+mod guarded;
 mod guess;
 mod harness;
 mod hold;
