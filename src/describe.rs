@@ -186,7 +186,7 @@ impl Operating<'_> {
                 kinds.extend([Kind::TransferEnded, Kind::TransferOpen]);
             }
             "/v1/shield-requests/{shieldRequestId}/closure" => {
-                kinds.push(Kind::ShieldRequestStatus)
+                kinds.push(Kind::ShieldRequestStatus);
             }
             "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
@@ -245,7 +245,11 @@ impl Operating<'_> {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
             "/v1/children" => {
-                kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld, Kind::AnswerForgotten])
+                kinds.extend([
+                    Kind::PossibleDuplicate,
+                    Kind::IdentifierHeld,
+                    Kind::AnswerForgotten,
+                ]);
             }
             "/v1/children/{indexNumber}/carers" => kinds.push(Kind::AnswerForgotten),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),

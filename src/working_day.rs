@@ -76,11 +76,12 @@ fn is_christmas(day: NaiveDate) -> bool {
 
 /// Easter Sunday of a year of the Gregorian calendar (Meeus, Jones and Butcher).
 fn easter(year: i32) -> Option<NaiveDate> {
-    let (a, b, c) = (year % 19, year / 100, year % 100);
-    let h = (19 * a + b - b / 4 - (b - (b + 8) / 25 + 1) / 3 + 15) % 30;
-    let l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
-    let m = (a + 11 * h + 22 * l) / 451;
-    let days = u64::try_from(h + l - 7 * m).ok()?;
+    let (cycle, century, rest) = (year % 19, year / 100, year % 100);
+    let correction = century - century / 4 - (century - (century + 8) / 25 + 1) / 3;
+    let moon = (19 * cycle + correction + 15) % 30;
+    let sunday = (32 + 2 * (century % 4) + 2 * (rest / 4) - moon - rest % 4) % 7;
+    let early = (cycle + 11 * moon + 22 * sunday) / 451;
+    let days = u64::try_from(moon + sunday - 7 * early).ok()?;
     NaiveDate::from_ymd_opt(year, 3, 22)?.checked_add_days(Days::new(days))
 }
 

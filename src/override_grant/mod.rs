@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use validator::{Validate, ValidationError};
+use validator::Validate;
 
 use crate::{
     code::codes,
@@ -40,7 +40,6 @@ codes! {
 pub struct OverrideGrantIn {
     /// Always `true`: you know that a life may hang on what you see, that the authority is told at once, and that it will be
     /// looked into.
-    #[validate(custom(function = acknowledged))]
     pub warning_acknowledged: bool,
     /// Why.
     #[serde(default)]
@@ -48,11 +47,14 @@ pub struct OverrideGrantIn {
     pub ground: Option<OverrideGround>,
 }
 
-fn acknowledged(acknowledged: &bool) -> Result<(), ValidationError> {
-    if *acknowledged {
-        return Ok(());
+impl OverrideGrantIn {
+    /// The warning was read.
+    pub fn check(&self) -> Result<(), Problem> {
+        if self.warning_acknowledged {
+            return Ok(());
+        }
+        Err(Problem::invalid("/warningAcknowledged", "must be true"))
     }
-    Err(ValidationError::new("const").with_message("must be true".into()))
 }
 
 /// A grant to look past the shield of one child, in this session alone.

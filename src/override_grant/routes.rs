@@ -48,6 +48,7 @@ async fn override_shield(
     db: Data<Db>,
 ) -> Reply<OverrideGrant> {
     let reference = access.errand.reference.clone().ok_or(Kind::ReferenceRequired)?;
+    body.value.check()?;
     let mut work = match access.begin_once(&db, key, body.digest, number.as_str()).await? {
         Begun::First(work) => work,
         Begun::Repeat(answer) => return Ok(answer),
