@@ -14,6 +14,7 @@ use crate::{
     child, contact_request,
     http::{IfMatch, Json},
     ids::{ConsentId, IndexNumber},
+    retention,
     sensitive,
     work::{Db, Reply},
 };
@@ -79,6 +80,7 @@ async fn withdraw_consent(
         contact_request::store::lose_provider(&mut work, involvement).await?;
     }
     let consent = store::withdraw(&mut work, given, day).await?;
+    retention::store::schedule(&mut work, child).await?;
     let version = consent.version;
     let details = json!({ "consent": *id, "withdrawnOn": day });
     let trail = match work.caller.role {

@@ -29,14 +29,6 @@ async fn archives_on(index: &Index, number: &str) -> Option<String> {
     sqlx::query_scalar(day).bind(number).fetch_one(&index.db).await.unwrap()
 }
 
-/// Withdraws a consent today.
-async fn withdraw(index: &Index, consent: &Value) {
-    let script = "with gone as (update consent set withdrawn_on = $2::date, withdrawn_at = $2 where consent_id = $1 returning child_id)
-         update child set archives_on = null from gone where child.child_id = gone.child_id";
-    let id: Uuid = consent.as_str().unwrap().parse().unwrap();
-    sqlx::query(script).bind(id).bind(index.now()).execute(&index.db).await.unwrap();
-}
-
 #[actix_web::test]
 async fn one_child_lives_twenty_five_years_in_the_index_and_leaves_nothing() {
     let index = Index::start().await;
@@ -68,7 +60,8 @@ async fn one_child_lives_twenty_five_years_in_the_index_and_leaves_nothing() {
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
     index.live_until("2049-03-01T23:59:59Z");
-    withdraw(&index, &stay.body["id"]).await;
+    let withdrawal = format!("/v1/consents/{}/withdrawal", stay.body["id"].as_str().unwrap());
+    index.put(steward, &withdrawal, 1, json!({})).await.expect(200);
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
 
