@@ -14,8 +14,7 @@ use crate::{
     child, contact_request,
     http::{IfMatch, Json},
     ids::{ConsentId, IndexNumber},
-    retention,
-    sensitive,
+    retention, sensitive,
     work::{Db, Reply},
 };
 

@@ -9,7 +9,7 @@ use super::{ForecastDay, store};
 use crate::{
     access::Role,
     audit::Trail,
-    hold,
+    contact_request, hold,
     ids::ChildId,
     notice::{self, NoticeKind, Telling},
     problem::Problem,
@@ -40,11 +40,13 @@ pub enum Step {
     Purge,
     /// Reminds shield approvers of what they have to confirm and to review.
     RemindOfShields,
+    /// Reminds stewards of requests to be put in touch that nobody has answered for 48 hours.
+    RemindOfContacts,
 }
 
 impl Step {
     /// All of them, in their order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Schedule,
         Self::Archive,
         Self::EndFlags,
@@ -52,6 +54,7 @@ impl Step {
         Self::RemindOfHolds,
         Self::Purge,
         Self::RemindOfShields,
+        Self::RemindOfContacts,
     ];
 
     /// What it does, in words.
@@ -65,6 +68,7 @@ impl Step {
             Self::RemindOfHolds => "reminders of legal holds",
             Self::Purge => "records purged",
             Self::RemindOfShields => "reminders of shields",
+            Self::RemindOfContacts => "reminders of contact requests",
         }
     }
 
@@ -97,7 +101,7 @@ impl Step {
                 (remind(work, &telling).await?, Vec::new())
             }
             Self::Purge => both(purge::store::go_on(work.db(), &vault, now, today, batch).await?),
-            Self::RemindOfShields => (0, Vec::new()),
+            Self::RemindOfShields | Self::RemindOfContacts => (0, Vec::new()),
         };
         let details = json!({ "step": self, "day": today, "done": done });
         Ok((count(done), Trail::about(children).with(details)))
@@ -185,10 +189,14 @@ async fn steps(
     tell: &mut impl FnMut(News) -> bool,
 ) -> Result<Summary, Problem> {
     let mut summary = Summary::default();
+    let now = work.now;
     for (n, step) in Step::ALL.into_iter().enumerate() {
-        if step == Step::RemindOfShields {
-            summary.0[n] = shield::store::remind(work, today).await?;
-            continue;
+        match step {
+            Step::RemindOfShields => summary.0[n] = shield::store::remind(work, today).await?,
+            Step::RemindOfContacts => {
+                summary.0[n] = contact_request::store::remind(work, now).await?
+            }
+            _ => {}
         }
         loop {
             let (done, trail) = step.take(work, today, batch).await?;
@@ -228,6 +236,7 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
         whole(reminders),
         count(holds.len()),
         whole(purged),
+        0,
         0,
     ]))
 }
