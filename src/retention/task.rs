@@ -194,7 +194,7 @@ async fn steps(
         match step {
             Step::RemindOfShields => summary.0[n] = shield::store::remind(work, today).await?,
             Step::RemindOfContacts => {
-                summary.0[n] = contact_request::store::remind(work, now).await?
+                summary.0[n] = contact_request::store::remind(work, now).await?;
             }
             _ => {}
         }
