@@ -35,8 +35,8 @@ pub(super) struct Run {
     #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
     keys: PathBuf,
     /// Say what a run would do, and write nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[arg(long = "dry-run")]
+    rehearse: bool,
     /// The day to take for today: with --dry-run any day, else none after today
     #[arg(long, value_name = "YYYY-MM-DD")]
     on: Option<NaiveDate>,
@@ -65,7 +65,7 @@ impl Run {
     async fn run(self) -> Result<(), Refused> {
         let today = day_in_london(Clock::System.now());
         let day = self.on.unwrap_or(today);
-        if day > today && !self.dry_run {
+        if day > today && !self.rehearse {
             return Err(anyhow::anyhow!(
                 "{day} is yet to come: add --dry-run to see what it would bring"
             )
@@ -76,7 +76,7 @@ impl Run {
         let options = self.database.options()?;
         let work = Errands::begin(&options, &Clock::System, "retention_run").await?;
         let mut work = work.with_vault(vault);
-        if self.dry_run {
+        if self.rehearse {
             let would = task::rehearse(&mut work, day).await?;
             println!("{}", json!({ "day": day, "would": would.told() }));
             return Ok(());

@@ -78,11 +78,8 @@ async fn withdraw_consent(
         sensitive::store::withdraw(&mut work, involvement).await?;
         contact_request::store::lose_provider(&mut work, involvement).await?;
     }
-    let stay = given.involvement.is_none();
     let consent = store::withdraw(&mut work, given, day).await?;
-    if stay {
-        retention::store::schedule(&mut work, child).await?;
-    }
+    retention::store::schedule(&mut work, child).await?;
     let version = consent.version;
     let details = json!({ "consent": *id, "withdrawnOn": day });
     let trail = match work.caller.role {

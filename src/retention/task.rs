@@ -68,7 +68,7 @@ impl Step {
             Self::RemindOfHolds => "reminders of legal holds",
             Self::Purge => "records purged",
             Self::RemindOfShields => "reminders of shields",
-            Self::RemindOfContacts => "reminders of requests for contact",
+            Self::RemindOfContacts => "reminders of contact requests",
         }
     }
 
@@ -133,22 +133,6 @@ fn telling(flag: &store::Ending) -> Telling {
     }
 }
 
-/// Tells people of all that waits for them, where the step is to do so; says how often.
-async fn remind_once(
-    step: Step,
-    work: &mut Errands,
-    today: NaiveDate,
-) -> Result<Option<u64>, Problem> {
-    Ok(match step {
-        Step::RemindOfShields => Some(shield::store::remind(work, today).await?),
-        Step::RemindOfContacts => {
-            let now = work.now;
-            Some(contact_request::store::remind(work, now).await?)
-        }
-        _ => None,
-    })
-}
-
 /// Tells people; says how often.
 async fn remind(work: &mut Errands, telling: &[Telling]) -> Result<usize, Problem> {
     let now = work.now;
@@ -205,10 +189,14 @@ async fn steps(
     tell: &mut impl FnMut(News) -> bool,
 ) -> Result<Summary, Problem> {
     let mut summary = Summary::default();
+    let now = work.now;
     for (n, step) in Step::ALL.into_iter().enumerate() {
-        if let Some(told) = remind_once(step, work, today).await? {
-            summary.0[n] = told;
-            continue;
+        match step {
+            Step::RemindOfShields => summary.0[n] = shield::store::remind(work, today).await?,
+            Step::RemindOfContacts => {
+                summary.0[n] = contact_request::store::remind(work, now).await?;
+            }
+            _ => {}
         }
         loop {
             let (done, trail) = step.take(work, today, batch).await?;

@@ -29,12 +29,6 @@ async fn archives_on(index: &Index, number: &str) -> Option<String> {
     sqlx::query_scalar(day).bind(number).fetch_one(&index.db).await.unwrap()
 }
 
-/// A steward withdraws a consent today.
-async fn withdraw(index: &Index, by: &Caller, consent: &Value) {
-    let at = format!("/v1/consents/{}/withdrawal", consent.as_str().unwrap());
-    index.put(by, &at, 1, json!({})).await.expect(200);
-}
-
 #[path = "../../bench/retention.rs"]
 mod table;
 
@@ -76,7 +70,8 @@ async fn one_child_lives_twenty_five_years_in_the_index_and_leaves_nothing() {
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
     index.live_until("2049-03-01T23:59:59Z");
-    withdraw(&index, steward, &stay.body["id"]).await;
+    let withdrawal = format!("/v1/consents/{}/withdrawal", stay.body["id"].as_str().unwrap());
+    index.put(steward, &withdrawal, 1, json!({})).await.expect(200);
     index.retain().await;
     index.get(practitioner, &path).await.expect(200);
 
