@@ -7,7 +7,7 @@ use actix_web::{
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Consent, Consents, WithdrawalIn, store};
+use super::{Consent, ConsentPurpose, Consents, WithdrawalIn, store};
 use crate::{
     access::{Access, Permission, ReadConsent, Role, WithdrawConsent},
     audit::Trail,
@@ -79,7 +79,9 @@ async fn withdraw_consent(
         contact_request::store::lose_provider(&mut work, involvement).await?;
     }
     let consent = store::withdraw(&mut work, given, day).await?;
-    retention::store::schedule(&mut work, child).await?;
+    if consent.purpose == ConsentPurpose::StayToTwentyFive {
+        retention::store::schedule(&mut work, child).await?;
+    }
     let version = consent.version;
     let details = json!({ "consent": *id, "withdrawnOn": day });
     let trail = match work.caller.role {
