@@ -406,7 +406,6 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf, KeyFault> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use uuid::Uuid;
 
     use super::*;

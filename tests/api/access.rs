@@ -85,7 +85,7 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 34] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 35] = [
     (&["answer_transfer"], Own, &[Role::Steward], 403),
     (&["dispute_transfer"], Own, &[Role::Steward], 409),
     (&["offer_transfer"], Other, &[Role::Steward], 403),

@@ -197,7 +197,6 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [shield_request, identity_end, investigation] = [(); 3].map(|()| Uuid::new_v4());
         let [consent, contact_request] = [(); 2].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
