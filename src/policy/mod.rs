@@ -5,8 +5,16 @@ use utoipa::ToSchema;
 
 use crate::{
     access::{POLICIES, Policy, Reason},
+    archive::ArchiveGround,
     carer::Relationship,
+    consent::{Basis, CapacityBasis, GivenBy},
+    hold::HoldGround,
+    identity::IdentityGround,
     involvement::{ServiceCategory, ServiceType},
+    override_grant::OverrideGround,
+    retention::{StayBasis, StayGivenBy, StayGround},
+    shield::ShieldGround,
+    transfer::{DeclineGround, DisputeGround},
 };
 
 pub mod routes;
@@ -52,20 +60,44 @@ pub struct Code {
     pub meaning: &'static str,
 }
 
+/// A list of those codes that have meanings of their own.
+macro_rules! list {
+    ($name:literal $codes:ident) => {
+        CodeList {
+            name: $name,
+            codes: $codes::ALL
+                .iter()
+                .map(|code| Code { code: code.as_str(), meaning: code.meaning() })
+                .collect(),
+        }
+    };
+}
+
 /// The lists, as they are enforced.
 #[must_use]
 pub fn code_lists() -> CodeLists {
     let reasons = Reason::ALL.iter().map(|&(_, code, meaning)| Code { code, meaning });
-    let relationships =
-        Relationship::ALL.iter().map(|kind| Code { code: kind.as_str(), meaning: kind.meaning() });
     let services = ServiceType::ALL
         .iter()
         .map(|service| Code { code: service.code(), meaning: service.meaning() });
     CodeLists {
         items: vec![
             CodeList { name: "accessReasons", codes: reasons.collect() },
-            CodeList { name: "relationships", codes: relationships.collect() },
+            list!("relationships" Relationship),
             CodeList { name: "serviceTypes", codes: services.collect() },
+            list!("shieldGrounds" ShieldGround),
+            list!("overrideGrounds" OverrideGround),
+            list!("consentGivers" GivenBy),
+            list!("capacityBases" CapacityBasis),
+            list!("sensitiveServiceBases" Basis),
+            list!("stayGrounds" StayGround),
+            list!("stayConsentGivers" StayGivenBy),
+            list!("stayCapacityBases" StayBasis),
+            list!("archiveGrounds" ArchiveGround),
+            list!("holdGrounds" HoldGround),
+            list!("identityEndGrounds" IdentityGround),
+            list!("transferDeclineGrounds" DeclineGround),
+            list!("transferDisputeGrounds" DisputeGround),
         ],
     }
 }
