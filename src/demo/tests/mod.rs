@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 
-use self::shape::{check_child, check_email, check_phone, day, has_shape, list, text};
+use self::shape::{check_child, check_email, check_phone, day, has_shape, last_age, list, text};
 use super::{Demo, seen::fold};
 
 mod shape;
@@ -114,8 +114,7 @@ fn children_are_lifelike_on_any_day() {
         let today = NaiveDate::from_ymd_opt(year, month, day).unwrap();
         for child in of_kind(Demo { seed: 7, children: 2_000, today }, "child") {
             let born: NaiveDate = text(&child, "dateOfBirth").parse().unwrap();
-            let last = if text(current(&child), "family") == "Ravensdale" { 18 } else { 17 };
-            assert!(born <= today && today.years_since(born).unwrap() <= last);
+            assert!(born <= today && today.years_since(born).unwrap() <= last_age(&child));
             for involvement in list(&child, "involvements") {
                 let started: NaiveDate = text(involvement, "startedOn").parse().unwrap();
                 assert!((born..=today).contains(&started));
