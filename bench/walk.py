@@ -84,7 +84,8 @@ def hidden(demo):
     return [
         ("create_session", 200, []), ("open_child", 200, [rowan]), ("list_involvements", 200, [robin]),
         ("open_involvement", 404, []), ("ask_for_contact", 201, [robin]), ("open_child", 404, []), ("search_children", 200, []),
-        ("create_session", 200, []), ("open_involvement", 200, [robin]), ("create_session", 200, []),
+        # Which child it was, only an auditor of the nurse's organisation is told.
+        ("create_session", 200, []), ("open_involvement", 200, []), ("create_session", 200, []),
         ("override_shield", 400, []), ("override_shield", 201, [rowan]), ("open_child", 200, [rowan]),
         ("create_session", 200, []), ("open_archived", 200, [morgan]),
     ]

@@ -130,3 +130,26 @@ pub fn service_types() -> ServiceTypes {
     };
     ServiceTypes { items: ServiceType::ALL.iter().map(line).collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_list_has_its_own_name_and_every_code_in_it_a_meaning_of_its_own() {
+        let lists = code_lists().items;
+        let names: HashSet<_> = lists.iter().map(|list| list.name).collect();
+        assert_eq!(names.len(), lists.len());
+        for CodeList { name, codes } in &lists {
+            let known: HashSet<_> = codes.iter().map(|code| code.code).collect();
+            let meanings: HashSet<_> = codes.iter().map(|code| code.meaning).collect();
+            assert!(!codes.is_empty() && known.len() == codes.len(), "{name}");
+            assert!(meanings.len() == codes.len() && !meanings.contains(""), "{name}");
+        }
+        let shields = lists.iter().find(|list| list.name == "shieldGrounds").unwrap();
+        let court = shields.codes.iter().find(|code| code.code == "courtOrder").unwrap();
+        assert_eq!(court.meaning, "A court has ordered it.");
+    }
+}
