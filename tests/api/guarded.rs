@@ -306,7 +306,7 @@ async fn a_shield_and_a_copy_at_once_leave_no_copy_open() {
         let family = format!("Testley{}", ["a", "b", "c", "d", "e", "f"][n]);
         let (first, _) = added(&place, amy(&family), &[]).await;
         let (other, _) = added(&place, amy(&format!("{family}er")), &[]).await;
-        let said = with(amy(&family), "distinctFrom", json!([first.number]));
+        let said = with(amy(&family), "distinctFrom", json!([first.number, other.number]));
         let names = json!({ "names": amy(&family)["names"] });
         let add = place.index.post(&place.teacher, "/v1/children", said);
         let path = other.path("");
