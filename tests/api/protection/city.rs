@@ -1,5 +1,7 @@
 //! Two authorities, those who work in them, and eight children with something to hide in every field.
 
+use std::cell::RefCell;
+
 use contactpoint::access::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -33,6 +35,8 @@ pub(super) struct City {
     pub(super) kids: Vec<Child>,
     /// Involvements, requests and whatever else has a path of its own.
     pub(super) paths: Vec<String>,
+    /// What was asked with an idempotency key: by whom, where, what, with which.
+    pub(super) asked: RefCell<Vec<(Caller, String, Value, String)>>,
     /// No two canaries are the same.
     pub(super) made: usize,
 }
@@ -54,7 +58,7 @@ impl City {
         let mut city = Self::unshielded().await;
         for kid in city.kids.clone() {
             let body = json!({ "ground": "threatToLife", "emergency": true });
-            let asked = city.index.post(&city.teacher, &kid.path("/shield-requests"), body).await;
+            let asked = city.ask(&city.teacher, &kid.path("/shield-requests"), body).await;
             city.paths.push(asked.expect(201).header("Location").to_owned());
         }
         city
@@ -97,6 +101,7 @@ impl City {
             strangers,
             kids: Vec::new(),
             paths: Vec::new(),
+            asked: RefCell::default(),
             made: 0,
         };
         for _ in 0..8 {
@@ -120,10 +125,10 @@ impl City {
         let said = with(said, "carers", json!([carer]));
         let said =
             with(said, "identifiers", json!([{ "kind": "nhsNumber", "value": canary::nhs(n) }]));
-        let added = self.index.post(&self.sides[0].steward, "/v1/children", said).await.expect(201);
+        let added = self.ask(&self.sides[0].steward, "/v1/children", said).await.expect(201);
         let child = self.child(added.header("Location"), &family).await;
         let involvement = self.service();
-        let begun = self.index.post(&self.teacher, &child.path("/involvements"), involvement).await;
+        let begun = self.ask(&self.teacher, &child.path("/involvements"), involvement).await;
         self.paths.push(begun.expect(201).header("Location").to_owned());
         self.kids.push(child);
     }
@@ -175,6 +180,14 @@ impl City {
         if one.authority.id == id { (one, other) } else { (other, one) }
     }
 
+    /// Asks for something new, with a key by which it may be asked for again.
+    pub(super) async fn ask(&self, by: &Caller, path: &str, body: Value) -> Answer {
+        let key = Uuid::new_v4().to_string();
+        let asked = (by.clone(), path.to_owned(), body.clone(), key.clone());
+        self.asked.borrow_mut().push(asked);
+        self.index.request(by, "POST", path, body, &[("Idempotency-Key", &key)]).await
+    }
+
     /// Does to a child what only the passing of time does.
     pub(super) async fn arrange(&self, statement: &'static str, child: &Child) {
         sqlx::query(statement).bind(child.id).execute(&self.index.db).await.unwrap();
@@ -198,7 +211,10 @@ impl City {
             let (side, other) = self.answers_for(kid).await;
             let record = self.index.get(&side.approvers[0], &kid.path("")).await.expect(200);
             let text = String::from_utf8(record.bytes).unwrap().to_lowercase();
-            assert!(text.contains(canary::PLACE[0]) && text.contains("\"shielded\":true"), "{text}");
+            assert!(
+                text.contains(canary::PLACE[0]) && text.contains("\"shielded\":true"),
+                "{text}"
+            );
             let record = self.index.get(&other.approvers[0], &kid.path("")).await.expect(200);
             let text = String::from_utf8(record.bytes).unwrap().to_lowercase();
             assert!(!text.contains(canary::PLACE[0]), "{text}");

@@ -28,13 +28,21 @@ type Look = (Caller, &'static str, String, Value);
 impl City {
     /// Has some look at a child, and fails where they are told what is hidden from them.
     pub(super) async fn look(&self, kid: usize, chance: &mut ChaCha8Rng, said: &str) {
+        let number = &self.kids[kid].number;
         for told in self.told(kid, chance, LOOKS).await {
             self.nothing_hidden_in(&told, said);
+            let by_hidden = ["ZE3 9", "98765"].iter().any(|canary| told.at.contains(canary));
+            assert!(!by_hidden || !told.text.contains(number), "{said}: found by {}", told.at);
         }
     }
 
     /// What some are told of a child.
-    pub(super) async fn told(&self, kid: usize, chance: &mut ChaCha8Rng, looks: usize) -> Vec<Told> {
+    pub(super) async fn told(
+        &self,
+        kid: usize,
+        chance: &mut ChaCha8Rng,
+        looks: usize,
+    ) -> Vec<Told> {
         let looks: Vec<Look> = (0..looks).map(|_| self.some_look(kid, chance)).collect();
         let mut told = Vec::new();
         for looks in looks.chunks(LOOKS) {
@@ -62,7 +70,9 @@ impl City {
             0..=2 => ("GET", of_child(child, chance), Value::Null),
             3..=4 => ("GET", self.list(chance), Value::Null),
             5..=6 => ("GET", self.paths.choose(chance).unwrap().clone(), Value::Null),
-            7..=8 => ("POST", "/v1/children/search".to_owned(), self.criteria(child, kid, chance)),
+            7..=8 => {
+                ("POST", "/v1/children/search".to_owned(), self.criteria(&by, child, kid, chance))
+            }
             _ => archive(&by, child, chance),
         };
         (by, method, path, body)
@@ -81,31 +91,41 @@ impl City {
         (*lists.choose(chance).unwrap()).to_owned()
     }
 
-    fn criteria(&self, child: &Child, kid: usize, chance: &mut ChaCha8Rng) -> Value {
+    /// What a child is looked for by: what is hidden too, but for those whose own auditor would read it.
+    fn criteria(&self, by: &Caller, child: &Child, kid: usize, chance: &mut ChaCha8Rng) -> Value {
         let named = json!({ "given": ["Amy"], "family": child.family });
-        match chance.random_range(0..4) {
+        let audited = by.organisation == self.sides[0].authority;
+        match chance.random_range(if audited { 0..2 } else { 0..4 }) {
             0 => by_name_and_birth("Amy", &child.family, "2015-03-14"),
             1 => json!({ "indexNumber": child.number }),
-            2 => json!({ "name": named, "gender": "female", "postcode": "SW1A 1AA" }),
-            _ => json!({ "identifier": { "kind": "nhsNumber", "value": canary::nhs(kid + 5000) } }),
+            2 => json!({ "name": named, "gender": "female", "postcode": "ZE3 9AB" }),
+            _ => json!({ "identifier": { "kind": "nhsNumber", "value": canary::nhs(kid) } }),
         }
     }
 
     /// Fails where an answer tells its caller what is hidden from them.
     pub(super) fn hides(&self, by: &Caller, at: &str, answer: &Answer, said: &str) {
-        self.nothing_hidden_in(&Told { by: by.clone(), at: at.to_owned(), text: text(answer) }, said);
+        self.nothing_hidden_in(
+            &Told { by: by.clone(), at: at.to_owned(), text: text(answer) },
+            said,
+        );
     }
 
     fn nothing_hidden_in(&self, told: &Told, said: &str) {
         for canary in self.hidden_from(told) {
             let Told { by, at, text } = told;
-            assert!(!text.contains(&canary), "{said}: {:?} is told {canary} by {at}: {text}", by.role);
+            assert!(
+                !text.contains(&canary),
+                "{said}: {:?} is told {canary} by {at}: {text}",
+                by.role
+            );
         }
     }
 
     /// What somebody must not be told: their own work they know, and stewards broker contact with those who provide.
     fn hidden_from(&self, Told { by, text, .. }: &Told) -> Vec<String> {
-        let approves = self.sides.iter().any(|side| side.approvers.iter().any(|one| one.id == by.id));
+        let approves =
+            self.sides.iter().any(|side| side.approvers.iter().any(|one| one.id == by.id));
         let brokers = by.role == Role::Steward && text.contains("\"providers\"");
         let mut hidden: Vec<String> = Vec::new();
         let mut hide = |what: &[&str]| hidden.extend(what.iter().map(|&canary| canary.to_owned()));
@@ -133,7 +153,17 @@ fn text(answer: &Answer) -> String {
 }
 
 fn of_child(child: &Child, chance: &mut ChaCha8Rng) -> String {
-    let rests = ["", "", "/carers", "/involvements", "/flags", "/history", "/shield", "/consents", "/holds"];
+    let rests = [
+        "",
+        "",
+        "/carers",
+        "/involvements",
+        "/flags",
+        "/history",
+        "/shield",
+        "/consents",
+        "/holds",
+    ];
     child.path(rests.choose(chance).unwrap())
 }
 

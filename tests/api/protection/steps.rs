@@ -1,6 +1,5 @@
 //! What may happen to a child.
 
-use contactpoint::access::Role;
 use rand::{RngExt, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -34,10 +33,11 @@ pub(super) enum Step {
     Withdraw,
     AskForContact,
     Forward,
+    Repeat,
 }
 
 impl Step {
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Amend,
         Self::Rename,
         Self::AddCarer,
@@ -58,6 +58,7 @@ impl Step {
         Self::Withdraw,
         Self::AskForContact,
         Self::Forward,
+        Self::Repeat,
     ];
 }
 
@@ -84,15 +85,19 @@ impl City {
             Step::Transfer => self.transfer(&child).await,
             Step::Archive => self.archive(&child, kid, chance, said).await,
             Step::AskForShield => {
-                let body = json!({ "ground": "domesticAbuse", "emergency": chance.random_bool(0.5) });
+                let body =
+                    json!({ "ground": "domesticAbuse", "emergency": chance.random_bool(0.5) });
                 self.made(&self.teacher, &child.path("/shield-requests"), body).await
             }
             Step::Sensitive | Step::Withdraw => self.care_for(step, &child, chance).await,
             Step::AskForContact | Step::Forward => self.contact(step, &child, chance).await,
+            Step::Repeat => self.repeat(chance).await,
         };
         let Some((by, answer)) = answer else { return false };
         assert!(answer.status < 500, "{said}: {:#}", answer.body);
-        if let Some(path) = Some(answer.header("Location")).filter(|path| answer.status == 201 && !path.is_empty()) {
+        if let Some(path) =
+            Some(answer.header("Location")).filter(|path| answer.status == 201 && !path.is_empty())
+        {
             self.paths.push(path.to_owned());
         }
         self.hides(&by, "", &answer, said);
@@ -100,7 +105,7 @@ impl City {
     }
 
     async fn made(&self, by: &Caller, path: &str, body: Value) -> Option<(Caller, Answer)> {
-        Some((by.clone(), self.index.post(by, path, body).await))
+        Some((by.clone(), self.ask(by, path, body).await))
     }
 
     async fn changed(&self, by: &Caller, path: &str, body: Value) -> Option<(Caller, Answer)> {
@@ -108,7 +113,13 @@ impl City {
     }
 
     /// Puts something to what is at a path, in the version in which this caller sees it.
-    async fn put(&self, by: &Caller, path: &str, what: &str, body: Value) -> Option<(Caller, Answer)> {
+    async fn put(
+        &self,
+        by: &Caller,
+        path: &str,
+        what: &str,
+        body: Value,
+    ) -> Option<(Caller, Answer)> {
         let version = self.version(by, path).await?;
         Some((by.clone(), self.index.put(by, &format!("{path}{what}"), version, body).await))
     }
@@ -126,8 +137,12 @@ impl City {
             json!({ "names": [name("current", "Amy"), name("knownAs", ["Zoe", "Mia"][n % 2])] })
         } else {
             match chance.random_range(0..4) {
-                0 => json!({ "gender": ["female", "male", "notSpecified"][n % 3] }),
-                1 => json!({ "withoutService": [["school"], ["generalPractice"]][n % 2] }),
+                0 => with(json!({}), "gender", json!(["female", "male", "notSpecified"][n % 3])),
+                1 => with(
+                    json!({}),
+                    "withoutService",
+                    json!(&["school", "generalPractice"][n % 2..][..1]),
+                ),
                 2 => json!({ "identifiers": [{ "kind": "nhsNumber", "value": canary::nhs(kid) }] }),
                 _ => json!({ "whereabouts": self.whereabouts() }),
             }
@@ -176,7 +191,8 @@ impl City {
         }
         let path = self.one_of("/v1/involvements/", chance)?;
         if step == Step::Flag {
-            let flag = ["/flags/takingAction", "/flags/informationToShare"][chance.random_range(0..2)];
+            let flag =
+                ["/flags/takingAction", "/flags/informationToShare"][chance.random_range(0..2)];
             return self.put(&teacher, &path, flag, json!({})).await;
         }
         let change = match chance.random_range(0..3) {
@@ -220,18 +236,35 @@ impl City {
     ) -> Option<(Caller, Answer)> {
         let approver = self.answers_for(child).await.0.approvers[chance.random_range(0..2)].clone();
         let shown = self.index.get(&approver, "/v1/shield-requests?limit=100").await.expect(200);
-        let requests: Vec<_> = shown.body["items"].as_array()?.iter().filter(|request| {
-            let resembles = request["ground"] == "resemblance";
-            match step {
-                Step::Judge => resembles && request["status"] == "inForce",
-                Step::Decide => !resembles && ["asked", "inForce"].contains(&request["status"].as_str().unwrap_or_default()),
-                _ => request["status"] == "inForce" && request.get("reviewOn").is_some(),
-            }
-        }).collect();
+        let requests: Vec<_> = shown.body["items"]
+            .as_array()?
+            .iter()
+            .filter(|request| {
+                let resembles = request["ground"] == "resemblance";
+                match step {
+                    Step::Judge => resembles && request["status"] == "inForce",
+                    Step::Decide => {
+                        !resembles
+                            && ["asked", "inForce"]
+                                .contains(&request["status"].as_str().unwrap_or_default())
+                    }
+                    _ => request["status"] == "inForce" && request.get("reviewOn").is_some(),
+                }
+            })
+            .collect();
         let path = format!("/v1/shield-requests/{}", requests.choose(chance)?["id"].as_str()?);
         let (what, body) = match step {
-            Step::Judge => ("/decision", json!({ "decision": ["samePerson", "distinct"][chance.random_range(0..2)] })),
-            Step::Decide if chance.random_bool(0.3) => ("/decision", json!({ "decision": "declined" })),
+            Step::Judge => (
+                "/decision",
+                with(
+                    json!({}),
+                    "decision",
+                    json!(["samePerson", "distinct"][chance.random_range(0..2)]),
+                ),
+            ),
+            Step::Decide if chance.random_bool(0.3) => {
+                ("/decision", json!({ "decision": "declined" }))
+            }
             Step::Decide => ("/decision", json!({ "decision": "approved" })),
             Step::Review => ("/review", json!({})),
             _ => ("/closure", Value::Null),
@@ -244,7 +277,8 @@ impl City {
         let body = json!({ "to": to.code });
         let offered = self.index.post(&from.steward, &child.path("/transfers"), body).await;
         let path = Some(offered.header("Location")).filter(|path| !path.is_empty())?.to_owned();
-        let accepted = self.put(&to.steward, &path, "/answer", json!({ "answer": "accepted" })).await;
+        let accepted =
+            self.put(&to.steward, &path, "/answer", json!({ "answer": "accepted" })).await;
         self.paths.push(path);
         accepted
     }
@@ -262,7 +296,8 @@ impl City {
         let version = self.version(&steward, &child.path("")).await?;
         let died = self.index.put(&steward, &child.path("/death"), version, died).await;
         self.hides(&steward, "", &died.expect(200), said);
-        self.arrange("update child set archives_on = '2026-11-16' where child_id = $1", child).await;
+        self.arrange("update child set archives_on = '2026-11-16' where child_id = $1", child)
+            .await;
         self.look(kid, chance, said).await;
         self.arrange(
             "update child set status = 'archived', archived_on = '2025-01-16' where child_id = $1",
@@ -270,7 +305,8 @@ impl City {
         )
         .await;
         self.look(kid, chance, said).await;
-        self.arrange("update child set archived_on = '2026-11-16' where child_id = $1", child).await;
+        self.arrange("update child set archived_on = '2026-11-16' where child_id = $1", child)
+            .await;
         let back = match chance.random_range(0..2) {
             0 => json!({ "indexNumber": child.number, "death": {} }),
             _ => json!({ "indexNumber": child.number, "whereabouts": self.whereabouts() }),
@@ -319,13 +355,17 @@ impl City {
             let seen = self.index.get(&side.steward, &path).await;
             let Some(providers) = seen.body["providers"].as_array() else { continue };
             let to = json!({ "involvementId": providers.choose(chance)?["involvementId"] });
-            return self.put(&side.steward, &path, "/forwarding", to).await.map(|(mut by, answer)| {
-                // Whoever brokers is told who provides.
-                by.role = Role::Steward;
-                (by, answer)
-            });
+            return self.put(&side.steward, &path, "/forwarding", to).await;
         }
         None
+    }
+
+    /// Somebody asks again for what they asked for before, with the same key.
+    async fn repeat(&self, chance: &mut ChaCha8Rng) -> Option<(Caller, Answer)> {
+        let (by, path, body, key) = self.asked.borrow().choose(chance)?.clone();
+        let key = [("Idempotency-Key", &*key)];
+        let answer = self.index.request(&by, "POST", &path, body, &key).await;
+        Some((by, answer))
     }
 
     fn one_of(&self, kind: &str, chance: &mut ChaCha8Rng) -> Option<String> {
