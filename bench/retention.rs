@@ -1,7 +1,7 @@
 //! The dated cases of retention through the rules themselves: prints how many there are, how many days, and how many of the
 //! days have another state than the table says. The tests read the same table in the same way.
 
-use std::{collections::BTreeMap, env, fs};
+use std::{collections::BTreeMap, env, error::Error, fs};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use contactpoint::{
@@ -51,22 +51,23 @@ impl Case {
 }
 
 /// How many cases and days there are, and what is wrong.
-pub(crate) fn judge(table: &str) -> (usize, usize, Vec<String>) {
-    let cases: Vec<Case> = serde_json::from_str(table).unwrap();
+pub(crate) fn judge(table: &str) -> serde_json::Result<(usize, usize, Vec<String>)> {
+    let cases: Vec<Case> = serde_json::from_str(table)?;
     let days = || cases.iter().flat_map(|case| case.on.iter().map(move |on| (case, on)));
     let wrong = days().filter(|(case, (at, expected))| case.state(**at) != expected.as_str());
     let told = wrong.map(|(case, (at, expected))| {
         format!("{} at {at}: {}, not {expected}", case.name, case.state(*at))
     });
-    (cases.len(), days().count(), told.collect())
+    Ok((cases.len(), days().count(), told.collect()))
 }
 
 #[cfg_attr(test, expect(dead_code, reason = "the tests call only what it judges by"))]
-fn main() {
-    let table = fs::read_to_string(env::args().nth(1).unwrap()).unwrap();
-    let (cases, days, wrong) = judge(&table);
+fn main() -> Result<(), Box<dyn Error>> {
+    let table = env::args().nth(1).ok_or("name the table")?;
+    let (cases, days, wrong) = judge(&fs::read_to_string(table)?)?;
     for told in &wrong {
         eprintln!("  WRONG {told}");
     }
     println!("{}", json!({ "cases": cases, "days": days, "wrong": wrong.len() }));
+    Ok(())
 }

@@ -88,11 +88,11 @@ pub fn mount(api: &mut ServiceConfig) {
         notice::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
-        stop::routes::mount(rooms);
         retention::routes::mount(rooms);
         hold::routes::mount(rooms);
         archive::routes::mount(rooms);
         purge::routes::mount(rooms);
+        stop::routes::mount(rooms);
     }));
 }
 

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Vault {
     sealer: Arc<RwLock<Arc<Sealer>>>,
-    blind: hmac::Key,
+    blind: Arc<hmac::Key>,
 }
 
 impl Vault {
@@ -36,7 +36,7 @@ impl Vault {
     pub fn new(sealer: Sealer, pepper: &Pepper) -> Self {
         let mut derived = pepper.mac();
         derived.update(b"blind index");
-        let blind = hmac::Key::new(hmac::HMAC_SHA256, derived.sign().as_ref());
+        let blind = Arc::new(hmac::Key::new(hmac::HMAC_SHA256, derived.sign().as_ref()));
         Self { sealer: Arc::new(RwLock::new(Arc::new(sealer))), blind }
     }
 

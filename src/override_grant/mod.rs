@@ -72,13 +72,13 @@ pub struct OverrideGrant {
 pub(crate) struct Shielded {
     pub(crate) child: ChildId,
     pub(crate) authority: OrganisationId,
-    pub(crate) shielded: bool,
+    pub(crate) stands: bool,
 }
 
 impl Shielded {
     /// There must be a shield to look past.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        if self.shielded { Ok(()) } else { Err(Kind::NotShielded.into()) }
+        if self.stands { Ok(()) } else { Err(Kind::NotShielded.into()) }
     }
 }
 

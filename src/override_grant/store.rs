@@ -14,7 +14,7 @@ pub(super) async fn find(work: &mut Work, number: &IndexNumber) -> Result<Shield
     let today = work.today();
     sqlx::query_as!(
         Shielded,
-        r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId", shielded
+        r#"select child_id as "child: ChildId", responsible_authority_id as "authority: OrganisationId", shielded as stands
            from child where index_number = $1 and in_use(status, archives_on, $2) for share"#,
         number.as_str(),
         today,

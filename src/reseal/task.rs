@@ -40,8 +40,8 @@ pub async fn reseal(
             after.clone_from(&last.key);
             let found = stale.len();
             let resealed = stale.into_iter().filter_map(|value| {
-                let sealed = sealer.reseal(&value.sealed, value.context.as_deref()).ok()?;
-                Some((value.key, sealed))
+                let renewed = sealer.reseal(&value.sealed, value.context.as_deref()).ok()?;
+                Some((value.key, renewed))
             });
             let (keys, values): (Vec<_>, Vec<_>) = resealed.unzip();
             store::save(work, *column, &keys, &values).await?;

@@ -64,8 +64,8 @@ impl Door {
     /// Seals and opens by other keys from now on; nobody's seed too, so that users who do not exist are still judged as long.
     pub fn take_keys(&self, sealer: Sealer) -> anyhow::Result<()> {
         self.vault.replace(sealer);
-        let sealed = nobody(&self.vault)?;
-        *self.nobody.write().unwrap_or_else(PoisonError::into_inner) = sealed;
+        let seed = nobody(&self.vault)?;
+        *self.nobody.write().unwrap_or_else(PoisonError::into_inner) = seed;
         Ok(())
     }
 

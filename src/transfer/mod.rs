@@ -202,28 +202,23 @@ impl TransferAnswerIn {
     }
 }
 
+fn only(caller: &Caller, party: &TransferParty, otherwise: &'static str) -> Result<(), Problem> {
+    if caller.organisation == party.organisation_id {
+        Ok(())
+    } else {
+        Err(Problem::new(Kind::Forbidden, otherwise))
+    }
+}
+
 impl Transfer {
     /// Refuses an answer of any but the authority that it is offered to.
     pub fn may_be_answered_by(&self, caller: &Caller) -> Result<(), Problem> {
-        self.only(caller, &self.to, "An offer is answered by the authority that it is made to.")
+        only(caller, &self.to, "An offer is answered by the authority that it is made to.")
     }
 
     /// Refuses a dispute or withdrawal by any but the authority that offers.
     pub fn is_offered_by(&self, caller: &Caller) -> Result<(), Problem> {
-        self.only(caller, &self.from, "This is for the authority that offers.")
-    }
-
-    fn only(
-        &self,
-        caller: &Caller,
-        party: &TransferParty,
-        otherwise: &'static str,
-    ) -> Result<(), Problem> {
-        if caller.organisation == party.organisation_id {
-            Ok(())
-        } else {
-            Err(Problem::new(Kind::Forbidden, otherwise))
-        }
+        only(caller, &self.from, "This is for the authority that offers.")
     }
 
     /// Refuses to dispute what was not declined, or by an authority that no longer answers for the record.

@@ -169,8 +169,8 @@ async fn every_operation_answers_exactly_the_roles_and_records_of_the_table() {
                 );
                 written_down(&index, operation, Some(caller), &target, &answer).await;
                 explained(operation, &answer);
-                if operation.id == "suspend_organisation" {
-                    accredit_all(&index).await;
+                if ["suspend_organisation", "stop_everything"].contains(&operation.id) {
+                    let_all_go_on(&index).await;
                 }
             }
         }
@@ -191,11 +191,14 @@ fn explained(operation: Operation, answer: &Answer) {
     assert_eq!(*told, expected, "{}", operation.id);
 }
 
-/// Lets those go on whose organisation was suspended.
-async fn accredit_all(index: &Index) {
-    let lift =
-        "update organisation set status = 'accredited', version = 1 where status = 'suspended'";
-    sqlx::query(lift).execute(&index.db).await.unwrap();
+/// Lets those go on whose organisation was suspended, and everybody who was stopped.
+async fn let_all_go_on(index: &Index) {
+    for lift in [
+        "update organisation set status = 'accredited', version = 1 where status = 'suspended'",
+        "delete from stop",
+    ] {
+        sqlx::query(lift).execute(&index.db).await.unwrap();
+    }
 }
 
 #[actix_web::test]

@@ -51,7 +51,7 @@ impl Desk {
         self.step(&self.ward.nurse, "answer", json!({ "answer": answer })).await
     }
 
-    async fn pass(&self, time: TimeDelta) {
+    fn pass(&self, time: TimeDelta) {
         self.ward.index.clock.set(self.ward.index.now() + time);
     }
 
@@ -107,9 +107,9 @@ async fn who_accepts_and_who_asked_are_told_each_others_contact() {
     assert!(told.get("askedBy").or(told.get("forwardedTo")).or(told.get("stage")).is_none());
     let steward = desk.open(&ward.steward).await.body;
     assert_eq!(steward["stage"], "accepted");
-    desk.pass(TimeDelta::days(89)).await;
+    desk.pass(TimeDelta::days(89));
     desk.open(&ward.teacher).await.expect(200);
-    desk.pass(TimeDelta::days(1)).await;
+    desk.pass(TimeDelta::days(1));
     for caller in [&ward.teacher, &ward.steward, &ward.nurse] {
         desk.open(caller).await.refused(404, "not-found");
         let list = ward.index.get(caller, "/v1/contact-requests").await.expect(200);
@@ -183,7 +183,7 @@ async fn whoever_asked_is_told_the_same_to_the_letter_whatever_is_hidden() {
         }
         match what {
             "declined" => {
-                drop(put(&ward.nurse, "answer", 2, json!({ "answer": "declined" })).await)
+                drop(put(&ward.nurse, "answer", 2, json!({ "answer": "declined" })).await);
             }
             "lost" => drop(put(&ward.nurse, "answer", 2, json!({ "answer": "accepted" })).await),
             "closed" => drop(put(&ward.steward, "closure", 1, Value::Null).await),
@@ -304,9 +304,9 @@ async fn each_step_is_taken_in_its_turn() {
 async fn after_14_days_nobody_takes_a_step() {
     let desk = Desk::new().await;
     desk.forward().await.expect(200);
-    desk.pass(TimeDelta::days(14) - TimeDelta::seconds(1)).await;
+    desk.pass(TimeDelta::days(14) - TimeDelta::seconds(1));
     assert_eq!(desk.open(&desk.ward.nurse).await.expect(200).body["stage"], "forwarded");
-    desk.pass(TimeDelta::seconds(1)).await;
+    desk.pass(TimeDelta::seconds(1));
     assert_eq!(desk.open(&desk.ward.nurse).await.expect(200).body["stage"], "closed");
     desk.answer("accepted").await.refused(409, "contact-request-ended");
     desk.step(&desk.ward.steward, "closure", Value::Null)
@@ -384,8 +384,8 @@ async fn the_database_knows_neither_who_is_asked_nor_whose_contacts_are_told() {
     let sibling = ward.index.child(ward.authority).await;
     let said = ward.index.post(&ward.nurse, &sibling.path("/involvements"), counselling()).await;
     let to = json!({ "involvementId": said.expect(201).body["id"] });
-    desk.pass(TimeDelta::days(1)).await;
-    let other = ask(&ward, &sibling).await.header("Location").to_owned();
+    desk.pass(TimeDelta::days(1));
+    let other = ask(ward, &sibling).await.header("Location").to_owned();
     ward.index.put(&ward.steward, &format!("{other}/forwarding"), 1, to).await.expect(200);
     for stage in ["asked", "forwarded", "accepted"] {
         match stage {

@@ -38,7 +38,7 @@ async fn a_hold_lasts_two_years_at_most_and_may_be_renewed_and_ended() {
     .fetch_all(&index.db)
     .await
     .unwrap();
-    assert_eq!(told, [hold.clone()]);
+    assert_eq!(told, std::slice::from_ref(&hold));
     index
         .put(steward, &hold, 1, json!({ "until": "2030-11-03" }))
         .await

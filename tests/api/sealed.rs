@@ -107,7 +107,7 @@ async fn an_answer_is_kept_sealed_and_repeated_to_the_letter() {
     let kept = dump(&place.index, "idempotency").await.to_lowercase();
     assert!(kept.contains("canary-01"));
     for canary in ["canaryley", "harbour", "3ax", "2015-03-14"] {
-        let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = canary.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert!(!kept.contains(canary) && !kept.contains(&hex), "{canary}");
     }
 }

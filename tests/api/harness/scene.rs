@@ -576,8 +576,8 @@ impl Index {
     ) -> Uuid {
         let (id, door, own) = (Uuid::new_v4(), Self::door(), provider.id.as_bytes());
         let contact = json!({ "team": "Asking Team", "officeHours": "01632 960004" });
-        let provided = json!({ "team": "Example Team", "officeHours": "01632 960003" });
-        let brokered = json!({ "contact": contact, "provider": provided, "declined": [] });
+        let offered = json!({ "team": "Example Team", "officeHours": "01632 960003" });
+        let brokered = json!({ "contact": contact, "provider": offered, "declined": [] });
         let day = self.now().date_naive().to_string();
         sqlx::query(
             "insert into contact_request (contact_request_id, child_id, asked_by, asker_organisation, asked_at, stage, due_at,
