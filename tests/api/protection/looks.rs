@@ -68,7 +68,7 @@ impl City {
         let child = &self.kids[kid];
         let (method, path, body) = match chance.random_range(0..10) {
             0..=2 => ("GET", of_child(child, chance), Value::Null),
-            3..=4 => ("GET", self.list(chance), Value::Null),
+            3..=4 => ("GET", list(chance), Value::Null),
             5..=6 => ("GET", self.paths.choose(chance).unwrap().clone(), Value::Null),
             7..=8 => {
                 ("POST", "/v1/children/search".to_owned(), self.criteria(&by, child, kid, chance))
@@ -76,19 +76,6 @@ impl City {
             _ => archive(&by, child, chance),
         };
         (by, method, path, body)
-    }
-
-    fn list(&self, chance: &mut ChaCha8Rng) -> String {
-        let lists = [
-            "/v1/notices?limit=100",
-            "/v1/shield-requests?limit=100",
-            "/v1/transfers?limit=100",
-            "/v1/contact-requests?limit=100",
-            "/v1/investigations",
-            "/v1/retention/forecast",
-            "/v1/audit/events",
-        ];
-        (*lists.choose(chance).unwrap()).to_owned()
     }
 
     /// What a child is looked for by: what is hidden too, but for those whose own auditor would read it.
@@ -178,4 +165,17 @@ fn archive(by: &Caller, child: &Child, chance: &mut ChaCha8Rng) -> (&'static str
         body["ground"] = json!("practiceReview");
     }
     ("POST", path.to_owned(), body)
+}
+
+fn list(chance: &mut ChaCha8Rng) -> String {
+    let lists = [
+        "/v1/notices?limit=100",
+        "/v1/shield-requests?limit=100",
+        "/v1/transfers?limit=100",
+        "/v1/contact-requests?limit=100",
+        "/v1/investigations",
+        "/v1/retention/forecast",
+        "/v1/audit/events",
+    ];
+    (*lists.choose(chance).unwrap()).to_owned()
 }

@@ -115,7 +115,7 @@ async fn no_sequence_of_events_tells_what_a_shield_hides_and_no_table_holds_it_i
     let dump = dump(&city).await;
     assert!(dump.iter().any(|(table, rows)| table == "child_name" && rows.contains("amy")));
     for canary in canary::PLACE.iter().chain(&canary::CARE) {
-        let hex: String = canary.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = canary.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         for (table, rows) in &dump {
             assert!(!rows.contains(canary) && !rows.contains(&hex), "{table} holds {canary}");
         }

@@ -132,7 +132,7 @@ impl City {
         chance: &mut ChaCha8Rng,
     ) -> Option<(Caller, Answer)> {
         let n = self.next();
-        let change = if step == Step::Rename {
+        let news = if step == Step::Rename {
             let name = |kind: &str, given: &str| json!({ "kind": kind, "given": [given], "family": child.family });
             json!({ "names": [name("current", "Amy"), name("knownAs", ["Zoe", "Mia"][n % 2])] })
         } else {
@@ -148,7 +148,7 @@ impl City {
             }
         };
         let steward = self.answers_for(child).await.0.steward.clone();
-        self.changed(&steward, &child.path(""), change).await
+        self.changed(&steward, &child.path(""), news).await
     }
 
     async fn care(
@@ -171,12 +171,12 @@ impl City {
         if step == Step::EndCarer {
             return Some((by.clone(), self.index.delete(&by, &path, version).await));
         }
-        let change = if chance.random_bool(0.5) {
+        let news = if chance.random_bool(0.5) {
             json!({ "phones": carer["phones"], "address": carer["address"] })
         } else {
             json!({ "relationship": "guardian", "emails": carer["emails"] })
         };
-        Some((by.clone(), self.index.patch(&by, &path, version, change).await))
+        Some((by.clone(), self.index.patch(&by, &path, version, news).await))
     }
 
     async fn work(
@@ -195,12 +195,12 @@ impl City {
                 ["/flags/takingAction", "/flags/informationToShare"][chance.random_range(0..2)];
             return self.put(&teacher, &path, flag, json!({})).await;
         }
-        let change = match chance.random_range(0..3) {
+        let news = match chance.random_range(0..3) {
             0 => json!({ "confirmedOn": "2026-11-16" }),
             1 => json!({ "contact": service["contact"] }),
             _ => json!({ "endedOn": "2026-11-10" }),
         };
-        self.changed(&teacher, &path, change).await
+        self.changed(&teacher, &path, news).await
     }
 
     /// Somebody who does not know the child adds it again, as another who is only alike.
