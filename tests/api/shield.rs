@@ -577,17 +577,8 @@ async fn what_is_written_of_a_person_at_once_waits_and_never_stands_in_each_othe
     let town = Town::new().await;
     town.emergency().await;
     let other = town.index.child(town.council).await;
-    let joined = "update child set shielded = true, person_id = (select person_id from child where child_id = $1) where child_id = $2";
-    town.run(
-        "delete from whereabouts where child_id = $2 and child_id <> $1",
-        town.child.id,
-        other.id,
-    )
-    .await
-    .unwrap();
-    let seal = "insert into whereabouts (child_id, sealed, source_organisation_id, received_at, as_at)
-         select child_id, '\\x00', source_organisation_id, received_at, as_at from child where child_id = $2 and child_id <> $1";
-    town.run(seal, town.child.id, other.id).await.unwrap();
+    town.index.shield(&other).await;
+    let joined = "update child set person_id = (select person_id from child where child_id = $1) where child_id = $2";
     town.run(joined, town.child.id, other.id).await.unwrap();
     for n in 0..10 {
         let gender = ["male", "female", "notSpecified"][n % 3];

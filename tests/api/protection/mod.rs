@@ -107,6 +107,7 @@ async fn no_sequence_of_events_tells_what_a_shield_hides_and_no_table_holds_it_i
     let sequences = said("CONTACTPOINT_SEQUENCES").unwrap_or(SEQUENCES);
     let mut city = City::new().await;
     let done = live(&mut city, seed, sequences).await;
+    eprintln!("{done:?}");
     if sequences >= SEQUENCES {
         let idle: Vec<_> = Step::ALL.iter().filter(|step| !done.contains_key(step)).collect();
         assert!(idle.len() < 3, "these came to nothing every time: {idle:?}; {done:?}");
