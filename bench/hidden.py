@@ -11,8 +11,8 @@ import uuid
 from datetime import date, timedelta
 
 # What is sealed says `Qzs`, what is hidden otherwise `Qzh`, who is behind it `Qzo`: no other value of the demo does.
-CANARY = re.compile(r"qz[sh]|KW99|0191 ?498", re.IGNORECASE)
-SEALED = re.compile(r"qzs|KW99|0191 ?498", re.IGNORECASE)
+CANARY = re.compile(r"qz[sh][a-z]{6} (way|team)|qzstown|qzs[a-z]{6}@|KW99 \d|0191 498", re.IGNORECASE)
+SEALED = re.compile(r"qzs[a-z]{6} (?:way|team)|qzstown|qzs[a-z]{6}@|KW99 \d|0191 498", re.IGNORECASE)
 FRESH = 200
 
 serial = itertools.count(1)

@@ -285,11 +285,13 @@ def in_the_dump(place, hidden):
     child = None
     for line in dump.splitlines():
         if line.startswith("COPY public."):
-            child = line if re.search(r"\b(child_id|children)\b", line) else None
+            child = line if re.search(r"\bchild_id\b", line) else None
         elif line == "\\.":
             child = None
         elif child and hidden.clinic in line:
             found.append(child.split("(")[0] + hidden.clinic)
+    looked = f"select operation from audit_event where organisation_id = '{hidden.clinic}' and children <> '{{}}'"
+    found += [f"the clinic beside a child: {operation}" for operation in place.psql(looked).split()]
     for told in found[:10]:
         say(f"  IN THE DUMP: {told}")
     return len(found)
@@ -312,10 +314,10 @@ def main():
         each(place.a, 6, range(CHILDREN), born)
         say(f"{SEQUENCES:,} random sequences of changes, and others who look meanwhile")
         watch = sequences(place, hidden, children)
-        say("Clever questions")
-        told = learn(place, hidden, children)
         say("What a superuser reads")
         sealed = in_the_dump(place, hidden)
+        say("Clever questions")
+        told = learn(place, hidden, children)
         said = sum(len(CANARY.findall(instance.said())) for instance in place.instances)
         say("Retention")
         table = ended.cases(PROGRAMS)
@@ -358,6 +360,11 @@ def hidden_and_absent(place, hidden, inference, children):
     under = [of.involvements[0] for of in children]
     requests = [of.request for of in children]
 
+    held = set(place.psql("select value from child_identifier where kind = 'nhsNumber'").split())
+
+    def absent():
+        return next(number for number in iter(nhs_number, None) if number not in held)
+
     def by_id(path, ids, body=None):
         return lambda: (path + random.choice(ids), body), lambda: (path + random_id(), body)
 
@@ -366,7 +373,7 @@ def hidden_and_absent(place, hidden, inference, children):
 
     postcodes = search("teacher", lambda: child.search(postcode=right), lambda: child.search(postcode=postcode()))
     numbers = search("doctor", lambda: {"identifier": {"kind": "nhsNumber", "value": inference.identifier}},
-                     lambda: {"identifier": {"kind": "nhsNumber", "value": nhs_number()}})
+                     lambda: {"identifier": {"kind": "nhsNumber", "value": absent()}})
     record = lambda: (f"/v1/children/{random.choice(archived)}", None), lambda: (f"/v1/children/{random_number()}", None)
     opening = (lambda: ("/v1/archive/openings", {"indexNumber": random.choice(archived), "ground": "practiceReview"}),
                lambda: ("/v1/archive/openings", {"indexNumber": random_number(), "ground": "practiceReview"}))

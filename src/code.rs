@@ -3,15 +3,15 @@
 /// Defines a list of codes, each with its name in documents and in the database.
 macro_rules! codes {
     ($(#[$meta:meta])* $name:ident {
-        $(#[$first_meta:meta])* $first:ident = $first_code:tt,
-        $($(#[$code_meta:meta])* $variant:ident = $code:tt,)*
+        $(#[$($first_meta:tt)*])* $first:ident = $first_code:tt,
+        $($(#[$($code_meta:tt)*])* $variant:ident = $code:tt,)*
     }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         #[serde(try_from = "crate::word::Text")]
         $(#[$meta])*
         pub enum $name {
-            $(#[$first_meta])* #[serde(rename = $first_code)] $first,
-            $($(#[$code_meta])* #[serde(rename = $code)] $variant,)*
+            $(#[$($first_meta)*])* #[serde(rename = $first_code)] $first,
+            $($(#[$($code_meta)*])* #[serde(rename = $code)] $variant,)*
         }
 
         impl $name {
@@ -35,6 +35,15 @@ macro_rules! codes {
                 match self {
                     Self::$first => $first_code,
                     $(Self::$variant => $code,)*
+                }
+            }
+
+            /// What it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    Self::$first => $crate::code::meaning!($([$($first_meta)*])*),
+                    $(Self::$variant => $crate::code::meaning!($([$($code_meta)*])*),)*
                 }
             }
         }
@@ -96,4 +105,12 @@ macro_rules! codes {
         }
     };
 }
-pub(crate) use codes;
+
+/// What is said of a code where it is defined.
+macro_rules! meaning {
+    ($([doc = $line:literal])+ $([default])?) => {
+        concat!($($line),+).trim_ascii()
+    };
+}
+
+pub(crate) use {codes, meaning};

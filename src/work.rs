@@ -768,6 +768,51 @@ impl<T> Responder for Answer<T> {
     }
 }
 
+/// Something that is done as a whole or not at all: a change that somebody asks for, or an errand.
+pub(crate) trait Unit {
+    /// The database, for as long as it lasts.
+    fn db(&mut self) -> &mut PgConnection;
+
+    /// What seals and opens values.
+    fn vault(&self) -> Result<Vault, Problem>;
+
+    /// When it began.
+    fn now(&self) -> DateTime<Utc>;
+
+    /// The day, in Europe/London.
+    fn today(&self) -> NaiveDate {
+        day_in_london(self.now())
+    }
+}
+
+impl Unit for Work {
+    fn db(&mut self) -> &mut PgConnection {
+        self.db()
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        Ok(self.vault())
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+}
+
+impl Unit for Errands {
+    fn db(&mut self) -> &mut PgConnection {
+        self.db()
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        self.vault()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+}
+
 /// What an operator does at the command line: transactions of the application's role, each ending in its event.
 #[derive(Debug)]
 pub struct Errands {

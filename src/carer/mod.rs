@@ -37,23 +37,6 @@ codes! {
     }
 }
 
-impl Relationship {
-    /// Its meaning.
-    #[must_use]
-    pub fn meaning(self) -> &'static str {
-        match self {
-            Self::Mother => "Mother",
-            Self::Father => "Father",
-            Self::StepParent => "Step-parent",
-            Self::Grandparent => "Grandparent",
-            Self::FosterCarer => "Foster carer",
-            Self::Guardian => "Legal or special guardian",
-            Self::OtherRelative => "Another relative",
-            Self::Other => "Somebody else",
-        }
-    }
-}
-
 /// A carer of a child.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

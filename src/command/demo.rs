@@ -4,7 +4,6 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    net::SocketAddr,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -12,23 +11,15 @@ use std::{
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{
-    Refused,
-    account::{Person, client},
-    serve::Running,
-};
+use super::{Refused, cast::play, serve::Running, walk::print};
 use crate::{
-    access::Role,
-    account::store,
-    client::{ClientIn, method::AuthMethod},
     clock::{Clock, day_in_london},
     database,
-    demo::{Demo as Population, store::showpiece},
+    demo::Demo as Population,
     http::sha256,
-    ids::OrganisationId,
     keys::Keys,
     load::{
         lines::Line,
@@ -47,8 +38,8 @@ const DATABASE: &str = "contactpoint";
 /// Stop it with Ctrl-C; the next start goes on where it was. Where `DATABASE_URL` is set, that empty database is used instead.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// Fictitious children to make at the first start
-    #[arg(long, default_value_t = Population::CHILDREN, value_name = "NUMBER")]
+    /// Fictitious children to make at the first start: 7 at least, of whom the walks tell
+    #[arg(long, default_value_t = Population::CHILDREN, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(i64::from(Population::FEWEST)..))]
     children: u32,
     /// The folder of the demo's database, secrets and accounts
     #[arg(long, value_name = "FOLDER")]
@@ -83,17 +74,12 @@ impl Demo {
         let place = self.place(&folder).await?;
         let (keys, cast) = self.filled(&place, &folder).await?;
         let json = self.json;
-        let today = day_in_london(Clock::System.now());
         let secrets = secrets(&folder);
         let running = self.running.clone();
+        let code = code_command(&folder);
         let served =
             running.serve(place.application.clone(), keys, &secrets, issuers, move |address| {
-                print(
-                    &cast,
-                    address,
-                    json,
-                    &Population { seed: 1, children: 1, today }.example_search(),
-                )
+                print(&cast, address, json, &code)
             });
         let served = served.await;
         if let Some(cluster) = place.cluster {
@@ -145,7 +131,11 @@ impl Demo {
         database::migrate(&place.administrator).await?;
         let (accounts, secrets) = (accounts(folder), secrets(folder));
         if !self.fresh && accounts.exists() {
-            let cast = serde_json::from_slice(&fs::read(&accounts)?)?;
+            let cast: Value = serde_json::from_slice(&fs::read(&accounts)?)?;
+            if !cast["examples"].is_object() {
+                let said = "an earlier version made this demo: begin anew with --fresh";
+                return Err(Refused::configuration(anyhow::anyhow!(said)));
+            }
             return Ok((Keys::load(&secrets).map_err(Refused::configuration)?, cast));
         }
         if database::has_organisations(&place.application).await? {
@@ -164,7 +154,7 @@ impl Demo {
         database::analyze(&place.administrator).await?;
         let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
-        let cast = make_accounts(&place.application, &credential, &vault, &population).await?;
+        let cast = play(&place.application, &credential, &vault, &population).await?;
         write_secret(&accounts, &serde_json::to_vec_pretty(&cast)?)?;
         Ok((Keys::load(&secrets)?, cast))
     }
@@ -191,109 +181,6 @@ async fn fill(options: &PgConnectOptions, population: &Population) -> Result<(),
         );
     }
     Ok(())
-}
-
-/// Who is in the demo: an account for every role, some with the family that the walk is about.
-const CAST: [(&str, &str, Role, &str); 12] = [
-    ("teacher", "Tess Demo", Role::Practitioner, "school"),
-    ("doctor", "Dana Demo", Role::Practitioner, "generalPractice"),
-    ("social.worker", "Sol Demo", Role::PractitionerWithOverride, "socialCare"),
-    ("steward", "Stella Demo", Role::Steward, "authority"),
-    ("shield.approver", "Shay Demo", Role::ShieldApprover, "authority"),
-    ("account.administrator", "Ada Demo", Role::AccountAdministrator, "authority"),
-    ("operator", "Oli Demo", Role::Operator, "national"),
-    ("auditor", "Audrey Demo", Role::Auditor, "authority"),
-    ("national.auditor", "Nat Demo", Role::Auditor, "national"),
-    ("archive.reviewer", "Archie Demo", Role::ArchiveReviewer, "authority"),
-    ("subject", "Amy Larkfield", Role::Subject, "authority"),
-    ("police.officer", "Pat Demo", Role::Practitioner, "police"),
-];
-
-/// How many requests a second the demo's clients may make: enough for whoever tries them out by program.
-const DEMO_RATE: u16 = 1000;
-
-async fn make_accounts(
-    options: &PgConnectOptions,
-    credential: &Credential,
-    vault: &Vault,
-    population: &Population,
-) -> Result<Value, Refused> {
-    let mut work = Errands::begin(options, &Clock::System, "demo").await?;
-    let codes = Codes::of(population);
-    let mut accounts = Vec::new();
-    for (user_name, name, role, place) in CAST {
-        let (organisation, known_as) = codes.find(&mut work, place).await?;
-        let person =
-            Person { user_name: user_name.parse()?, name: name.to_owned(), organisation, role };
-        let mut made = person.make(&mut work, credential, vault).await?;
-        made["organisation"] = json!(known_as);
-        accounts.push(made);
-    }
-    let mut clients = Vec::new();
-    for (name, role, place) in [
-        ("School feed (demo)", Role::Feed, "school"),
-        ("Case system (demo)", Role::CaseSystem, "authority"),
-    ] {
-        let (organisation, known_as) = codes.find(&mut work, place).await?;
-        let asked = ClientIn {
-            requests_per_second: Some(DEMO_RATE),
-            ..ClientIn::new(name.parse()?, role, AuthMethod::ClientSecret)
-        };
-        let mut made = client(&mut work, asked, organisation).await?;
-        made["organisation"] = json!(known_as);
-        clients.push(made);
-    }
-    let (child, involvement) = showpiece(&mut work, &population.example_search()).await?;
-    let showpiece = json!({ "indexNumber": child, "schoolInvolvement": involvement });
-    Ok(json!({ "accounts": accounts, "clients": clients, "showpiece": showpiece }))
-}
-
-/// The codes of the organisations that the walk is about.
-struct Codes {
-    child: Value,
-    national: String,
-}
-
-impl Codes {
-    fn of(population: &Population) -> Self {
-        let rows = Population { children: 1, ..*population }.rows();
-        let mut found = Self { child: Value::Null, national: String::new() };
-        for row in rows {
-            if row["organisation"]["kind"] == "nationalPartner" {
-                let reference =
-                    row["organisation"]["codes"]["reference"].as_str().unwrap_or_default();
-                found.national = format!("reference:{reference}");
-            }
-            if row["child"].is_object() {
-                found.child = row["child"].clone();
-            }
-        }
-        found
-    }
-
-    async fn find(
-        &self,
-        work: &mut Errands,
-        place: &str,
-    ) -> Result<(OrganisationId, String), Refused> {
-        let code = match place {
-            "authority" => format!(
-                "authority:{}",
-                self.child["responsibleAuthority"].as_str().unwrap_or_default()
-            ),
-            "national" => self.national.clone(),
-            service => {
-                let involvements =
-                    self.child["involvements"].as_array().map(Vec::as_slice).unwrap_or_default();
-                let found = involvements
-                    .iter()
-                    .find(|i| i["serviceType"] == service && i["endedOn"].is_null());
-                found.and_then(|i| i["organisation"].as_str()).unwrap_or_default().to_owned()
-            }
-        };
-        let found = store::organisation_named(work, &code).await?;
-        Ok(found.ok_or_else(|| anyhow::anyhow!("the demo has no organisation for {place}"))?)
-    }
 }
 
 fn secrets(folder: &Path) -> PathBuf {
@@ -323,73 +210,13 @@ fn log_errors() {
         .try_init();
 }
 
-fn print(cast: &Value, address: SocketAddr, json: bool, search: &Value) -> Result<(), Refused> {
-    let url = format!("http://{address}");
-    let mut out = std::io::stdout().lock();
-    if json {
-        let told = json!({
-            "url": url, "docs": format!("{url}/docs/"), "accounts": cast["accounts"], "clients": cast["clients"],
-            "examples": { "search": search, "indexNumber": cast["showpiece"]["indexNumber"],
-                "involvementId": cast["showpiece"]["schoolInvolvement"] },
-        });
-        writeln!(out, "{told}")?;
-    } else {
-        out.write_all(walk(cast, &url, search).as_bytes())?;
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// What a newcomer reads: the accounts, and a walk to copy and paste.
-fn walk(cast: &Value, url: &str, search: &Value) -> String {
-    let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
-    let rows = |list: &str| cast[list].as_array().cloned().unwrap_or_default();
-    let mut said = format!(
-        "\nContactPoint is ready, with fictitious children.\n\n  Documentation  {url}/docs/\n\nAccounts\n"
-    );
-    for account in rows("accounts") {
-        let _ = writeln!(
-            said,
-            "  {:<22} password {}  PIN {}  {:<25} {}\n  {:<22} {}",
-            text(&account, "userName"),
-            text(&account, "password"),
-            text(&account, "pin"),
-            text(&account, "role"),
-            text(&account, "organisation"),
-            "",
-            text(&account, "otpauth"),
-        );
-    }
-    said.push_str("\nClients\n");
-    for client in rows("clients") {
-        let _ = writeln!(
-            said,
-            "  {}  secret {}  {}",
-            text(&client, "clientId"),
-            text(&client, "clientSecret"),
-            text(&client, "role")
-        );
-    }
-    let account = |name: &str| {
-        rows("accounts").into_iter().find(|a| a["userName"] == name).unwrap_or_default()
-    };
+/// How the present one-time code of an account of this demo is had; the name of the account follows.
+fn code_command(folder: &Path) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "contactpoint".to_owned());
-    said.push_str("\nThe present one-time code of an account (each is used once; the next comes within 30 seconds):\n");
-    let _ = writeln!(said, "  {program} account code teacher");
-    said.push_str(
-        &include_str!("walk.sh")
-            .replace("{url}", url)
-            .replace("{program}", &program)
-            .replace("{search}", &search.to_string())
-            .replace("{child}", &text(&cast["showpiece"], "indexNumber"))
-            .replace("{involvement}", &text(&cast["showpiece"], "schoolInvolvement"))
-            .replace("{teacher.password}", &text(&account("teacher"), "password"))
-            .replace("{teacher.pin}", &text(&account("teacher"), "pin"))
-            .replace("{doctor.password}", &text(&account("doctor"), "password"))
-            .replace("{doctor.pin}", &text(&account("doctor"), "pin")),
-    );
-    said.push_str("\nCtrl-C stops it.\n");
-    said
+    if folder == default_dir("demo") {
+        return format!("{program} account code");
+    }
+    format!("{program} account code --folder '{}'", folder.display())
 }
 
 /// The otpauth address of an account of the demo.

@@ -7,11 +7,13 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 mod account;
+mod cast;
 mod demo;
 mod keys;
 mod load;
 mod retention;
 mod serve;
+mod walk;
 
 use crate::{app, database};
 

@@ -50,7 +50,12 @@ pub(super) fn months_after(day: NaiveDate, months: u32) -> NaiveDate {
     day.checked_add_months(Months::new(months)).unwrap_or(day)
 }
 
+/// The day so many months earlier.
+pub(super) fn months_before(day: NaiveDate, months: u32) -> NaiveDate {
+    day.checked_sub_months(Months::new(months)).unwrap_or(day)
+}
+
 /// The day so many years earlier.
 pub(super) fn years_before(day: NaiveDate, years: u32) -> NaiveDate {
-    day.checked_sub_months(Months::new(years * 12)).unwrap_or(day)
+    months_before(day, years * 12)
 }

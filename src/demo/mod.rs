@@ -15,6 +15,7 @@ mod lists;
 mod names;
 mod people;
 mod places;
+pub(crate) mod protection;
 mod row;
 mod seen;
 mod showpiece;
@@ -36,6 +37,9 @@ pub struct Demo {
 impl Demo {
     /// How many children a demo has unless told otherwise.
     pub const CHILDREN: u32 = 5_000;
+
+    /// How few children a demo has: those that are shown to a newcomer.
+    pub const FEWEST: u32 = showpiece::NUMBER;
 
     /// The rows in the load format, made one by one: first every organisation, then the children.
     pub fn rows(&self) -> impl Iterator<Item = Value> + Send + use<> {

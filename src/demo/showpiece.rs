@@ -1,10 +1,11 @@
-//! Two families to show the index with, whose names no other child of the demo bears.
+//! Those to show the index with, whose family names no other child of the demo bears: two families, and three children to
+//! show what it hides and what ends.
 
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Value, json};
 
 use super::{
-    chance::{months_after, plus},
+    chance::{months_after, months_before, plus, years_before},
     involvements::{Choices, Setting, reception},
     people::Children,
     places::{PLACES, address},
@@ -17,13 +18,46 @@ const AMY: [&str; 2] = ["Amy", "Rose"];
 const FAMILY: &str = "Larkfield";
 const TWINS: &str = "Sandholme";
 
+/// The child who is shielded.
+pub(super) const SHIELDED: &str = "Fernhollow";
+/// The child with whom a sensitive service works.
+pub(super) const SENSITIVE: &str = "Elmsworth";
+/// The young person whose record is archived.
+pub(super) const ARCHIVED: &str = "Ravensdale";
+/// How many of them there are.
+pub(super) const NUMBER: u32 = 7;
+
 /// The search that finds Amy and nobody else.
 pub(super) fn search(today: NaiveDate) -> Value {
     json!({ "name": { "given": AMY, "family": FAMILY }, "dateOfBirth": birthday(today, 11, 3, 14) })
 }
 
-/// Amy, known to five services, with her brother; and the twins elsewhere.
+/// The two families, then Rowan, Robin and Morgan.
 pub(super) fn children(children: &mut Children) -> Vec<Child> {
+    let mut all = families(children);
+    all.extend(protected(children));
+    all
+}
+
+/// Rowan, who will be shielded; Robin, with a sensitive service; Morgan, who came of age two months ago.
+fn protected(children: &mut Children) -> [Child; 3] {
+    let today = children.today;
+    let of_age = years_before(months_before(today, 2), 18);
+    [
+        ("Rowan", SHIELDED, birthday(today, 9, 4, 8), "07700 900471"),
+        ("Robin", SENSITIVE, birthday(today, 15, 1, 27), "07700 900472"),
+        ("Morgan", ARCHIVED, of_age, "07700 900473"),
+    ]
+    .map(|(given, family, born, phone)| {
+        let home = address(&mut children.chance, &PLACES[0]);
+        let mut made = child(children, 0, &[given], family, "notSpecified", born, &home);
+        made.carers = vec![carer(&["Alex"], family, "guardian", phone, &home)];
+        made
+    })
+}
+
+/// Amy, known to five services, with her brother; and the twins elsewhere.
+fn families(children: &mut Children) -> Vec<Child> {
     let today = children.today;
     let [medway, hull] = [0, 1].map(|area| address(&mut children.chance, &PLACES[area]));
     let mut amy = child(children, 0, &AMY, FAMILY, "female", birthday(today, 11, 3, 14), &medway);

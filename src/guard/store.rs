@@ -13,7 +13,7 @@ use crate::{
     notice::{self, NoticeKind, Telling},
     problem::{Kind, Problem},
     seal::Sealed,
-    work::Work,
+    work::{Unit, Work},
     working_day::add_working_days,
 };
 
@@ -43,7 +43,7 @@ pub(crate) async fn guard(work: &mut Work, written: Written) -> Result<Trail, Pr
 
 /// Shields the person of a child, with all records of that person and, until somebody has looked, those that resemble
 /// them; says who it is.
-pub(crate) async fn raise(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
+pub(crate) async fn raise(work: &mut impl Unit, child: ChildId) -> Result<PersonId, Problem> {
     let person = person(work, child).await?;
     for record in shield(work, person).await? {
         hold(work, record).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn raise(work: &mut Work, child: ChildId) -> Result<PersonId, P
 }
 
 /// Seals every record of a person, then shields the person.
-async fn shield(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Problem> {
+async fn shield(work: &mut impl Unit, person: PersonId) -> Result<Vec<ChildId>, Problem> {
     not_while_loading(work).await?;
     let records = records(work, person).await?;
     for &record in &records {
@@ -74,14 +74,14 @@ async fn shield(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Probl
 }
 
 /// A load looks for shielded children once, before it writes; so nobody is shielded meanwhile.
-async fn not_while_loading(work: &mut Work) -> Result<(), Problem> {
+async fn not_while_loading(work: &mut impl Unit) -> Result<(), Problem> {
     sqlx::query!("select pg_advisory_xact_lock($1)", LOADING).execute(work.db()).await?;
     Ok(())
 }
 
 /// Lets one at a time write what a child of these names or identifiers is known by: of two that are written at once, one a
 /// shield and the other a copy, the later sees the earlier.
-async fn hold(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
     let locks = sqlx::query_scalar!(
         r#"
         select distinct hashtextextended(known, 1) as "lock!" from (
@@ -125,7 +125,7 @@ async fn resembled(work: &mut Work, child: ChildId) -> Result<Option<PersonId>, 
 }
 
 /// Shields every record that resembles a shielded one, and those that resemble these.
-async fn spread(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+async fn spread(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
     let mut from = vec![child];
     while let Some(child) = from.pop() {
         let person = person(work, child).await?;
@@ -145,10 +145,10 @@ async fn spread(work: &mut Work, child: ChildId) -> Result<(), Problem> {
 }
 
 /// Shields a record because it resembles one of a shielded person, and has somebody look at it.
-async fn suspect(work: &mut Work, child: ChildId, resembled: PersonId) -> Result<(), Problem> {
+async fn suspect(work: &mut impl Unit, child: ChildId, resembled: PersonId) -> Result<(), Problem> {
     let own = person(work, child).await?;
     shield(work, own).await?;
-    let (request, now) = (ShieldRequestId::new(), work.now);
+    let (request, now) = (ShieldRequestId::new(), work.now());
     let confirm_by = add_working_days(work.today(), TO_BE_LOOKED_AT);
     let authority = sqlx::query_scalar!(
         r#"insert into shield_request (shield_request_id, child_id, ground, resembles, status, asked_at, confirm_by)
@@ -192,7 +192,7 @@ pub(crate) async fn lower(work: &mut Work, person: PersonId) -> Result<(), Probl
 }
 
 /// The person of a child, made where the child stood alone; held until the work is done, the person before the child.
-pub(crate) async fn person(work: &mut Work, child: ChildId) -> Result<PersonId, Problem> {
+pub(crate) async fn person(work: &mut impl Unit, child: ChildId) -> Result<PersonId, Problem> {
     let known = sqlx::query_scalar!(
         r#"select p.person_id as "person: PersonId"
            from person p join child c on c.person_id = p.person_id where c.child_id = $1 for update of p"#,
@@ -222,7 +222,7 @@ pub(crate) async fn person(work: &mut Work, child: ChildId) -> Result<PersonId, 
 }
 
 /// Every record of a person; person and records are held until the work is done.
-async fn records(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Problem> {
+async fn records(work: &mut impl Unit, person: PersonId) -> Result<Vec<ChildId>, Problem> {
     sqlx::query!("select person_id from person where person_id = $1 for update", person.0)
         .fetch_one(work.db())
         .await?;
@@ -235,8 +235,8 @@ async fn records(work: &mut Work, person: PersonId) -> Result<Vec<ChildId>, Prob
     Ok(records)
 }
 
-async fn seal_whereabouts(work: &mut Work, child: ChildId) -> Result<(), Problem> {
-    let vault = work.vault();
+async fn seal_whereabouts(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault()?;
     let plain = sqlx::query!(
         r#"
         select whereabouts_id as "id: Uuid",
@@ -300,8 +300,8 @@ async fn open_whereabouts(work: &mut Work, child: ChildId) -> Result<(), Problem
     Ok(())
 }
 
-async fn seal_carers(work: &mut Work, child: ChildId) -> Result<(), Problem> {
-    let vault = work.vault();
+async fn seal_carers(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault()?;
     let plain = sqlx::query!(
         r#"select carer_id as "id: CarerId",
                   json_strip_nulls(json_build_object('phones', phones, 'emails', emails, 'address', address)) as "said!: Json<CarerContact>"
@@ -347,8 +347,8 @@ async fn open_carers(work: &mut Work, child: ChildId) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn seal_history(work: &mut Work, child: ChildId) -> Result<(), Problem> {
-    let vault = work.vault();
+async fn seal_history(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
+    let vault = work.vault()?;
     let plain = sqlx::query!(
         r#"select history_id as "history!", fact_id as "carer: CarerId",
                   jsonb_strip_nulls(jsonb_build_object(

@@ -5,8 +5,16 @@ use utoipa::ToSchema;
 
 use crate::{
     access::{POLICIES, Policy, Reason},
+    archive::ArchiveGround,
     carer::Relationship,
+    consent::{Basis, CapacityBasis, GivenBy},
+    hold::HoldGround,
+    identity::IdentityGround,
     involvement::{ServiceCategory, ServiceType},
+    override_grant::OverrideGround,
+    retention::{StayBasis, StayGivenBy, StayGround},
+    shield::ShieldGround,
+    transfer::{DeclineGround, DisputeGround},
 };
 
 pub mod routes;
@@ -52,20 +60,44 @@ pub struct Code {
     pub meaning: &'static str,
 }
 
+/// A list of those codes that have meanings of their own.
+macro_rules! list {
+    ($name:literal $codes:ident) => {
+        CodeList {
+            name: $name,
+            codes: $codes::ALL
+                .iter()
+                .map(|code| Code { code: code.as_str(), meaning: code.meaning() })
+                .collect(),
+        }
+    };
+}
+
 /// The lists, as they are enforced.
 #[must_use]
 pub fn code_lists() -> CodeLists {
     let reasons = Reason::ALL.iter().map(|&(_, code, meaning)| Code { code, meaning });
-    let relationships =
-        Relationship::ALL.iter().map(|kind| Code { code: kind.as_str(), meaning: kind.meaning() });
     let services = ServiceType::ALL
         .iter()
         .map(|service| Code { code: service.code(), meaning: service.meaning() });
     CodeLists {
         items: vec![
             CodeList { name: "accessReasons", codes: reasons.collect() },
-            CodeList { name: "relationships", codes: relationships.collect() },
+            list!("relationships" Relationship),
             CodeList { name: "serviceTypes", codes: services.collect() },
+            list!("shieldGrounds" ShieldGround),
+            list!("overrideGrounds" OverrideGround),
+            list!("consentGivers" GivenBy),
+            list!("capacityBases" CapacityBasis),
+            list!("sensitiveServiceBases" Basis),
+            list!("stayGrounds" StayGround),
+            list!("stayConsentGivers" StayGivenBy),
+            list!("stayCapacityBases" StayBasis),
+            list!("archiveGrounds" ArchiveGround),
+            list!("holdGrounds" HoldGround),
+            list!("identityEndGrounds" IdentityGround),
+            list!("transferDeclineGrounds" DeclineGround),
+            list!("transferDisputeGrounds" DisputeGround),
         ],
     }
 }
@@ -97,4 +129,27 @@ pub fn service_types() -> ServiceTypes {
         category: code.category(),
     };
     ServiceTypes { items: ServiceType::ALL.iter().map(line).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_list_has_its_own_name_and_every_code_in_it_a_meaning_of_its_own() {
+        let lists = code_lists().items;
+        let names: HashSet<_> = lists.iter().map(|list| list.name).collect();
+        assert_eq!(names.len(), lists.len());
+        for CodeList { name, codes } in &lists {
+            let known: HashSet<_> = codes.iter().map(|code| code.code).collect();
+            let meanings: HashSet<_> = codes.iter().map(|code| code.meaning).collect();
+            assert!(!codes.is_empty() && known.len() == codes.len(), "{name}");
+            assert!(meanings.len() == codes.len() && !meanings.contains(""), "{name}");
+        }
+        let shields = lists.iter().find(|list| list.name == "shieldGrounds").unwrap();
+        let court = shields.codes.iter().find(|code| code.code == "courtOrder").unwrap();
+        assert_eq!(court.meaning, "A court has ordered it.");
+    }
 }

@@ -45,7 +45,8 @@ async fn list_service_types(access: Access<ReadPolicy>, db: Data<Db>) -> Reply<S
 
 /// Read the code lists
 ///
-/// The codes of access reasons, relationships and service types, each with its meaning.
+/// The codes of access reasons, relationships and service types, and of the grounds and bases that protection and retention
+/// ask for, each with its meaning.
 #[utoipa::path(
     tag = "policies",
     security(("bearer" = [ReadPolicy::SCOPE])),

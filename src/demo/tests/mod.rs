@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{Datelike, NaiveDate};
 use serde_json::Value;
 
-use self::shape::{check_child, check_email, check_phone, day, has_shape, list, text};
+use self::shape::{check_child, check_email, check_phone, day, has_shape, last_age, list, text};
 use super::{Demo, seen::fold};
 
 mod shape;
@@ -114,7 +114,7 @@ fn children_are_lifelike_on_any_day() {
         let today = NaiveDate::from_ymd_opt(year, month, day).unwrap();
         for child in of_kind(Demo { seed: 7, children: 2_000, today }, "child") {
             let born: NaiveDate = text(&child, "dateOfBirth").parse().unwrap();
-            assert!(born <= today && today.years_since(born).unwrap() < 18);
+            assert!(born <= today && today.years_since(born).unwrap() <= last_age(&child));
             for involvement in list(&child, "involvements") {
                 let started: NaiveDate = text(involvement, "startedOn").parse().unwrap();
                 assert!((born..=today).contains(&started));
@@ -233,8 +233,18 @@ fn the_example_search_finds_the_showpiece_child_alone() {
     assert_eq!(list(amy, "formerWhereabouts").len(), 1);
     assert_eq!(list(amy, "carers"), list(&all[1], "carers"));
     assert_eq!(all[2]["dateOfBirth"], all[3]["dateOfBirth"]);
-    assert!(
-        all[4..].iter().all(|c| !["Larkfield", "Sandholme"].contains(&text(current(c), "family")))
-    );
+    let families = ["Larkfield", "Sandholme", "Fernhollow", "Elmsworth", "Ravensdale"];
+    assert!(all[7..].iter().all(|c| !families.contains(&text(current(c), "family"))));
     assert_eq!(day(amy, "dateOfBirth").year(), today().year() - 11);
+}
+
+#[test]
+fn three_children_stand_for_what_is_hidden_and_what_ends() {
+    let all = children(7);
+    let known: Vec<_> = all[4..]
+        .iter()
+        .map(|c| (text(current(c), "family"), today().years_since(day(c, "dateOfBirth")).unwrap()))
+        .collect();
+    assert_eq!(known, [("Fernhollow", 9), ("Elmsworth", 15), ("Ravensdale", 18)]);
+    assert_eq!(day(&all[6], "dateOfBirth"), NaiveDate::from_ymd_opt(2008, 9, 22).unwrap());
 }

@@ -184,6 +184,12 @@ fn check_involvement(involvement: &Value, born: NaiveDate) {
     }
 }
 
+/// How old somebody is at most: but for the one whose record is archived, a child.
+pub(super) fn last_age(child: &Value) -> u32 {
+    let archived = list(child, "names").iter().any(|name| name["family"] == "Ravensdale");
+    if archived { 18 } else { 17 }
+}
+
 pub(super) fn check_child(child: &Value) {
     has_shape(
         child,
@@ -191,7 +197,7 @@ pub(super) fn check_child(child: &Value) {
          identifiers carers responsibleAuthority withoutService? involvements",
     );
     let born = day(child, "dateOfBirth");
-    assert!(born <= today() && today().years_since(born).unwrap() < 18, "{child}");
+    assert!(born <= today() && today().years_since(born).unwrap() <= last_age(child), "{child}");
     is_one_of(child, "gender", "female male notSpecified");
     is_one_of(child, "responsibleAuthority", "887 810");
     for name in list(child, "names") {
