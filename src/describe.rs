@@ -117,6 +117,7 @@ const NOT_CREATING: [&str; 8] = [
 ];
 
 /// Where a shield is looked past, with a reference.
+const RESTORATIONS: &str = "/v1/archive/restorations";
 const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
@@ -245,20 +246,14 @@ impl Operating<'_> {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
             "/v1/children" => {
-                kinds.extend([
-                    Kind::PossibleDuplicate,
-                    Kind::IdentifierHeld,
-                    Kind::AnswerForgotten,
-                ]);
+                kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]);
             }
-            "/v1/children/{indexNumber}/carers" => kinds.push(Kind::AnswerForgotten),
             "/v1/children/{indexNumber}" => kinds.push(Kind::IdentifierHeld),
             "/v1/children/{indexNumber}/involvements" => {
                 kinds.extend([
                     Kind::InvolvementExists,
                     Kind::ConsentRequired,
                     Kind::StepUpRequired,
-                    Kind::AnswerForgotten,
                     Kind::Shielded,
                 ]);
             }
@@ -283,17 +278,13 @@ impl Operating<'_> {
             OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
             "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
             "/v1/investigations/{investigationId}/outcome" => kinds.push(Kind::InvestigationClosed),
-            "/v1/children/{indexNumber}/holds" | "/v1/children/{indexNumber}/stay-consents" => {
-                kinds.push(Kind::AnswerForgotten);
-            }
             "/v1/holds/{holdId}" => kinds.push(Kind::HoldEnded),
             "/v1/archive/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
             "/v1/archive/openings" => kinds.push(Kind::NotFound),
-            "/v1/archive/restorations" => {
-                kinds.extend([Kind::NotFound, Kind::StillArchived]);
-                kinds.extend([Kind::IdentifierHeld, Kind::AnswerForgotten]);
+            RESTORATIONS => {
+                kinds.extend([Kind::NotFound, Kind::StillArchived, Kind::IdentifierHeld]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
@@ -325,6 +316,9 @@ impl Operating<'_> {
                     Kind::IdempotencyKeyReused,
                     Kind::RequestInProgress,
                 ]);
+                if self.path.starts_with("/v1/children") || self.path == RESTORATIONS {
+                    kinds.push(Kind::AnswerForgotten);
+                }
             }
             "put" | "patch" | "delete" if !UNCONDITIONAL.contains(&self.path) => {
                 self.take(if_match());

@@ -131,7 +131,7 @@ kinds! {
     /// The request for access has been decided or has expired; or nobody waits to enrol by it.
     AccessRequestEnded 409 "access-request-ended" "The request can no longer be decided";
     /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
-    /// hide some of it now. Open what it made instead.
+    /// hide some of it now, or the record is told no more. Open what it made, where that is still there.
     AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
     /// The child is not shielded.
     NotShielded 409 "not-shielded" "There is no shield";

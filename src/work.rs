@@ -527,7 +527,7 @@ impl Work {
     async fn repeat<T>(mut self, key: &str, hash: &[u8; 32]) -> Reply<T> {
         let caller = self.caller.subject.uuid();
         let first = sqlx::query!(
-            r#"select body_hash, location, etag, answer, child_id as "child: ChildId", sealed as "sealed: Sealed<Told>"
+            r#"select body_hash, location, etag, answer, child_id as "child: ChildId", sealed as "sealed: Sealed<Told>", created_at
                from idempotency where caller_id = $1 and key = $2"#,
             caller,
             key,
@@ -539,10 +539,17 @@ impl Work {
             return Err(Kind::IdempotencyKeyReused.into());
         }
         let told = match (first.sealed, first.answer) {
-            (Some(sealed), _) => sealed.open(&self.vault, &Told::place(caller, key))?,
-            (None, Some(answer)) => Told { body: answer.to_string(), hidden: None, location: None },
-            (None, None) => return Err(forgotten(first.location)),
+            (Some(sealed), _) => Some(sealed.open(&self.vault, &Told::place(caller, key))?),
+            (None, Some(answer)) => {
+                Some(Told { body: answer.to_string(), hidden: None, location: None })
+            }
+            (None, None) => None,
         };
+        let child = told.as_ref().and_then(|told| told.hidden).or(first.child);
+        if !self.stands(child, first.created_at).await? {
+            return Err(forgotten(None));
+        }
+        let told = told.ok_or_else(|| forgotten(first.location.clone()))?;
         let answer = Answer {
             status: StatusCode::CREATED,
             body: told.body.into_bytes(),
@@ -550,10 +557,27 @@ impl Work {
             etag: first.etag,
             told: PhantomData,
         };
-        let trail = Trail::about(told.hidden.or(first.child).into_iter().collect());
+        let trail = Trail::about(child.into_iter().collect());
         let trail = trail.with(serde_json::json!({ "repeated": true }));
         let trail = if told.hidden.is_some() { trail.sealed() } else { trail };
         self.finish(trail, answer).await
+    }
+
+    /// Whether what was answered about a child may be told again: not once the identity has ended or the record was archived.
+    async fn stands(
+        &mut self,
+        child: Option<ChildId>,
+        answered: DateTime<Utc>,
+    ) -> Result<bool, Problem> {
+        let Some(child) = child else { return Ok(true) };
+        let today = self.today();
+        let stands = sqlx::query_scalar!(
+            r#"select answer_stands($1, $2, $3) as "stands!""#,
+            child.0,
+            answered,
+            today
+        );
+        Ok(stands.fetch_one(self.db()).await?)
     }
 }
 

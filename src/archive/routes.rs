@@ -115,6 +115,7 @@ async fn restore_record(
         Begun::Repeat(answer) => return Ok(answer),
     };
     let new = body.value;
+    child::store::hold_person(&mut work, &new.index_number).await?;
     let (child, core) = store::lock(&mut work, &new.index_number).await?;
     new.check()?;
     let written = say(&mut work, child, core, &new).await?;

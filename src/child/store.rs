@@ -162,11 +162,23 @@ async fn insert_identifier(
     Ok(())
 }
 
+/// Holds the person of a child until the work is done, where there is one: everybody holds the person before the records.
+pub(crate) async fn hold_person(work: &mut Work, number: &IndexNumber) -> Result<(), Problem> {
+    sqlx::query!(
+        "select p.person_id from person p join child c on c.person_id = p.person_id where c.index_number = $1 for update of p",
+        number.as_str(),
+    )
+    .fetch_optional(work.db())
+    .await?;
+    Ok(())
+}
+
 /// Finds a child whom the caller may see, and holds the record until the work is done.
 pub(crate) async fn lock(
     work: &mut Work,
     number: &IndexNumber,
 ) -> Result<(ChildId, Core), Problem> {
+    hold_person(work, number).await?;
     let (sight, today) = (work.sight(), work.today());
     let row = sqlx::query!(
         r#"
@@ -505,6 +517,11 @@ fn as_told(was: Value) -> Value {
         "held",
         "superseded_at",
         "cleared_at",
+        "person_id",
+        "shielded",
+        "visible_version",
+        "archives_on",
+        "archived_on",
     ];
     let told = columns
         .into_iter()

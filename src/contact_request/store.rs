@@ -376,6 +376,19 @@ pub(crate) async fn lose_provider(work: &mut Work, id: InvolvementId) -> Result<
 
 /// Tells stewards of requests on which nobody has taken the next step in time, once for each step; how many it told of.
 pub(crate) async fn remind(work: &mut Errands, now: DateTime<Utc>) -> Result<u64, Problem> {
+    let told = tell_of_overdue(work, now).await?;
+    if told > 0 {
+        let details = serde_json::json!({ "contactRequestsOverdue": told });
+        work.record(Trail::default().with(details)).await?;
+    }
+    Ok(told)
+}
+
+/// The same, before it is written down and lasts.
+pub(crate) async fn tell_of_overdue(
+    work: &mut Errands,
+    now: DateTime<Utc>,
+) -> Result<u64, Problem> {
     let told = sqlx::query!(
         "insert into notice (notice_id, kind, organisation_id, role, about, due_on, told_at)
          select gen_random_uuid(), $1, responsible_authority_id, $2, '/v1/contact-requests/' || contact_request_id,
@@ -392,9 +405,5 @@ pub(crate) async fn remind(work: &mut Errands, now: DateTime<Utc>) -> Result<u64
     .execute(work.db())
     .await?
     .rows_affected();
-    if told > 0 {
-        let details = serde_json::json!({ "contactRequestsOverdue": told });
-        work.record(Trail::default().with(details)).await?;
-    }
     Ok(told)
 }

@@ -148,7 +148,8 @@ pub(super) async fn save(work: &mut Work, hold: &Hold) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What the stewards are told who answer for the records of holds that end until a day.
+/// What those are told who may open them of holds that end until a day: the stewards of the authority that answers for the record,
+/// and the archive reviewers from a year after it was archived.
 pub(crate) async fn ending(
     db: &mut PgConnection,
     today: NaiveDate,
@@ -157,25 +158,32 @@ pub(crate) async fn ending(
 ) -> Result<Vec<Telling>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"
-        select h.hold_id as "id: HoldId", h.held_until, c.responsible_authority_id as "authority: OrganisationId"
+        select h.hold_id as "id: HoldId", h.held_until, c.responsible_authority_id as "authority: OrganisationId",
+               reader.role as "role!: Role"
         from legal_hold h
         join child c on c.child_id = h.child_id
-        where h.held_until > $1 and h.held_until <= $2 and h.held_from <= $1
+        cross join lateral (
+            select case when $1 >= anniversary(archived_since(c.status, c.archived_on, c.archives_on, $1), 1)
+                then $4::text else $5::text end as role) reader
+        where h.held_until > $1 and h.held_until <= $2 and h.held_from <= $1 and c.status in ('active', 'archived')
           and not exists (
-              select from notice n where n.kind = 'holdExpiring' and n.due_on = h.held_until and n.about = '/v1/holds/' || h.hold_id)
+              select from notice n where n.kind = 'holdExpiring' and n.due_on = h.held_until and n.about = '/v1/holds/' || h.hold_id
+                and n.role = reader.role)
         order by h.held_until, h.hold_id
         limit $3
         "#,
         today,
         until,
         limit,
+        Role::ArchiveReviewer.as_str(),
+        Role::Steward.as_str(),
     )
     .fetch_all(db)
     .await?;
     let telling = rows.into_iter().map(|row| Telling {
         kind: NoticeKind::HoldExpiring,
-        organisation: Some(row.authority),
-        role: Role::Steward,
+        organisation: Some(row.authority).filter(|_| row.role == Role::Steward),
+        role: row.role,
         about: format!("/v1/holds/{}", row.id),
         due_on: Some(row.held_until),
     });

@@ -59,7 +59,7 @@ codes! {
 pub struct Telling {
     /// What.
     pub kind: NoticeKind,
-    /// Whose people are told; the national operator's without one.
+    /// Whose people are told; without one the national operator, or the archive reviewers.
     pub organisation: Option<OrganisationId>,
     /// Those of this role.
     pub role: Role,

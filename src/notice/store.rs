@@ -92,8 +92,9 @@ pub(super) async fn see(work: &mut Work, notice: Notice) -> Result<Notice, Probl
     Ok(Notice { seen_at: Some(now), version: notice.version + 1, ..notice })
 }
 
-/// The roles whose notices a caller reads, and whether those to the national operator too.
+/// The roles whose notices a caller reads, and whether those without an organisation too: of the national operator, and of the
+/// archive reviewers.
 fn told_to(caller: &Caller) -> (Vec<String>, bool) {
     let roles = told_as(caller.role).iter().map(|role| role.as_str().to_owned()).collect();
-    (roles, caller.role == Role::Operator)
+    (roles, matches!(caller.role, Role::Operator | Role::ArchiveReviewer))
 }

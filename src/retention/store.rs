@@ -292,8 +292,10 @@ pub(super) async fn archive(
         r#"
         update child set status = 'archived', archived_on = archives_on, version = version + 1
         where child_id in (
-            select child_id from child where status = 'active' and archives_on <= $1
-            order by archives_on, child_id limit $2 for update)
+            select child_id from child where child_id in (
+                select child_id from child where status = 'active' and archives_on <= $1 order by archives_on, child_id limit $2)
+              and status = 'active' and archives_on <= $1
+            order by child_id for update)
         returning child_id as "child: ChildId"
         "#,
         today,
@@ -374,6 +376,18 @@ pub(super) async fn flags_ending(
         on: row.expires_on,
     });
     Ok(ending.collect())
+}
+
+/// Begins what is only tried.
+pub(super) async fn attempt(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("savepoint attempt").execute(db).await?;
+    Ok(())
+}
+
+/// Undoes what was tried.
+pub(super) async fn undo(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("rollback to savepoint attempt").execute(db).await?;
+    Ok(())
 }
 
 /// How much the task would do on a day.

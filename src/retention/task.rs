@@ -34,7 +34,7 @@ pub enum Step {
     EndFlags,
     /// Reminds organisations of flags that expire in 14 days.
     RemindOfFlags,
-    /// Reminds stewards of legal holds that end in 14 days.
+    /// Reminds those who may open them of legal holds that end in 14 days.
     RemindOfHolds,
     /// Purges what approved purges reach.
     Purge,
@@ -228,6 +228,7 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
     }
     let holds = hold::store::ending(work.db(), today, today + REMINDED, i64::MAX).await?;
     let purged = purge::store::waiting(work.db()).await?;
+    let (shields, contacts) = try_reminders(work, today).await?;
     let whole = |n: i64| u64::try_from(n).unwrap_or_default();
     Ok(Summary([
         scheduled,
@@ -236,9 +237,19 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
         whole(reminders),
         count(holds.len()),
         whole(purged),
-        0,
-        0,
+        shields,
+        contacts,
     ]))
+}
+
+/// How many reminders of shields and of contact requests there would be: they are told, and that is undone.
+async fn try_reminders(work: &mut Errands, today: NaiveDate) -> Result<(u64, u64), Problem> {
+    let now = work.now;
+    store::attempt(work.db()).await?;
+    let shields = shield::store::tell_of_due(work, today).await?;
+    let contacts = contact_request::store::tell_of_overdue(work, now).await?;
+    store::undo(work.db()).await?;
+    Ok((shields, contacts))
 }
 
 fn count(n: usize) -> u64 {

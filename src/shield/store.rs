@@ -52,19 +52,23 @@ pub(crate) async fn hold(work: &mut Work, number: &IndexNumber) -> Result<Standi
     hold_child(work, child).await
 }
 
-/// Holds every record of a child's person until the work is done: the person first, then the records in their order.
+/// Holds every record of a child's person, and of those whom the child resembles, until the work is done: the persons first, then
+/// the records, each in their order.
 async fn hold_child(work: &mut Work, child: ChildId) -> Result<Standing, Problem> {
     let today = work.today();
-    let person = sqlx::query_scalar!(
-        "select p.person_id from person p join child c on c.person_id = p.person_id where c.child_id = $1 for update of p",
+    let persons = sqlx::query_scalar!(
+        "select person_id from person
+         where person_id = (select person_id from child where child_id = $1)
+            or person_id in (select resembles from shield_request where child_id = $1)
+         order by person_id for update",
         child.0
     )
-    .fetch_optional(work.db())
+    .fetch_all(work.db())
     .await?;
     sqlx::query!(
-        "select child_id from child where child_id = $1 or person_id = $2 order by child_id for update",
+        "select child_id from child where child_id = $1 or person_id = any($2) order by child_id for update",
         child.0,
-        person,
+        &persons,
     )
     .fetch_all(work.db())
     .await?;
@@ -158,7 +162,7 @@ pub(super) async fn list(
     let rows = sqlx::query!(
         r#"select child_id as "child!: ChildId", responsible_authority_id as "authority!: OrganisationId",
                   told as "told!: Json<ShieldRequest>"
-           from shield_request_told
+           from shield_request_told_on($6)
            where (asked_at, shield_request_id) > ($1, $2) and ($3::text is null or status = $3)
              and (responsible_authority_id = $4 or asked_by = $5) and in_use(child_status, archives_on, $6)
            order by asked_at, shield_request_id limit $7"#,
@@ -184,7 +188,7 @@ pub(super) async fn open(
     let row = sqlx::query!(
         r#"select child_id as "child!: ChildId", responsible_authority_id as "authority!: OrganisationId",
                   told as "told!: Json<ShieldRequest>"
-           from shield_request_told
+           from shield_request_told_on($4)
            where shield_request_id = $1 and (responsible_authority_id = $2 or asked_by = $3)
              and in_use(child_status, archives_on, $4)"#,
         id.0,
@@ -201,7 +205,7 @@ pub(super) async fn open(
 /// The requests on the records of a shield's person for which its authority answers, the oldest first.
 pub(super) async fn of(look: &Look, standing: &Standing) -> Result<Vec<ShieldRequest>, Problem> {
     let rows = sqlx::query_scalar!(
-        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told
+        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told_on($3)
            where person_id = $1 and responsible_authority_id = $2 and in_use(child_status, archives_on, $3)
            order by asked_at, shield_request_id"#,
         standing.person.map(|id| id.0),
@@ -220,7 +224,7 @@ pub(super) async fn reread_all(
 ) -> Result<(i64, Vec<ShieldRequest>), Problem> {
     let (person, today) = (standing.person.map(|id| id.0), work.today());
     let requests = sqlx::query_scalar!(
-        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told
+        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told_on($3)
            where person_id = $1 and responsible_authority_id = $2 and in_use(child_status, archives_on, $3)
            order by asked_at, shield_request_id"#,
         person,
@@ -242,7 +246,7 @@ pub(super) async fn lock(
 ) -> Result<(Standing, ShieldRequest), Problem> {
     let (own, today) = (work.caller.organisation, work.today());
     let child = sqlx::query_scalar!(
-        r#"select child_id as "child!: ChildId" from shield_request_told
+        r#"select child_id as "child!: ChildId" from shield_request_told_on($3)
            where shield_request_id = $1 and responsible_authority_id = $2 and in_use(child_status, archives_on, $3)"#,
         id.0,
         own.0,
@@ -261,9 +265,11 @@ pub(super) async fn lock(
 
 /// The request as the work has left it.
 pub(super) async fn reread(work: &mut Work, id: ShieldRequestId) -> Result<ShieldRequest, Problem> {
+    let today = work.today();
     let told = sqlx::query_scalar!(
-        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told where shield_request_id = $1"#,
-        id.0
+        r#"select told as "told!: Json<ShieldRequest>" from shield_request_told_on($2) where shield_request_id = $1"#,
+        id.0,
+        today,
     )
     .fetch_one(work.db())
     .await?;
@@ -407,6 +413,16 @@ pub(super) async fn ends(work: &mut Work, person: PersonId) -> Result<Ends, Prob
 /// Tells of emergency shields that were not confirmed in time, and of reviews that are due or have lapsed; says of how many it
 /// was not told before. It takes no shield away.
 pub async fn remind(work: &mut Errands, today: NaiveDate) -> Result<u64, Problem> {
+    let told = tell_of_due(work, today).await?;
+    if told > 0 {
+        let trail = Trail::default().with(serde_json::json!({ "shieldReminders": told }));
+        work.record(trail).await?;
+    }
+    Ok(told)
+}
+
+/// The same, before it is written down and lasts.
+pub(crate) async fn tell_of_due(work: &mut Errands, today: NaiveDate) -> Result<u64, Problem> {
     let now = work.now;
     let told = sqlx::query!(
         r#"
@@ -438,9 +454,29 @@ pub async fn remind(work: &mut Errands, today: NaiveDate) -> Result<u64, Problem
     .execute(work.db())
     .await?
     .rows_affected();
-    if told > 0 {
-        let trail = Trail::default().with(serde_json::json!({ "shieldReminders": told }));
-        work.record(trail).await?;
-    }
     Ok(told)
+}
+
+/// Tells the shield approvers of the authority that answers for a child now of the requests on which somebody is to decide.
+pub(crate) async fn hand_over(work: &mut Work, child: ChildId) -> Result<(), Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "insert into notice (notice_id, kind, organisation_id, role, about, due_on, told_at)
+         select gen_random_uuid(),
+                case when r.status = 'asked' then $2::text when r.resembles is null then $3::text else $4::text end,
+                c.responsible_authority_id, $5::text, '/v1/shield-requests/' || r.shield_request_id, r.confirm_by, $6
+         from shield_request r
+         join child c on c.child_id = r.child_id
+         where r.child_id = $1 and (r.status = 'asked' or r.status = 'inForce' and r.confirm_by is not null)
+         on conflict do nothing",
+        child.0,
+        NoticeKind::ShieldAsked.as_str(),
+        NoticeKind::EmergencyShield.as_str(),
+        NoticeKind::ResemblesShielded.as_str(),
+        Role::ShieldApprover.as_str(),
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
 }

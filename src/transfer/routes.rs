@@ -22,6 +22,7 @@ use crate::{
     notice::{self, NoticeKind, Telling},
     organisation,
     problem::Problem,
+    shield,
     work::{Begun, Db, Reply, Work},
 };
 
@@ -159,6 +160,7 @@ async fn answer_transfer(
     let status = body.value.on(transfer.status)?;
     if body.value.answer == TransferAnswer::Accepted {
         child::store::hand_over(&mut work, child, transfer.to.organisation_id).await?;
+        shield::store::hand_over(&mut work, child).await?;
     }
     let disputed = transfer.status == TransferStatus::Disputed;
     let kind = if disputed { NoticeKind::TransferSettled } else { NoticeKind::TransferAnswered };

@@ -192,3 +192,168 @@ async fn a_record_comes_back_for_one_reason_within_a_year_and_not_to_an_identifi
     index.live_until("2027-11-17T00:00:00Z");
     restore(&index, steward, &child, json!({ "death": {} })).await.refused(404, "not-found");
 }
+
+/// A child with something in every field, shielded, and archived on 2026-11-17 because of a death.
+async fn shielded(index: &Index, scene: &Scene) -> Child {
+    let steward = scene.caller(Role::Steward);
+    let address =
+        json!({ "lines": ["12 Harbour Way"], "town": "Exampleton", "postcode": "PO1 3AX" });
+    let child = json!({
+        "names": [{ "kind": "current", "given": ["Amy"], "family": "Testley" }], "dateOfBirth": "2008-11-18",
+        "gender": "female", "whereabouts": { "kind": "current", "address": address },
+        "identifiers": [{ "kind": "nhsNumber", "value": "9990011117" }],
+        "carers": [{ "name": { "given": ["Ann"], "family": "Testley" }, "relationship": "mother",
+            "parentalResponsibility": true, "phones": ["01632 960077"], "emails": ["ann@example.org"], "address": address }],
+    });
+    let added = index.post(steward, "/v1/children", child).await.expect(201);
+    let number = added.body["indexNumber"].as_str().unwrap().to_owned();
+    let id = "select child_id from child where index_number = $1";
+    let id = sqlx::query_scalar(id).bind(&number).fetch_one(&index.db).await.unwrap();
+    let child = Child { id, number, family: "Testley".to_owned() };
+    index.involvement(&child, scene.school, "school").await;
+    let died = json!({ "diedOn": "2025-01-02" });
+    index.put(steward, &child.path("/death"), 1, died).await.expect(200);
+    index.shield(&child).await;
+    index.live_until("2026-11-17");
+    index.retain().await;
+    child
+}
+
+#[actix_web::test]
+async fn of_a_shielded_record_the_archive_tells_nobody_what_the_shield_hides() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let child = shielded(&index, &scene).await;
+    let hides = |answer: &crate::harness::Answer, secret: &[&str]| {
+        let text = String::from_utf8_lossy(&answer.bytes).into_owned();
+        for hidden in ["Harbour", "PO1 3AX", "960077", "ann@example.org", "9990011117", "diedOn"]
+            .iter()
+            .chain(secret)
+        {
+            assert!(!text.contains(hidden), "{hidden}: {text}");
+        }
+    };
+    let search =
+        json!({ "name": { "given": ["Amy"], "family": "Testley" }, "dateOfBirth": "2008-11-18" });
+    let reference = [("Access-Reference", "PR/1")];
+    for (moment, may) in [("2026-11-18", Role::Steward), ("2028-01-01", Role::ArchiveReviewer)] {
+        index.live_until(moment);
+        for &role in Role::ALL {
+            let caller = scene.caller(role);
+            let ground = (role == Role::ArchiveReviewer).then_some("practiceReview");
+            let said = |mut body: Value| {
+                if let Some(ground) = ground {
+                    body["ground"] = json!(ground);
+                }
+                body
+            };
+            let found = index
+                .request(caller, "POST", "/v1/archive/search", said(search.clone()), &reference)
+                .await;
+            let path = "/v1/archive/openings";
+            let opened =
+                index.request(caller, "POST", path, said(opening(&child)), &reference).await;
+            let authority = scene.authority.id.to_string();
+            for answer in [&found, &opened] {
+                hides(answer, &["involvedOrganisation", &authority, "2025-01-02"]);
+            }
+            if role == may {
+                assert_eq!(found.body["items"][0]["indexNumber"], child.number);
+                let opened = opened.expect(200).body;
+                assert_eq!(
+                    (&opened["shielded"], &opened["involvements"]),
+                    (&json!(true), &json!([]))
+                );
+                assert_eq!(opened["names"][0]["family"], "Testley");
+                assert_eq!(opened["carers"][0]["name"]["given"], json!(["Ann"]));
+            } else {
+                assert!(opened.status == 403 || opened.status == 404, "{role:?}");
+                assert!(found.status == 403 || found.body["items"] == json!([]), "{role:?}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_shielded_record_that_comes_back_is_shielded_still() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let child = shielded(&index, &scene).await;
+    let steward = scene.caller(Role::Steward);
+    let address =
+        json!({ "lines": ["1 Refuge Road"], "town": "Exampleton", "postcode": "SW1A 1AA" });
+    let moved = json!({ "whereabouts": { "kind": "current", "address": address } });
+    restore(&index, steward, &child, moved).await.refused(409, "still-archived");
+    let back = restore(&index, steward, &child, json!({ "death": {} })).await.expect(201);
+    assert_eq!((&back.body["shielded"], back.body.get("whereabouts")), (&json!(true), None));
+    let text = String::from_utf8(back.bytes).unwrap();
+    assert!(!text.contains("Harbour") && !text.contains("960077"), "{text}");
+    let record = index.get(scene.caller(Role::ShieldApprover), &child.path("")).await.expect(200);
+    assert_eq!(record.body["whereabouts"]["address"]["postcode"], "PO1 3AX");
+}
+
+#[actix_web::test]
+async fn what_was_answered_before_a_record_was_archived_is_not_told_again() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let (steward, teacher) = (scene.caller(Role::Steward), scene.caller(Role::Practitioner));
+    let child = index.child(scene.authority).await;
+    let key = [("Idempotency-Key", "before-archive")];
+    let ask = async |by: &Caller, rest: &str, body: Value| {
+        index.request(by, "POST", &child.path(rest), body, &key).await
+    };
+    let shield = json!({ "ground": "courtOrder", "emergency": false });
+    let hold = json!({ "ground": "inquiry", "until": "2027-11-16" });
+    ask(teacher, "/shield-requests", shield.clone()).await.expect(201);
+    ask(steward, "/holds", hold.clone()).await.expect(201);
+    let died = json!({ "diedOn": "2020-01-01" });
+    index.put(steward, &child.path("/death"), 1, died).await.expect(200);
+
+    // From midnight on, whether the task has run or not.
+    index.live_until("2026-11-17");
+    for run in [false, true] {
+        if run {
+            index.retain().await;
+        }
+        for (by, rest, body) in [(teacher, "/shield-requests", &shield), (steward, "/holds", &hold)]
+        {
+            let again = ask(by, rest, body.clone()).await.refused(409, "answer-forgotten");
+            let text = String::from_utf8(again.bytes).unwrap();
+            assert!(!text.contains(" is at "), "{text}");
+        }
+    }
+    let kept: i64 = sqlx::query_scalar(
+        "select count(*) from idempotency where num_nonnulls(sealed, answer, location) > 0",
+    )
+    .fetch_one(&index.db)
+    .await
+    .unwrap();
+    assert_eq!(kept, 0);
+
+    // What is done to a record in the archive is answered again as ever.
+    let other = [("Idempotency-Key", "in-the-archive")];
+    let body = json!({ "ground": "litigation", "until": "2027-11-16" });
+    let path = child.path("/holds");
+    let placed = index.request(steward, "POST", &path, body.clone(), &other).await.expect(201);
+    let again = index.request(steward, "POST", &path, body, &other).await.expect(201);
+    assert_eq!(placed.bytes, again.bytes);
+}
+
+#[actix_web::test]
+async fn what_was_answered_when_a_record_came_back_is_told_no_more_once_a_shield_hides_it() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let (steward, child) = (scene.caller(Role::Steward), index.child(scene.authority).await);
+    let died = json!({ "diedOn": "2020-01-01" });
+    index.put(steward, &child.path("/death"), 1, died).await.expect(200);
+    index.live_until("2026-11-17");
+    index.retain().await;
+    let key = [("Idempotency-Key", "coming-back")];
+    let body = json!({ "indexNumber": child.number, "death": {} });
+    let ask = async || {
+        index.request(steward, "POST", "/v1/archive/restorations", body.clone(), &key).await
+    };
+    assert!(ask().await.expect(201).body.get("whereabouts").is_some());
+    index.shield(&child).await;
+    ask().await.refused(409, "answer-forgotten");
+}

@@ -451,3 +451,42 @@ async fn of_steps_at_once_one_is_taken_and_nothing_withdrawn_is_told() {
         assert!(["asked", "closed"].contains(&stage.as_str().unwrap()), "{stage}");
     }
 }
+
+#[actix_web::test]
+async fn stewards_are_reminded_once_of_each_step_that_nobody_took_in_48_hours() {
+    let desk = Desk::new().await;
+    let index = &desk.ward.index;
+    let told = async || {
+        let notices =
+            index.get(&desk.ward.steward, "/v1/notices?kind=contactOverdue").await.expect(200);
+        let items = notices.body["items"].as_array().unwrap().clone();
+        assert!(items.iter().all(|notice| notice["about"] == desk.request), "{items:#?}");
+        items.iter().map(|notice| notice["dueOn"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    desk.pass(TimeDelta::hours(48) - TimeDelta::seconds(1));
+    assert_eq!((index.retain().await.0[7], told().await.len()), (0, 0));
+    desk.pass(TimeDelta::seconds(1));
+    assert_eq!((index.retain().await.0[7], index.retain().await.0[7]), (1, 0));
+    assert_eq!(told().await, ["2026-11-18"]);
+    desk.forward().await.expect(200);
+    desk.pass(TimeDelta::hours(48));
+    assert_eq!((index.retain().await.0[7], index.retain().await.0[7]), (1, 0));
+    assert_eq!(told().await, ["2026-11-18", "2026-11-20"]);
+    desk.answer("accepted").await.expect(200);
+    desk.pass(TimeDelta::days(3));
+    assert_eq!((index.retain().await.0[7], told().await.len()), (0, 2));
+}
+
+#[actix_web::test]
+async fn nobody_is_reminded_of_a_request_after_14_days_or_about_a_record_in_the_archive() {
+    let desk = Desk::new().await;
+    let index = &desk.ward.index;
+    let archive = "update child set archives_on = '2026-11-19' where child_id = $1";
+    sqlx::query(archive).bind(desk.ward.child.id).execute(&index.db).await.unwrap();
+    desk.pass(TimeDelta::days(3));
+    assert_eq!(index.retain().await.0[7], 0);
+
+    let desk = Desk::new().await;
+    desk.pass(TimeDelta::days(15));
+    assert_eq!(desk.ward.index.retain().await.0[7], 0);
+}

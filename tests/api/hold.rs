@@ -111,3 +111,33 @@ async fn a_hold_and_a_purge_at_once_leave_no_hold_without_its_record() {
         status => panic!("{status}"),
     }
 }
+
+#[actix_web::test]
+async fn those_are_told_that_a_hold_ends_who_may_open_it_then() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let (steward, reviewer) = (scene.caller(Role::Steward), scene.caller(Role::ArchiveReviewer));
+    let other_reviewer = index
+        .account(Role::ArchiveReviewer, index.organisation("nationalPartner", None).await)
+        .await;
+    let child = born(&index, &scene, "2008-11-17").await;
+    let told = async |by: &crate::harness::Caller| {
+        let notices = index.get(by, "/v1/notices?kind=holdExpiring").await.expect(200);
+        let items = notices.body["items"].as_array().unwrap().clone();
+        items.iter().map(|notice| notice["about"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let hold = json!({ "ground": "inquiry", "until": "2027-11-20" });
+    let hold = index.post(steward, &child.path("/holds"), hold).await.expect(201);
+    let hold = hold.header("Location").to_owned();
+
+    index.live_until("2027-11-10");
+    assert_eq!((index.retain().await.0[4], index.retain().await.0[4]), (1, 0));
+    assert_eq!((told(steward).await, told(reviewer).await.len()), (vec![hold.clone()], 0));
+    index.live_until("2027-11-17T00:00:00Z");
+    assert_eq!((index.retain().await.0[4], index.retain().await.0[4]), (1, 0));
+    for by in [reviewer, &other_reviewer] {
+        assert_eq!(told(by).await, std::slice::from_ref(&hold));
+        index.get(by, &hold).await.expect(200);
+    }
+    assert!(told(scene.caller(Role::Operator)).await.is_empty());
+}

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     harness::{Answer, Caller, Operation, Target},
+    sensitive::counselling,
     shield::Town,
 };
 
@@ -242,4 +243,35 @@ fn values(row: &Value, into: &mut BTreeSet<String>) {
         }
         _ => {}
     }
+}
+
+#[actix_web::test]
+async fn what_was_answered_about_an_identity_is_not_told_again_once_it_has_ended() {
+    let town = Town::new().await;
+    let clinic = town.index.organisation("healthTrust", Some(town.council)).await;
+    let nurse = town.index.account(Role::Practitioner, clinic).await;
+    let key = [("Idempotency-Key", "before-the-end")];
+    let shield = json!({ "ground": "adoption", "emergency": true });
+    let hold = json!({ "ground": "inquiry", "until": "2027-11-16" });
+    let asked = [
+        (&town.teacher, "/shield-requests", shield),
+        (&town.steward, "/holds", hold),
+        (&nurse, "/involvements", counselling()),
+    ];
+    let ask = async |by: &Caller, rest: &str, body: &Value| {
+        town.index.request(by, "POST", &town.child.path(rest), body.clone(), &key).await
+    };
+    for (by, rest, body) in &asked {
+        ask(by, rest, body).await.expect(201);
+        ask(by, rest, body).await.expect(201);
+    }
+    town.end_identity().await;
+    let mut answers = Vec::new();
+    for (by, rest, body) in &asked {
+        let again = ask(by, rest, body).await.refused(409, "answer-forgotten");
+        let text = String::from_utf8(again.bytes).unwrap();
+        assert!(!text.contains(" is at ") && !text.contains(&town.child.number), "{text}");
+        answers.push(again.body["detail"].clone());
+    }
+    assert!(answers.iter().all(|detail| *detail == answers[0]));
 }

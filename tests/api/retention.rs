@@ -538,3 +538,28 @@ async fn a_rehearsal_writes_nothing_and_says_what_a_run_does() {
     (did.0[2], did.0[3]) = (would.0[2], would.0[3]);
     assert_eq!(did, would);
 }
+
+#[actix_web::test]
+async fn a_rehearsal_counts_the_reminders_too_and_tells_nobody() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let child = index.child(scene.authority).await;
+    let teacher = scene.caller(Role::Practitioner);
+    let emergency = json!({ "ground": "threatToLife", "emergency": true });
+    index.post(teacher, &child.path("/shield-requests"), emergency).await.expect(201);
+    let asking =
+        json!({ "contact": { "practitioner": "Asker Example", "officeHours": "01632 960005" } });
+    index.post(teacher, &child.path("/contact-requests"), asking).await.expect(201);
+    index.live_until("2026-11-24");
+    let rows = index.rows().await;
+    let mut work = index.errands("retention_run").await;
+    let today = work.today();
+    let would = task::rehearse(&mut work, today).await.unwrap();
+    drop(work);
+    assert_eq!(index.rows().await, rows);
+    assert_eq!((would.0[6], would.0[7]), (2, 1), "an approver and the operator, and a steward");
+    assert_eq!(index.retain().await, would);
+    let mut work = index.errands("retention_run").await;
+    let would = task::rehearse(&mut work, today).await.unwrap();
+    assert_eq!((would.0[6], would.0[7]), (0, 0));
+}

@@ -556,3 +556,75 @@ async fn a_shield_that_is_lifted_while_it_is_asked_for_or_approved_stands_while_
     assert!([409, 412].contains(&lifted.status), "{:#}", lifted.body);
     assert!(town.shielded(&town.child).await);
 }
+
+#[actix_web::test]
+async fn a_record_in_the_archive_is_none_that_another_may_still_be_seen_to_resemble() {
+    let town = Town::new().await;
+    town.emergency().await;
+    let (_, path) = town.resembling().await;
+    let resembles =
+        async || town.index.get(&town.first, &path).await.expect(200).body["resembles"].clone();
+    assert_eq!(resembles().await, json!([town.child.number]));
+    let end = "update child set archives_on = '2026-11-17' where child_id = $1 and child_id <> $2";
+    town.run(end, town.child.id, Uuid::nil()).await.unwrap();
+    assert_eq!(resembles().await, json!([town.child.number]));
+    town.at("2026-11-17T00:00:00Z");
+    assert_eq!(resembles().await, json!([]));
+}
+
+#[actix_web::test]
+async fn what_is_written_of_a_person_at_once_waits_and_never_stands_in_each_other_s_way() {
+    let town = Town::new().await;
+    town.emergency().await;
+    let other = town.index.child(town.council).await;
+    town.index.shield(&other).await;
+    let joined = "update child set person_id = (select person_id from child where child_id = $1) where child_id = $2";
+    town.run(joined, town.child.id, other.id).await.unwrap();
+    for n in 0..10 {
+        let gender = ["male", "female", "notSpecified"][n % 3];
+        let change = json!({ "gender": gender });
+        let path = [&town.child, &other][n % 2].path("");
+        let version = town.index.get(&town.steward, &path).await.expect(200).version();
+        let asked = json!({ "ground": "courtOrder", "emergency": true });
+        let (changed, asked) = join(
+            town.index.patch(&town.steward, &path, version, change),
+            town.index.post(&town.teacher, &town.child.path("/shield-requests"), asked),
+        )
+        .await;
+        assert_eq!(
+            (changed.status, asked.status),
+            (200, 201),
+            "{:#} {:#}",
+            changed.body,
+            asked.body
+        );
+    }
+}
+
+#[actix_web::test]
+async fn two_who_say_at_once_of_either_record_that_it_is_the_other_s_person_are_both_heard() {
+    for _ in 0..5 {
+        let town = Town::new().await;
+        let own = town.emergency().await;
+        let (other, path) = town.resembling().await;
+        let found =
+            "update shield_request set ground = 'resemblance', asked_by = null, emergency = false,
+             resembles = (select person_id from child where child_id = $2) where child_id = $1";
+        town.run(found, town.child.id, other.id).await.unwrap();
+        let (one, two) = join(
+            town.decide(&town.first, &own, "samePerson"),
+            town.decide(&town.second, &path, "samePerson"),
+        )
+        .await;
+        assert_eq!((one.status, two.status), (200, 200), "{:#} {:#}", one.body, two.body);
+        let persons: i64 = sqlx::query_scalar(
+            "select count(distinct person_id) from child where child_id in ($1, $2)",
+        )
+        .bind(town.child.id)
+        .bind(other.id)
+        .fetch_one(&town.index.db)
+        .await
+        .unwrap();
+        assert_eq!(persons, 1);
+    }
+}

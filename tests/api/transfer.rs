@@ -277,3 +277,65 @@ async fn an_offer_goes_to_another_authority_that_there_is_of_a_record_in_use() {
     two.answer(&offer, 1, accepted()).await.refused(404, "not-found");
     two.withdraw(&offer, 1).await.refused(404, "not-found");
 }
+
+#[actix_web::test]
+async fn under_a_shield_the_sight_and_what_is_to_be_decided_go_over_with_the_duty() {
+    let two = Two::new().await;
+    let approver_here = two.scene.caller(Role::ShieldApprover);
+    let approver_there = two.index.caller(Role::ShieldApprover, two.scene.other_authority).await;
+    let teacher = two.scene.caller(Role::Practitioner);
+    let asking = two.child.path("/shield-requests");
+    let emergency = json!({ "ground": "threatToLife", "emergency": true });
+    let emergency = two.index.post(teacher, &asking, emergency).await.expect(201);
+    let asked = json!({ "ground": "courtOrder", "emergency": false });
+    let asked = two.index.post(teacher, &asking, asked).await.expect(201);
+    let sees = async |by: &Caller| {
+        let record = two.index.get(by, &two.child.path("")).await.expect(200);
+        record.body.get("whereabouts").is_some()
+    };
+    assert_eq!((sees(approver_here).await, sees(&approver_there).await), (true, false));
+    assert_eq!(two.told(&approver_there).await, Vec::<Value>::new());
+
+    let offered = two.ask(&two.from).await.expect(201);
+    two.answer(offered.header("Location"), 1, accepted()).await.expect(200);
+    assert_eq!((sees(approver_here).await, sees(&approver_there).await), (false, true));
+    assert!(!sees(&two.from).await && !sees(&two.to).await, "stewards do not see past a shield");
+    assert_eq!(two.told(&approver_there).await, ["emergencyShield", "shieldAsked"]);
+    for path in [emergency.header("Location"), asked.header("Location")] {
+        two.index.get(approver_here, path).await.refused(404, "not-found");
+        let request = two.index.get(&approver_there, path).await.expect(200);
+        let approved = json!({ "decision": "approved" });
+        let decision = format!("{path}/decision");
+        two.index
+            .put(approver_here, &decision, request.version(), approved.clone())
+            .await
+            .refused(404, "not-found");
+        two.index.put(&approver_there, &decision, request.version(), approved).await.expect(200);
+    }
+    two.index.get(approver_here, &two.child.path("/shield")).await.refused(403, "forbidden");
+    two.index.get(&approver_there, &two.child.path("/shield")).await.expect(200);
+}
+
+#[actix_web::test]
+async fn an_authority_that_takes_a_record_over_is_told_to_look_at_whom_it_resembles() {
+    let two = Two::new().await;
+    let teacher = two.scene.caller(Role::Practitioner);
+    let emergency = json!({ "ground": "threatToLife", "emergency": true });
+    two.index.post(teacher, &two.child.path("/shield-requests"), emergency).await.expect(201);
+    let twin = json!({
+        "names": [{ "kind": "current", "given": ["Amy"], "family": two.child.family }], "dateOfBirth": "2015-03-14",
+        "gender": "female", "whereabouts": { "kind": "noneKnown" }, "distinctFrom": [two.child.number],
+    });
+    let twin = two.index.post(teacher, "/v1/children", twin).await.expect(201);
+    let transfers = format!("{}/transfers", twin.header("Location"));
+    let offer = two.index.post(&two.from, &transfers, json!({ "to": "888" })).await.expect(201);
+    two.answer(offer.header("Location"), 1, accepted()).await.expect(200);
+    let approver = two.index.caller(Role::ShieldApprover, two.scene.other_authority).await;
+    let notices = two.index.get(&approver, "/v1/notices").await.expect(200);
+    let notice = &notices.body["items"][0];
+    assert_eq!(
+        (&notice["kind"], &notice["dueOn"]),
+        (&json!("resemblesShielded"), &json!("2026-11-23"))
+    );
+    two.index.get(&approver, notice["about"].as_str().unwrap()).await.expect(200);
+}

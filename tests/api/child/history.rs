@@ -136,3 +136,45 @@ async fn what_a_carer_said_before_stands_in_the_history_once() {
     assert!(carers.iter().any(|carer| carer["was"]["phones"] == json!([])));
     assert!(carers.iter().any(|carer| carer["was"]["phones"] == json!(["01632 960001"])));
 }
+
+#[actix_web::test]
+async fn the_history_of_a_child_is_what_sources_said_and_nothing_of_how_the_record_is_kept() {
+    let place = Place::new().await;
+    let path = place.add(amy("Testley")).await;
+    let id = place.child_id(&path).await;
+    place
+        .index
+        .put(&place.steward, &format!("{path}/death"), 1, json!({ "diedOn": "2026-11-01" }))
+        .await
+        .expect(200);
+    let asked = json!({ "ground": "adoption", "emergency": false });
+    let asking = format!("{path}/shield-requests");
+    place.index.post(&place.teacher, &asking, asked).await.expect(201);
+    place.arrange("update child set archived_on = null, visible_version = 7 where child_id = $1 and person_id is not null", id).await;
+    place.correct(&path, 2, json!({ "gender": "male" })).await.expect(200);
+    let history = place.history(&path).await;
+    let mut was: Vec<_> = history.iter().filter(|item| item["fact"] == "child").collect();
+    assert_eq!(was.len(), 2);
+    was.sort_by_key(|item| item["was"]["version"].as_i64());
+    let members: Vec<Vec<_>> = was
+        .iter()
+        .map(|item| item["was"].as_object().unwrap().keys().map(String::as_str).collect())
+        .collect();
+    let mut said = vec![
+        "asAt",
+        "dateOfBirth",
+        "dateOfBirthEstimated",
+        "dateOfBirthPrecision",
+        "gender",
+        "indexNumber",
+        "receivedAt",
+        "responsibleAuthorityId",
+        "sourceOrganisationId",
+        "status",
+        "version",
+        "withoutService",
+    ];
+    assert_eq!(members[0], said);
+    said.insert(4, "diedOn");
+    assert_eq!(members[1], said);
+}
