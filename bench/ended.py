@@ -48,6 +48,10 @@ def copies(place, kills):
             process.wait()
             done += 1
             continue
+        if "Another run" in process.stderr.read():
+            # The database has not noticed yet that the one before is gone.
+            time.sleep(0.1)
+            continue
         # It was done before it could be killed: begin again from the start.
         say(f"  {done} kills so far; the task had ended, so it begins anew")
         if state(place, "killed") != state(place, "undisturbed"):

@@ -282,14 +282,10 @@ def in_the_dump(place, hidden):
     encoded = [text.encode() for text in ("Qzstown", "KW99 ", "0191 498", hidden.clinic)]
     forms = [form for text in encoded for form in (text.hex(), *(in_base64(text, n) for n in range(3)))]
     found += [form for form in forms if len(form) >= 8 and form in dump]
-    child = None
-    for line in dump.splitlines():
-        if line.startswith("COPY public."):
-            child = line if re.search(r"\bchild_id\b", line) else None
-        elif line == "\\.":
-            child = None
-        elif child and hidden.clinic in line:
-            found.append(child.split("(")[0] + hidden.clinic)
+    about = "select attrelid::regclass from pg_attribute join pg_class c on c.oid = attrelid where attname = 'child_id' and relkind = 'r'"
+    for table in place.psql(about).split():
+        beside = f"select count(*) from {table} t where child_id is not null and t::text like '%{hidden.clinic}%'"
+        found += [f"the clinic beside a child in {table}"] * int(place.psql(beside))
     looked = f"select operation from audit_event where organisation_id = '{hidden.clinic}' and children <> '{{}}'"
     found += [f"the clinic beside a child: {operation}" for operation in place.psql(looked).split()]
     for told in found[:10]:
