@@ -52,7 +52,8 @@ async fn search_archive(
     may_look(look.caller.role, ground, &look.errand)?;
     let found = store::find(&look, &criteria).await?;
     let children = found.iter().map(|(child, _)| *child).collect();
-    let trail = Trail::about(children).with(json!({ "search": criteria.told(), "ground": ground }));
+    let told = json!({ "search": criteria.told(), "ground": ground });
+    let trail = Trail::about(children).with_sealed(told);
     if found.len() > MOST {
         return Err(look.refuse(Kind::TooManyMatches.into(), trail).await);
     }
