@@ -10,31 +10,37 @@ grant update (resembles) on shield_request to contactpoint_app;
 create index shield_request_in_force on shield_request (status) where status = 'inForce';
 create index shield_request_by_asker on shield_request (asked_by, asked_at, shield_request_id);
 
-create view shield_request_told as
-select r.shield_request_id, r.child_id, c.person_id, r.asked_by, r.asked_at, r.status,
-       c.responsible_authority_id, c.status as child_status, c.archives_on,
-       json_strip_nulls(json_build_object(
-           'id', r.shield_request_id,
-           'indexNumber', c.index_number,
-           'ground', r.ground,
-           'emergency', r.emergency,
-           'status', r.status,
-           'resembles', case when r.resembles is not null then coalesce((
-               select json_agg(t.index_number order by t.index_number) from child t
-               where t.person_id = r.resembles and t.status = 'active' and t.child_id <> r.child_id), '[]') end,
-           'askedBy', r.asked_by,
-           'askedAt', r.asked_at,
-           'confirmBy', r.confirm_by,
-           'decidedBy', r.decided_by,
-           'decidedAt', r.decided_at,
-           'reviewOn', r.review_on,
-           'closedBy', r.closed_by,
-           'closedAt', r.closed_at,
-           'version', r.version
-       )) as told
-from shield_request r
-join child c on c.child_id = r.child_id;
-grant select on shield_request_told to contactpoint_app;
+-- A request for a shield as it is told on a day.
+create function shield_request_told_on(day date)
+    returns table (shield_request_id uuid, child_id uuid, person_id uuid, asked_by uuid, asked_at timestamptz, status text,
+                   responsible_authority_id uuid, child_status text, archives_on date, told json)
+    language sql stable parallel safe as $$
+    select r.shield_request_id, r.child_id, c.person_id, r.asked_by, r.asked_at, r.status,
+           c.responsible_authority_id, c.status, c.archives_on,
+           json_strip_nulls(json_build_object(
+               'id', r.shield_request_id,
+               'indexNumber', c.index_number,
+               'ground', r.ground,
+               'emergency', r.emergency,
+               'status', r.status,
+               'resembles', case when r.resembles is not null then coalesce((
+                   select json_agg(t.index_number order by t.index_number) from child t
+                   where t.person_id = r.resembles and in_use(t.status, t.archives_on, day) and t.child_id <> r.child_id), '[]') end,
+               'askedBy', r.asked_by,
+               'askedAt', r.asked_at,
+               'confirmBy', r.confirm_by,
+               'decidedBy', r.decided_by,
+               'decidedAt', r.decided_at,
+               'reviewOn', r.review_on,
+               'closedBy', r.closed_by,
+               'closedAt', r.closed_at,
+               'version', r.version
+           ))
+    from shield_request r
+    join child c on c.child_id = r.child_id
+$$;
+revoke execute on function shield_request_told_on(date) from public;
+grant execute on function shield_request_told_on(date) to contactpoint_app;
 
 -- What is looked into because of how the index was used: here, that somebody looked past a shield.
 create table investigation (

@@ -222,8 +222,10 @@ pub struct Retention {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     pub died_on: Option<NaiveDate>,
-    /// The day at whose beginning in Europe/London the record is archived, if nothing changes.
-    pub archives_on: NaiveDate,
+    /// The day at whose beginning in Europe/London the record is archived, if nothing changes; absent under a shield.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub archives_on: Option<NaiveDate>,
 }
 
 codes! {
@@ -303,8 +305,10 @@ pub struct StayConsent {
     pub given_on: NaiveDate,
     /// The day at whose beginning it ends, unless it is withdrawn before.
     pub until: NaiveDate,
-    /// The day at whose beginning in Europe/London the record is archived, if nothing changes.
-    pub archives_on: NaiveDate,
+    /// The day at whose beginning in Europe/London the record is archived, if nothing changes; absent under a shield.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub archives_on: Option<NaiveDate>,
     /// Its version, which is its `ETag`.
     #[schema(example = 1)]
     pub version: i64,

@@ -59,7 +59,8 @@ async fn record_death(
     store::save_death(&mut work, id, body.value.died_on).await?;
     store::schedule(&mut work, id).await?;
     let (_, core) = child::store::lock(&mut work, &number).await?;
-    let (retention, version) = (store::reread(&mut work, id).await?, core.told_version);
+    let retention = store::reread(&mut work, id, core.hidden).await?;
+    let version = core.told_version;
     let trail = Trail::of(id).with(json!({ "version": version }));
     Ok(work.record(trail, retention).await?.version(version))
 }
@@ -95,7 +96,8 @@ async fn consent_to_stay(
     core.may_be_corrected_by(&work.caller)?;
     body.value.check(&core.birth, work.today())?;
     let mut consent = store::insert_stay(&mut work, id, &core.birth, &body.value).await?;
-    consent.archives_on = store::schedule(&mut work, id).await?;
+    let end = store::schedule(&mut work, id).await?;
+    consent.archives_on = Some(end).filter(|_| !core.hidden);
     let (location, version) = (format!("/v1/consents/{}", consent.id), consent.version);
     let trail = Trail::of(id).with(json!({ "consent": consent.id }));
     work.record_created(trail, consent, location, version).await

@@ -106,11 +106,17 @@ pub(crate) async fn save_death(
     Ok(())
 }
 
-/// When a record is archived, as the work has left it.
-pub(super) async fn reread(work: &mut Work, child: ChildId) -> Result<Retention, Problem> {
+/// When a record is archived, as the work has left it; not of one whose shield hides where the child is.
+pub(super) async fn reread(
+    work: &mut Work,
+    child: ChildId,
+    hidden: bool,
+) -> Result<Retention, Problem> {
     let row = sqlx::query!(
-        r#"select index_number as "index_number: IndexNumber", died_on, archives_on as "archives_on!" from child where child_id = $1"#,
+        r#"select index_number as "index_number: IndexNumber", died_on, case when not $2 then archives_on end as archives_on
+           from child where child_id = $1"#,
         child.0,
+        hidden,
     )
     .fetch_one(work.db())
     .await?;
@@ -152,12 +158,12 @@ pub(crate) async fn insert_stay(
         capacity_basis: new.capacity_basis,
         given_on: new.given_on,
         until,
-        archives_on: until,
+        archives_on: None,
         version: 1,
     })
 }
 
-/// How many records are archived on each day of a time: of one authority, or of all.
+/// How many records are archived on each day of a time: of all, or of one authority as its stewards are told.
 pub(super) async fn counts(
     look: &Look,
     authority: Option<OrganisationId>,
@@ -167,7 +173,7 @@ pub(super) async fn counts(
         ForecastDay,
         r#"select archives_on as "day!", count(*) as "records!" from child
            where status = 'active' and archives_on > $1 and archives_on <= $2
-             and ($3::uuid is null or responsible_authority_id = $3)
+             and ($3::uuid is null or responsible_authority_id = $3 and (not shielded or archives_on >= anniversary(date_of_birth, 18)))
            group by archives_on order by archives_on"#,
         look.today(),
         until,
@@ -182,7 +188,8 @@ pub(super) struct Soon {
     pub(super) line: ForecastLine,
 }
 
-/// The records of an authority that are archived in a time, after a place; of a shielded one not why.
+/// The records of an authority that are archived in a time, after a place; of shielded ones those that come of age, since any
+/// other day would tell that the child has died or left England.
 pub(super) async fn soon(
     look: &Look,
     authority: OrganisationId,
@@ -194,7 +201,7 @@ pub(super) async fn soon(
         r#"select child_id as "child: ChildId", index_number as "index_number: IndexNumber", archives_on as "archives_on!", shielded
            from child
            where status = 'active' and archives_on > $1 and archives_on <= $2 and responsible_authority_id = $3
-             and (archives_on, child_id) > ($4, $5)
+             and (not shielded or archives_on >= anniversary(date_of_birth, 18)) and (archives_on, child_id) > ($4, $5)
            order by archives_on, child_id limit $6"#,
         look.today(),
         until,
