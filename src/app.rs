@@ -33,7 +33,7 @@ use crate::{
     session::{self, Door},
     shield,
     span::QuietSpan,
-    stop,
+    stop, subject,
     token::Verifier,
     transfer,
     work::Db,
@@ -75,6 +75,7 @@ pub fn mount(api: &mut ServiceConfig) {
         involvement::routes::mount(rooms);
         consent::routes::mount(rooms);
         contact_request::routes::mount(rooms);
+        subject::routes::mount(rooms);
         shield::routes::mount(rooms);
         override_grant::routes::mount(rooms);
         identity::routes::mount(rooms);

@@ -34,6 +34,7 @@ use crate::{
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
+        (name = "subjects", description = "Children, and carers who act for them: whose record an account is about."),
         (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
         (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
         (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
@@ -245,6 +246,8 @@ impl Operating<'_> {
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
             }
+            "/v1/children/{indexNumber}/subjects" => kinds.push(Kind::SubjectExists),
+            "/v1/children/{indexNumber}/shield-requests" => kinds.push(Kind::StepUpRequired),
             "/v1/children" => {
                 kinds.extend([Kind::PossibleDuplicate, Kind::IdentifierHeld]);
             }

@@ -41,6 +41,9 @@ examples! {
     "list_flags";
     "set_flag" asks "request";
     "clear_flag";
+    "list_subjects";
+    "enrol_subject" asks "request";
+    "end_subject";
     "list_consents";
     "withdraw_consent" asks "request";
     "ask_for_contact" asks "request";

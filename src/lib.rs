@@ -62,6 +62,7 @@ pub mod session;
 pub mod shield;
 pub mod span;
 pub mod stop;
+pub mod subject;
 pub mod throttle;
 pub mod token;
 pub mod told;

@@ -133,6 +133,8 @@ kinds! {
     /// The request was done before with this idempotency key, and what was answered then is told no more, since a shield may
     /// hide some of it now, or the record is told no more. Open what it made, where that is still there.
     AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
+    /// The account is about this record already, or it is a child's and about another.
+    SubjectExists 409 "subject-exists" "The account is about a record already";
     /// The child is not shielded.
     NotShielded 409 "not-shielded" "There is no shield";
     /// A shield is lifted when no request holds it up any more, on any record of the person.

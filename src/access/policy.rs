@@ -137,6 +137,10 @@ permissions! {
     ReadConsent "consent:read" true [Practitioner PractitionerWithOverride Steward] "consents to services of the own organisation; a steward: all about records for which the own authority is responsible";
     /// Withdraw a consent.
     WithdrawConsent "consent:withdraw" true [Practitioner PractitionerWithOverride Steward] "consents to services of the own organisation; a steward: about records for which the own authority is responsible" fresh;
+    /// See whose accounts are about a record.
+    ReadSubject "subject:read" true [Steward] "records for which the own authority is responsible";
+    /// Say whose account is about a record, or is no more.
+    EnrolSubject "subject:enrol" true [Steward] "records for which the own authority is responsible" fresh;
     /// Ask to be put in touch with whoever else works with a child.
     AskForContact "contact-request:ask" true [Practitioner PractitionerWithOverride] "any child that is not archived";
     /// Find and open requests to be put in touch.
@@ -146,9 +150,9 @@ permissions! {
     /// Accept and decline requests to be put in touch.
     AnswerContact "contact-request:answer" true [Practitioner PractitionerWithOverride] "requests forwarded to the own organisation";
     /// Ask that a child be shielded.
-    AskForShield "shield:ask" true [Practitioner PractitionerWithOverride Steward] "any child that is not archived";
+    AskForShield "shield:ask" true [Practitioner PractitionerWithOverride Steward Subject] "any child that is not archived; a subject: the own record, or the child for whom they act";
     /// Find and open requests that children be shielded.
-    ReadShieldRequest "shield-request:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "one's own requests; a shield approver: those on records for which the own authority is responsible";
+    ReadShieldRequest "shield-request:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover Subject] "one's own requests; a shield approver: those on records for which the own authority is responsible";
     /// See whether a child is shielded, and the requests for it.
     ReadShield "shield:read" true [Steward ShieldApprover] "records for which the own authority is responsible";
     /// Decide on requests that children be shielded, review and close them, and lift shields.

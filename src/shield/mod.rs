@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
 use crate::{
-    access::{Role, Viewer},
+    access::{Caller, Role, Viewer},
     code::codes,
     ids::{AccountId, ChildId, IndexNumber, OrganisationId, PersonId, ShieldRequestId},
     problem::{Kind, Problem},
@@ -99,8 +99,16 @@ pub struct ShieldRequestIn {
 }
 
 impl ShieldRequestIn {
-    /// The ground is one that somebody states.
-    pub fn check(&self) -> Result<(), Problem> {
+    /// The ground is one that somebody states; an emergency is for those whom a practitioner or steward has heard, who have
+    /// signed in within the last 5 minutes (security rule AUTH-8).
+    pub fn check(&self, caller: &Caller, now: DateTime<Utc>) -> Result<(), Problem> {
+        if self.emergency && caller.role == Role::Subject {
+            let detail = "In an emergency ask a practitioner, or the authority's duty number.";
+            return Err(Problem::new(Kind::Forbidden, detail));
+        }
+        if self.emergency {
+            caller.signed_in_of_late(now)?;
+        }
         if stated().any(|ground| ground == self.ground) {
             return Ok(());
         }

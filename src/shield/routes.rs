@@ -38,9 +38,10 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 
 /// Ask that a child be shielded
 ///
-/// The authority that answers for the record decides. In an emergency the child is shielded at once, whatever is decided
-/// later; the authority has 5 working days to confirm it. Requests for one child are kept apart, and each holds the shield up
-/// while it is in force.
+/// By practitioners and stewards, and by a subject for the own record. The authority that answers for the record decides. In an
+/// emergency the child is shielded at once, whatever is decided later; that is not for subjects, and needs a sign-in within the
+/// last 5 minutes. The authority has 5 working days to confirm it. Requests for one child are kept apart, and each holds the
+/// shield up while it is in force.
 #[utoipa::path(
     tag = "shields",
     security(("bearer" = [AskForShield::SCOPE])),
@@ -65,7 +66,7 @@ async fn ask_for_shield(
     };
     let new = body.value;
     let standing = store::hold(&mut work, &number).await?;
-    new.check()?;
+    new.check(&work.caller, work.now)?;
     let confirm_by = new.emergency.then(|| super::confirm_by(work.today()));
     guard::store::person(&mut work, standing.child).await?;
     let id = store::insert(&mut work, standing.child, &new, confirm_by).await?;

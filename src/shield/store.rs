@@ -38,13 +38,20 @@ pub(super) async fn find(look: &Look, number: &IndexNumber) -> Result<Standing, 
     .ok_or_else(|| Kind::NotFound.into())
 }
 
-/// Finds a child whom the caller may see, and holds every record of the same person until the work is done.
+/// Finds a child whom the caller may see, a subject the own record alone, and holds every record of the same person until the
+/// work is done.
 pub(crate) async fn hold(work: &mut Work, number: &IndexNumber) -> Result<Standing, Problem> {
-    let today = work.today();
+    let (today, by) = (work.today(), work.caller.subject.uuid());
+    let subject = work.caller.role == Role::Subject;
     let child = sqlx::query_scalar!(
-        r#"select child_id as "child: ChildId" from child where index_number = $1 and in_use(status, archives_on, $2)"#,
+        r#"select c.child_id as "child: ChildId" from child c
+           where c.index_number = $1 and in_use(c.status, c.archives_on, $2)
+             and (not $3 or exists (select from subject s
+                                    where s.child_id = c.child_id and s.account_id = $4 and s.ended_at is null))"#,
         number.as_str(),
         today,
+        subject,
+        by,
     )
     .fetch_optional(work.db())
     .await?

@@ -69,7 +69,11 @@ const SHIELD_REQUESTS: &[&str] = &[
     "open_identity_end",
     "approve_identity_end",
 ];
-const ASKERS: &[Role] = &[Role::Practitioner, Role::PractitionerWithOverride, Role::Steward];
+const ASKERS: &[Role] =
+    &[Role::Practitioner, Role::PractitionerWithOverride, Role::Steward, Role::Subject];
+
+/// A subject sees the own record alone; here nobody is enrolled.
+const ENROLS: &[&str] = &["list_subjects", "enrol_subject", "end_subject"];
 
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
@@ -85,7 +89,12 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 35] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 40] = [
+    (&["end_subject"], Own, &[Role::Steward], 404),
+    (&["ask_for_shield"], Own, &[Role::Subject], 404),
+    (&["ask_for_shield"], Other, &[Role::Subject], 404),
+    (&["enrol_subject"], Own, &[Role::Steward], 422),
+    (ENROLS, Other, &[Role::Steward], 403),
     (&["answer_transfer"], Own, &[Role::Steward], 403),
     (&["dispute_transfer"], Own, &[Role::Steward], 409),
     (&["offer_transfer"], Other, &[Role::Steward], 403),

@@ -52,6 +52,7 @@ mod shielded;
 mod signer;
 mod spec;
 mod stop;
+mod subject;
 mod token;
 mod transfer;
 mod two;

@@ -59,6 +59,7 @@ const LEVELS: &[&[&str]] = &[
         "purge",
         "shield",
         "override_grant",
+        "subject",
         "identity",
     ],
     &["account", "account::enrolment", "archive", "contact_request", "sensitive", "investigation"],

@@ -22,6 +22,8 @@ MAY = {
     "end_carer": {VERSION: ""},
     "add_involvement": {KEY: "", "consent-required": "", "invalid-value":
                         f"{DAY}|{BIRTH}|no organisation of the index|beside a consent|sensitive services alone|does not fit who has given it"},
+    "enrol_subject": {KEY: "", "invalid-value": "no account of a subject"},
+    "end_subject": {VERSION: ""},
     "withdraw_consent": {VERSION: "", "invalid-value": DAY},
     "ask_for_contact": {KEY: ""},
     "list_contact_requests": {"invalid-query": r"^after must be the `next`"},
