@@ -242,6 +242,33 @@ async fn a_steward_is_told_what_ends_in_the_own_authority_and_the_operator_only_
 }
 
 #[actix_web::test]
+async fn under_a_shield_no_day_tells_a_steward_that_a_child_has_left_england() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let steward = scene.caller(Role::Steward);
+    let of_age = born(&index, &scene, "2008-11-17").await;
+    let left = index.child(scene.authority).await;
+    let away = "update whereabouts set kind = 'leftEngland', left_on = '2023-11-18', return_expected = 'notKnown' where child_id = $1";
+    sqlx::query(away).bind(left.id).execute(&index.db).await.unwrap();
+    index.retain().await;
+    let told = async || {
+        let forecast = index.get(steward, "/v1/retention/forecast").await.expect(200).body;
+        let days = forecast["days"].as_array().unwrap().len();
+        let items = forecast["items"].as_array().unwrap();
+        (days, items.iter().map(|item| item["indexNumber"].to_string()).collect::<Vec<_>>())
+    };
+    let numbers = [&of_age, &left].map(|child| json!(child.number).to_string());
+    assert_eq!(told().await, (2, numbers.to_vec()));
+    index.shield(&of_age).await;
+    index.shield(&left).await;
+    assert_eq!(told().await, (1, numbers[..1].to_vec()));
+
+    let version = index.get(steward, &left.path("")).await.expect(200).version();
+    let death = index.put(steward, &left.path("/death"), version, json!({})).await.expect(200);
+    assert_eq!(death.body, json!({ "indexNumber": left.number }));
+}
+
+#[actix_web::test]
 async fn flags_end_on_their_day_and_their_organisation_is_reminded_once_14_days_before() {
     let index = Index::start().await;
     let scene = index.scene().await;
