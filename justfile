@@ -9,7 +9,7 @@ check: lint test deny
 # Format and lints; nothing may warn
 lint:
     cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    cargo clippy --workspace --locked --all-targets -- -D warnings
 
 # Run the tests; options go to `cargo test`
 test *options:

@@ -1,6 +1,7 @@
 //! Requests for access: anyone asks, the council decides, or for national partners the national operator.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use linkage::fold::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
@@ -8,7 +9,6 @@ use validator::Validate;
 use crate::{
     access::Role,
     account::{Invitation, NewAccount, past},
-    child::fold::tokens,
     code::codes,
     contact::{Email, PersonLine, Phone},
     ids::{AccessRequestId, AccountId, OrganisationId},

@@ -16,7 +16,6 @@ use crate::{
 
 pub mod address;
 pub mod birth;
-pub mod fold;
 pub mod identifier;
 pub mod name;
 pub mod provenance;

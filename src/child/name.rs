@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::fold::{fold, tokens};
+use linkage::fold::{fold, tokens};
+
 use crate::{
     code::codes,
     word::{Refusal, UpToFive, is_letter, line, word},

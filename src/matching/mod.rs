@@ -1,6 +1,7 @@
 //! Finding the one right child: what may be searched by, and how well a child agrees.
 
 use chrono::{Datelike, NaiveDate};
+use linkage::fold::fold;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
@@ -9,7 +10,6 @@ use crate::{
     child::{
         address::Postcode,
         birth::{DateOfBirth, DatePrecision, Gender},
-        fold::fold,
         identifier::{Identifier, IdentifierIn},
         name::{Name, NameKind, NamePart, PersonName, given_keys},
     },

@@ -34,7 +34,7 @@ const LEVELS: &[&[&str]] = &[
         "listener::*",
     ],
     &["http", "span", "describe", "examples"],
-    &["child::fold", "child::address", "child::birth", "child::identifier", "child::provenance"],
+    &["child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],
     &["carer", "consent", "organisation", "organisation::codes"],
     &["involvement", "guard"],

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use contactpoint::{
     access::{Role, scopes},
-    child::fold::fold,
     database::APPLICATION,
     ids::IndexNumber,
     retention::task::{self, Summary},
@@ -16,6 +15,7 @@ use contactpoint::{
     token::Grant,
     work::Errands,
 };
+use linkage::fold::fold;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,0 +1,105 @@
+//! How often names and postcodes occur among the children of the index: that two rare ones agree says more.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fold::fold;
+
+const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
+const FAMILY: &str = include_str!("../../../data/family-names.csv");
+
+/// Shares of the population, as counted, each smoothed towards what is known of England and Wales.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Frequencies {
+    /// How many children were counted.
+    pub children: u64,
+    /// How many of them have a given name first, of those that more than one has.
+    pub given: HashMap<String, u32>,
+    /// How many of them have a family name, whole or as a part.
+    pub family: HashMap<String, u32>,
+    /// How many of them live under a postcode, of the postcodes that have unusually many.
+    pub postcode: HashMap<String, u32>,
+}
+
+/// As many children as the published figures count for, beside those that are counted.
+const PUBLISHED: f64 = 2000.0;
+/// The share of a name that is in no list.
+const RARE: f64 = 2e-6;
+
+struct Published {
+    given: HashMap<String, f64>,
+    family: HashMap<String, f64>,
+}
+
+static KNOWN: LazyLock<Published> = LazyLock::new(|| Published {
+    given: shares(
+        GIVEN.lines().skip(1).filter_map(|line| {
+            let mut columns = line.split(',').skip(1);
+            Some((fold(columns.next()?), columns.next()?.parse().ok()?))
+        }),
+        1.0,
+    ),
+    // The list holds the commonest family names, which some four in ten have.
+    family: shares(
+        FAMILY.lines().skip(1).filter_map(|line| {
+            let mut columns = line.split(',');
+            Some((fold(columns.next()?), columns.next()?.parse().ok()?))
+        }),
+        0.4,
+    ),
+});
+
+fn shares(counted: impl Iterator<Item = (String, f64)>, of: f64) -> HashMap<String, f64> {
+    let mut shares: HashMap<String, f64> = HashMap::new();
+    for (name, count) in counted {
+        *shares.entry(name).or_default() += count;
+    }
+    let all: f64 = shares.values().sum();
+    for share in shares.values_mut() {
+        *share *= of / all;
+    }
+    shares
+}
+
+/// Whether a folded given name was given to 20 babies or more in England and Wales from 2003 to 2020, so that it is no slip.
+#[must_use]
+pub fn is_a_given_name(folded: &str) -> bool {
+    static NAMES: LazyLock<std::collections::HashSet<String>> = LazyLock::new(|| {
+        let counted = GIVEN.lines().skip(1).filter_map(|line| {
+            let mut columns = line.split(',').skip(1);
+            Some((fold(columns.next()?), columns.next()?.parse::<f64>().ok()?))
+        });
+        counted.filter(|(_, count)| *count >= 20.0).map(|(name, _)| name).collect()
+    });
+    NAMES.contains(folded)
+}
+
+impl Frequencies {
+    fn share(&self, counted: Option<&u32>, published: Option<&f64>) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
+        let children = self.children as f64;
+        let counted = f64::from(counted.copied().unwrap_or(u32::from(self.children > 0)));
+        (counted + PUBLISHED * published.copied().unwrap_or(RARE)) / (children + PUBLISHED)
+    }
+
+    /// The share of children who have this given name first.
+    #[must_use]
+    pub fn of_given(&self, folded: &str) -> f64 {
+        self.share(self.given.get(folded), KNOWN.given.get(folded))
+    }
+
+    /// The share of children who have this family name.
+    #[must_use]
+    pub fn of_family(&self, folded: &str) -> f64 {
+        self.share(self.family.get(folded), KNOWN.family.get(folded))
+    }
+
+    /// The share of children who live under this postcode.
+    #[must_use]
+    pub fn of_postcode(&self, postcode: &str) -> f64 {
+        const USUAL: f64 = 8.0 / 12e6;
+        self.share(self.postcode.get(postcode), Some(&USUAL))
+    }
+}

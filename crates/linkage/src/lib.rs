@@ -1,0 +1,21 @@
+//! Record linkage for children.
+//!
+//! [`Person`] is what is compared; [`Person::keys`] and [`Person::keys_to_find`] say which records are worth comparing;
+//! [`Matcher::compare`] weighs the evidence that two records are of one child, in bits (Fellegi and Sunter, 1969);
+//! [`decide`] says whether it is enough to act on. Everything here is pure: no database, no clock, no network.
+
+pub mod compare;
+pub mod decide;
+pub mod fold;
+pub mod frequency;
+pub mod key;
+pub mod model;
+pub mod nickname;
+pub mod person;
+pub mod similarity;
+
+pub use compare::{Comparison, Field, Finding, Level, Matcher};
+pub use decide::{Decision, Outcome, Reason, decide};
+pub use frequency::Frequencies;
+pub use model::Model;
+pub use person::{Birth, Gender, Name, NameKind, Person, PersonName, Place};

@@ -1,0 +1,55 @@
+//! Names that stand for one another.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use crate::fold::fold;
+
+/// Given names and what they are shortened to: carltonnorthern/nicknames, Apache-2.0 (`data/nicknames.LICENSE`).
+const NICKNAMES: &str = include_str!("../../../data/nicknames.csv");
+
+static SHORT: LazyLock<HashMap<String, HashSet<String>>> = LazyLock::new(|| {
+    let mut short: HashMap<String, HashSet<String>> = HashMap::new();
+    for line in NICKNAMES.lines().skip(1) {
+        let mut columns = line.split(',');
+        if let (Some(name), Some(_), Some(nick)) = (columns.next(), columns.next(), columns.next())
+        {
+            short.entry(fold(name)).or_default().insert(fold(nick));
+        }
+    }
+    short
+});
+
+static LONG: LazyLock<HashMap<&'static str, HashSet<&'static str>>> = LazyLock::new(|| {
+    let mut long: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for (name, nicks) in SHORT.iter() {
+        for nick in nicks {
+            long.entry(nick).or_default().insert(name);
+        }
+    }
+    long
+});
+
+/// Whether one of two folded given names is short for the other, or both are short for one.
+#[must_use]
+pub fn stand_for_one_another(a: &str, b: &str) -> bool {
+    let shortens =
+        |long: &str, short: &str| SHORT.get(long).is_some_and(|nicks| nicks.contains(short));
+    let common = || LONG.get(a).zip(LONG.get(b)).is_some_and(|(a, b)| !a.is_disjoint(b));
+    shortens(a, b) || shortens(b, a) || common()
+}
+
+/// Up to 12 names that may stand for a folded given name.
+#[must_use]
+pub fn others(name: &str) -> Vec<String> {
+    let short = SHORT.get(name).into_iter().flatten().map(String::as_str);
+    let long = LONG.get(name).into_iter().flatten().copied();
+    let mut others: Vec<_> =
+        short.chain(long).filter(|other| *other != name).map(str::to_owned).collect();
+    others.sort();
+    others.dedup();
+    others.truncate(12);
+    others
+}
