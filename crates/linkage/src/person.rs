@@ -25,6 +25,18 @@ pub struct Person {
     pub identifiers: Vec<String>,
 }
 
+impl Person {
+    /// The record packed, as it is stored beside its keys.
+    pub fn pack(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_allocvec(self)
+    }
+
+    /// The record that was packed; those of another [`crate::key::SCHEME`] cannot be read.
+    pub fn unpack(packed: &[u8]) -> Result<Self, postcard::Error> {
+        postcard::from_bytes(packed)
+    }
+}
+
 /// What a name is to the child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NameKind {
