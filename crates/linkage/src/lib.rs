@@ -12,6 +12,8 @@ pub mod key;
 pub mod model;
 pub mod nickname;
 pub mod person;
+pub mod place;
+pub mod placeholder;
 pub mod similarity;
 
 pub use compare::{Comparison, Field, Finding, Level, Matcher};
