@@ -1,10 +1,16 @@
 //! How often names and postcodes occur among the children of the index: that two rare ones agree says more.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fold::fold;
+use crate::{
+    fold::fold,
+    person::{Person, PersonName},
+};
 
 const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
 const FAMILY: &str = include_str!("../../../data/family-names.csv");
@@ -77,6 +83,26 @@ pub fn is_a_given_name(folded: &str) -> bool {
 }
 
 impl Frequencies {
+    /// Counts a child.
+    pub fn count(&mut self, person: &Person) {
+        self.children += 1;
+        let once = |names: &mut HashMap<String, u32>, values: Vec<String>| {
+            let values: HashSet<String> =
+                values.into_iter().filter(|value| !value.is_empty()).collect();
+            for value in values {
+                *names.entry(value).or_default() += 1;
+            }
+        };
+        let names = || person.names.iter().map(|name| &name.name);
+        once(&mut self.given, names().map(|name| name.first().to_owned()).collect());
+        let whole = names().map(PersonName::whole_family);
+        once(&mut self.family, whole.chain(names().flat_map(|name| name.family.clone())).collect());
+        once(
+            &mut self.postcode,
+            person.places.iter().map(|place| place.postcode.clone()).collect(),
+        );
+    }
+
     fn share(&self, counted: Option<&u32>, published: Option<&f64>) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
         let children = self.children as f64;

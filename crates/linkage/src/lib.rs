@@ -6,6 +6,8 @@
 
 pub mod compare;
 pub mod decide;
+pub mod estimate;
+pub mod evaluate;
 pub mod fold;
 pub mod frequency;
 pub mod key;
@@ -15,7 +17,7 @@ pub mod person;
 pub mod similarity;
 
 pub use compare::{Comparison, Field, Finding, Level, Matcher};
-pub use decide::{Decision, Outcome, Reason, decide};
+pub use decide::{Decision, Outcome, Reason, decide, is_a_relative};
 pub use frequency::Frequencies;
 pub use model::Model;
 pub use person::{Birth, Gender, Name, NameKind, Person, PersonName, Place};
