@@ -22,11 +22,13 @@ pub struct Prior {
     pub same: f64,
     /// Random pairs, for each field.
     pub different: f64,
+    /// Pairs of strangers under one postcode, for what is compared only there.
+    pub nearby: f64,
 }
 
 impl Default for Prior {
     fn default() -> Self {
-        Self { same: 100.0, different: 20_000.0 }
+        Self { same: 100.0, different: 20_000.0, nearby: 500.0 }
     }
 }
 
@@ -51,8 +53,9 @@ impl Seen {
         self.0.get(&field).and_then(|levels| levels.get(&level)).copied().unwrap_or_default()
     }
 
-    fn all(&self, field: Field) -> f64 {
-        self.0.get(&field).map_or(0.0, |levels| levels.values().sum())
+    fn all(&self, group: Group) -> f64 {
+        let levels = self.0.get(&group.0).into_iter().flatten();
+        levels.filter(|(level, _)| group_of(group.0, **level) == group).map(|(_, n)| n).sum()
     }
 }
 
@@ -68,12 +71,12 @@ fn bounded(share: f64) -> f64 {
 pub fn with_different(model: &Model, random: &Seen, prior: Prior) -> Model {
     let mut learnt = model.clone();
     for (field, levels) in &mut learnt.weights {
-        let all = random.all(*field);
         for (level, weight) in levels.iter_mut() {
-            let seen = random.of(*field, *level);
-            weight.different = weight
-                .different
-                .map(|u| bounded((seen + prior.different * u) / (all + prior.different)));
+            let group = group_of(*field, *level);
+            let (seen, all) = (random.of(*field, *level), random.all(group));
+            let before = if only_nearby(group) { prior.nearby } else { prior.different };
+            weight.different =
+                weight.different.map(|u| bounded((seen + before * u) / (all + before)));
         }
     }
     learnt
@@ -223,19 +226,31 @@ struct State {
     picked: Vec<Picked>,
 }
 
-/// The group of levels that add up to one: those of a partly known date stand by themselves.
-fn group(field: Field, level: Level) -> (Field, bool) {
-    (field, level == Level::WithinWhatIsKnown)
+/// A field, and which of its sets of levels.
+type Group = (Field, bool);
+
+/// The levels that add up to one: those that are told only where something else is so stand by themselves.
+fn group_of(field: Field, level: Level) -> Group {
+    let by_itself = match field {
+        Field::GivenName => matches!(level, Level::SwappedSame | Level::SwappedLike),
+        _ => level == Level::WithinWhatIsKnown,
+    };
+    (field, by_itself)
+}
+
+/// Whether it is compared only under the same postcode.
+fn only_nearby(group: Group) -> bool {
+    group.0 == Field::House
 }
 
 /// Values of the slots, so that those of a group add up to one.
 fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<_> = values.collect();
-    let mut sums: BTreeMap<(Field, bool), f64> = BTreeMap::new();
+    let mut sums: BTreeMap<Group, f64> = BTreeMap::new();
     for ((field, level, _), value) in slots.iter().zip(&values) {
-        *sums.entry(group(*field, *level)).or_default() += value;
+        *sums.entry(group_of(*field, *level)).or_default() += value;
     }
-    let of = |(field, level, _): &(Field, Level, Weight)| sums[&group(*field, *level)];
+    let of = |(field, level, _): &(Field, Level, Weight)| sums[&group_of(*field, *level)];
     slots.iter().zip(&values).map(|(slot, value)| value / of(slot)).collect()
 }
 
