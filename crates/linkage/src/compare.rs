@@ -16,8 +16,10 @@ use crate::{
 pub enum Field {
     /// The family name.
     FamilyName,
-    /// The given names.
+    /// The first given name.
     GivenName,
+    /// The given names after the first.
+    FurtherNames,
     /// The date of birth.
     DateOfBirth,
     /// The gender.
@@ -54,6 +56,8 @@ pub enum Level {
     Close,
     /// The spelling is distantly alike.
     Distant,
+    /// It is the same name as it is written elsewhere, such as Mohammed and Muhammad, or in its form for women and for men.
+    Variant,
     /// One name is short for the other.
     Nickname,
     /// One is the initial of the other.
@@ -68,14 +72,22 @@ pub enum Level {
     SwappedLike,
     /// Day and month have changed places.
     Swapped,
+    /// Day and month have changed places, and a digit is another.
+    SwappedOneDigit,
     /// One digit of the date is another.
     OneDigit,
+    /// Day and month are the same, and the year is another.
+    MonthAndDay,
     /// Two of day, month and year are the same.
     TwoParts,
     /// Only the year is the same.
     SameYear,
     /// The date lies in the month or year that is known.
     WithinWhatIsKnown,
+    /// Both are 1 January of one year, which is written where no date of birth is known.
+    Placeholder,
+    /// Two letters or digits of the postcode are others.
+    TwoEdits,
     /// All but the last two letters of the postcode are the same.
     SameSector,
     /// The first half of the postcode is the same.
@@ -108,6 +120,9 @@ pub struct Finding {
 pub struct Comparison {
     /// All evidence together with what stands before any, in bits: 10 is odds of a thousand to one.
     pub bits: f64,
+    /// What speaks for one child and against two of one family, in bits: twins share all but given name and gender,
+    /// brothers and sisters all but these and the date of birth. It bounds [`Comparison::bits`] from above.
+    pub apart: f64,
     /// The fields that both records have.
     pub findings: Vec<Finding>,
 }
@@ -154,7 +169,7 @@ impl Matcher {
         findings.extend(self.of_lists(Field::Practice, &asked.practices, &known.practices));
         findings.extend(self.identifiers(asked, known));
         let bits = self.model.prior() + findings.iter().map(|finding| finding.bits).sum::<f64>();
-        Comparison { bits, findings }
+        Comparison { bits, apart: bits, findings }
     }
 
     fn finding(&self, field: Field, level: Level, frequency: f64) -> Finding {
