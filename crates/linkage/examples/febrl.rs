@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use linkage::{
     Birth, Comparison, Frequencies, Matcher, Model, Name, NameKind, Person, PersonName, Place,
-    estimate::{self, Prior, Seen},
+    estimate::{self, Prior},
     evaluate::{Scored, best, curve, recall_without_false},
-    is_a_relative,
+    is_a_relative, sample,
 };
 
 struct Record {
@@ -70,14 +70,6 @@ fn date(text: &str) -> Option<Birth> {
     (1..=last).contains(&day).then(|| Birth::on(year, month, day))
 }
 
-fn frequencies(records: &[Record]) -> Frequencies {
-    let mut counted = Frequencies::default();
-    for record in records {
-        counted.count(&record.person);
-    }
-    counted
-}
-
 fn candidates(records: &[Record]) -> Vec<(usize, usize)> {
     let mut index: HashMap<i64, Vec<usize>> = HashMap::new();
     for (n, record) in records.iter().enumerate() {
@@ -96,27 +88,6 @@ fn candidates(records: &[Record]) -> Vec<(usize, usize)> {
     let mut pairs: Vec<_> = pairs.into_iter().collect();
     pairs.sort_unstable();
     pairs
-}
-
-/// The same numbers in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        usize::try_from(self.0 >> 33).expect("31 bits") % n
-    }
-}
-
-fn random(matcher: &Matcher, records: &[Record], n: usize) -> Seen {
-    let (mut dice, mut seen) = (Dice(1), Seen::default());
-    for _ in 0..n {
-        let (a, b) = (dice.below(records.len()), dice.below(records.len()));
-        if a != b {
-            seen.count(&matcher.compare(&records[a].person, &records[b].person), 1.0);
-        }
-    }
-    seen
 }
 
 fn show(label: &str, matcher: &Matcher, records: &[Record], pairs: &[(usize, usize)], wrong: bool) {
@@ -206,20 +177,19 @@ fn main() {
         let wrong = std::env::var("WRONG").is_ok();
         let cold = Matcher { model: Model::cold(), frequencies: Frequencies::default() };
         show("cold, no frequencies", &cold, &records, &pairs, false);
-        let counted = Matcher { frequencies: frequencies(&records), ..cold };
+        let people: Vec<_> = records.iter().map(|record| record.person.clone()).collect();
+        let frequencies = sample::count(&cold.model, &people);
+        let counted = Matcher { frequencies: frequencies.clone(), ..cold };
         show("cold, counted", &counted, &records, &pairs, false);
-        let prior = Prior::default();
-        let seen = random(&counted, &records, 300_000);
-        let with_u =
-            Matcher { model: estimate::with_different(&counted.model, &seen, prior), ..counted };
-        show("u", &with_u, &records, &pairs, false);
+        let with_u = Matcher::of(counted.model.clone(), frequencies);
+        show("u", &with_u, &records, &pairs, wrong && std::env::var("WRONGU").is_ok());
         let mut learnt = with_u.clone();
         for round in 0..3 {
             let compared: Vec<_> = pairs
                 .iter()
                 .map(|(a, b)| learnt.compare(&records[*a].person, &records[*b].person))
                 .collect();
-            let estimate = estimate::with_same(&learnt.model, &compared, prior, 200);
+            let estimate = estimate::with_same(&learnt.model, &compared, Prior::default(), 200);
             if round == 2 {
                 println!("  {:?} rounds {}", estimate.expected, estimate.likelihood.len());
             }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    estimate::{self, Prior},
     frequency::{Frequencies, is_a_given_name},
     model::Model,
     nickname,
@@ -96,6 +97,12 @@ pub enum Level {
     SameArea,
     /// Street and number of the house are the same.
     SameWithHouse,
+    /// The street is the same, as is the postcode.
+    SameHere,
+    /// The street is alike, and the postcode the same.
+    AlikeHere,
+    /// The street is another, though the postcode is the same.
+    DifferentHere,
     /// The given name of a carer is the same.
     SameGivenName,
     /// The family name of a carer is the same.
@@ -148,6 +155,13 @@ pub struct Matcher {
 const NAMED: [Level; 4] = [Level::Same, Level::OneEdit, Level::Close, Level::Nickname];
 
 impl Matcher {
+    /// A model by which different children agree as the pairs of the index do; how records of one child agree is the model's.
+    #[must_use]
+    pub fn of(model: Model, frequencies: Frequencies) -> Self {
+        let model = estimate::with_different(&model, &frequencies.random, Prior::default());
+        Self { model, frequencies }
+    }
+
     /// Weighs what speaks for one child and what for two.
     #[must_use]
     pub fn compare(&self, asked: &Person, known: &Person) -> Comparison {
@@ -282,6 +296,14 @@ impl Matcher {
             if !asked.house.is_empty() && !known.house.is_empty() {
                 let level = if same_house { Level::Same } else { Level::Different };
                 findings.push(self.finding(Field::House, level, 0.0));
+            }
+            if !asked.street.is_empty() && !known.street.is_empty() {
+                let level = match likeness(&asked.street, &known.street) {
+                    Likeness::Same => Level::SameHere,
+                    Likeness::OneEdit | Likeness::Close => Level::AlikeHere,
+                    _ => Level::DifferentHere,
+                };
+                findings.push(self.finding(Field::Street, level, 0.0));
             }
         } else if !asked.street.is_empty() && !known.street.is_empty() {
             let level = match (level_of(likeness(&asked.street, &known.street)), same_house) {

@@ -32,21 +32,29 @@ impl Default for Prior {
     }
 }
 
-/// How often each level was seen, among all pairs of which both records have the field.
+/// How often each level was seen among pairs of different children.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seen(pub BTreeMap<Field, BTreeMap<Level, f64>>);
 
 impl Seen {
-    /// Counts a pair, which weighs `weight`.
-    pub fn count(&mut self, comparison: &Comparison, weight: f64) {
-        for finding in &comparison.findings {
-            self.add(finding.field, finding.level, weight);
-        }
+    /// Counts a random pair: what is compared wherever both records have it.
+    pub fn count(&mut self, pair: &Comparison) {
+        self.add(pair, |group| !only_nearby(group));
     }
 
-    fn add(&mut self, field: Field, level: Level, weight: f64) {
-        *self.0.entry(field).or_default().entry(level).or_default() += weight;
+    /// Counts a pair under one postcode: what is compared only there.
+    pub fn count_nearby(&mut self, pair: &Comparison) {
+        self.add(pair, only_nearby);
+    }
+
+    fn add(&mut self, pair: &Comparison, counts: impl Fn(Group) -> bool) {
+        for finding in &pair.findings {
+            if counts(group_of(finding.field, finding.level)) {
+                let levels = self.0.entry(finding.field).or_default();
+                *levels.entry(finding.level).or_default() += 1.0;
+            }
+        }
     }
 
     fn of(&self, field: Field, level: Level) -> f64 {
@@ -232,6 +240,9 @@ type Group = (Field, bool);
 /// The levels that add up to one: those that are told only where something else is so stand by themselves.
 fn group_of(field: Field, level: Level) -> Group {
     let by_itself = match field {
+        Field::Street => {
+            matches!(level, Level::SameHere | Level::AlikeHere | Level::DifferentHere)
+        }
         Field::GivenName => matches!(level, Level::SwappedSame | Level::SwappedLike),
         _ => level == Level::WithinWhatIsKnown,
     };
@@ -240,7 +251,7 @@ fn group_of(field: Field, level: Level) -> Group {
 
 /// Whether it is compared only under the same postcode.
 fn only_nearby(group: Group) -> bool {
-    group.0 == Field::House
+    group.0 == Field::House || group == (Field::Street, true)
 }
 
 /// Values of the slots, so that those of a group add up to one.

@@ -14,6 +14,7 @@ pub mod key;
 pub mod model;
 pub mod nickname;
 pub mod person;
+pub mod sample;
 pub mod similarity;
 
 pub use compare::{Comparison, Field, Finding, Level, Matcher};
