@@ -203,7 +203,7 @@ impl Matcher {
         let given = self.given(asked, known);
         let straight: Vec<_> = family.into_iter().chain(given).collect();
         let turned = self.turned(asked, known);
-        if sum(&turned) > sum(&straight) { turned } else { straight }
+        if !turned.is_empty() && sum(&turned) > sum(&straight) { turned } else { straight }
     }
 
     fn family(&self, asked: &PersonName, known: &PersonName) -> Option<Finding> {
