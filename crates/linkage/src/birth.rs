@@ -5,7 +5,10 @@ use crate::{compare::Level, person::Birth, similarity::within_one_edit};
 /// How two dates agree, and the share of children of whom that holds by chance where one of them is not wholly known.
 pub(crate) fn level(a: Birth, b: Birth) -> (Level, f64) {
     let (Some(a_day), Some(b_day)) = (a.month_and_day(), b.month_and_day()) else {
-        return (within(a, b), if a.month.and(b.month).is_some() { 1.0 / 216.0 } else { 1.0 / 18.0 });
+        return (
+            within(a, b),
+            if a.month.and(b.month).is_some() { 1.0 / 216.0 } else { 1.0 / 18.0 },
+        );
     };
     (whole(a, a_day, b, b_day), 0.0)
 }

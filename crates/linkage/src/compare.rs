@@ -82,8 +82,12 @@ pub enum Level {
     Placeholder,
     /// Two letters or digits of the postcode are others.
     TwoEdits,
-    /// The street is the same where the postcode is: it says more where many share a postcode.
-    SameThere,
+    /// The street is the same, as is the postcode: it says more where many share a postcode.
+    SameHere,
+    /// The street is alike, and the postcode the same.
+    AlikeHere,
+    /// The street is another, though the postcode is the same.
+    DifferentHere,
     /// All but the last two letters of the postcode are the same.
     SameSector,
     /// The first half of the postcode is the same.

@@ -60,14 +60,20 @@ impl Matcher {
         });
         let mut home = Home { postcode, ..Home::default() };
         if level == Some(Level::Same) {
-            home.house = house_level(asked, known).map(|level| self.finding(Field::House, level, 0.0));
-            let street = !asked.street.is_empty() && asked.street == known.street;
-            home.street = street.then(|| self.finding(Field::Street, Level::SameThere, 0.0));
+            home.house =
+                house_level(asked, known).map(|level| self.finding(Field::House, level, 0.0));
+            home.street = streets(asked, known).map(|likeness| {
+                let level = match likeness {
+                    Likeness::Same => Level::SameHere,
+                    Likeness::OneEdit | Likeness::Close => Level::AlikeHere,
+                    _ => Level::DifferentHere,
+                };
+                self.finding(Field::Street, level, 0.0)
+            });
         } else {
             home.street =
                 street_level(asked, known).map(|level| self.finding(Field::Street, level, 0.0));
-            home.town =
-                town_level(asked, known).map(|level| self.finding(Field::Town, level, 0.0));
+            home.town = town_level(asked, known).map(|level| self.finding(Field::Town, level, 0.0));
             once(&mut home);
         }
         let most = (self.model.population / HOUSEHOLD).log2();
@@ -119,7 +125,11 @@ fn postcode_level(a: &str, b: &str) -> Level {
         return Level::SameDistrict;
     }
     let area = |postcode: &str| postcode.bytes().take_while(u8::is_ascii_alphabetic).count();
-    if area(a) > 0 && a.get(..area(a)) == b.get(..area(b)) { Level::SameArea } else { Level::Different }
+    if area(a) > 0 && a.get(..area(a)) == b.get(..area(b)) {
+        Level::SameArea
+    } else {
+        Level::Different
+    }
 }
 
 fn house_level(asked: &Place, known: &Place) -> Option<Level> {
@@ -145,12 +155,26 @@ fn house_level(asked: &Place, known: &Place) -> Option<Level> {
     })
 }
 
-fn street_level(asked: &Place, known: &Place) -> Option<Level> {
+/// How alike the streets are; what is the street for one may be another line for the other.
+fn streets(asked: &Place, known: &Place) -> Option<Likeness> {
     if asked.street.is_empty() || known.street.is_empty() {
         return None;
     }
+    let with = |street: &str, lines: &[String]| {
+        lines.iter().map(|line| likeness(street, line)).min().unwrap_or(Likeness::Different)
+    };
+    let street = likeness(&asked.street, &known.street);
+    if street == Likeness::Same {
+        return Some(street);
+    }
+    let crossed = with(&asked.street, &known.lines).min(with(&known.street, &asked.lines));
+    Some(street.min(crossed))
+}
+
+fn street_level(asked: &Place, known: &Place) -> Option<Level> {
+    let streets = streets(asked, known)?;
     let house = house_level(asked, known) == Some(Level::Same);
-    Some(match (likeness(&asked.street, &known.street), house) {
+    Some(match (streets, house) {
         (Likeness::Same, true) => Level::SameWithHouse,
         (Likeness::Same, false) => Level::Same,
         (Likeness::OneEdit | Likeness::Close, true) => Level::OneEdit,

@@ -3,6 +3,7 @@
 use crate::{
     birth,
     compare::{Comparison, Field, Finding, Level},
+    estimate::{self, Prior},
     frequency::{Frequencies, is_published},
     home::Home,
     model::Model,
@@ -26,6 +27,13 @@ pub struct Matcher {
 const FURTHER: f64 = 0.25;
 
 impl Matcher {
+    /// A model by which different children agree as the pairs of the index do; how records of one child agree is the model's.
+    #[must_use]
+    pub fn of(model: Model, frequencies: Frequencies) -> Self {
+        let model = estimate::with_different(&model, &frequencies.random, Prior::default());
+        Self { model, frequencies }
+    }
+
     /// Weighs what speaks for one child and what for two.
     #[must_use]
     pub fn compare(&self, asked: &Person, known: &Person) -> Comparison {
@@ -63,7 +71,8 @@ impl Matcher {
             match finding.field {
                 Field::GivenName => {
                     let in_use = named.in_use && level != Level::AnotherRealName;
-                    let share = if in_use { Some(kin.in_use) } else { kin.given.get(&level).copied() };
+                    let share =
+                        if in_use { Some(kin.in_use) } else { kin.given.get(&level).copied() };
                     twin += than(share);
                     sibling += than(share);
                 }
@@ -155,7 +164,11 @@ impl Matcher {
             _ => Level::Different,
         };
         // The family name of a child's carer is mostly the child's own, which is counted already.
-        let of_family = if is_the_childs { 1.0 } else { self.frequencies.of_family(known.whole_family()).max(1e-2) };
+        let of_family = if is_the_childs {
+            1.0
+        } else {
+            self.frequencies.of_family(known.whole_family()).max(1e-2)
+        };
         let frequency = match level {
             Level::Same => share_of_adults(&self.frequencies, b) * of_family,
             Level::SameGivenName => share_of_adults(&self.frequencies, b),
@@ -177,9 +190,12 @@ impl Matcher {
     }
 
     fn identifiers(&self, asked: &Person, known: &Person) -> Option<Finding> {
-        let kind = |identifier: &'_ str| identifier.len() - identifier.find(':').map_or(0, |at| identifier.len() - at);
+        let kind = |identifier: &'_ str| {
+            identifier.len() - identifier.find(':').map_or(0, |at| identifier.len() - at)
+        };
         let is_of_one_kind = |a: &str, b: &str| a.get(..kind(a)) == b.get(..kind(b));
-        let pairs = || asked.identifiers.iter().flat_map(|a| known.identifiers.iter().map(move |b| (a, b)));
+        let pairs =
+            || asked.identifiers.iter().flat_map(|a| known.identifiers.iter().map(move |b| (a, b)));
         let level = if pairs().any(|(a, b)| a == b) {
             Level::Same
         } else if pairs().any(|(a, b)| is_of_one_kind(a, b)) {

@@ -217,24 +217,30 @@ fn is_left_out(asked: &PersonName, known: &PersonName) -> bool {
 /// Whether the names are the same but for particles, such as *al* and *van*, or *Singh* and *Kaur*.
 fn have_one_core(asked: &PersonName, known: &PersonName) -> bool {
     if asked.family.len() == 1 && known.family.len() == 1 {
-        return matches!((asked.whole_family(), known.whole_family()), ("singh", "kaur") | ("kaur", "singh"));
+        return matches!(
+            (asked.whole_family(), known.whole_family()),
+            ("singh", "kaur") | ("kaur", "singh")
+        );
     }
     let core = |name: &PersonName| name.family.iter().any(|part| !variant::is_particle(part));
     let parts = |name: &'_ PersonName| {
-        name.family.clone().into_iter().filter(|part| !variant::is_particle(part)).collect::<Vec<_>>()
+        name.family
+            .clone()
+            .into_iter()
+            .filter(|part| !variant::is_particle(part))
+            .collect::<Vec<_>>()
     };
     core(asked) && core(known) && parts(asked) == parts(known)
 }
 
 /// The parts that both family names have, or that one has and the other has among the further given names: chains of names are
 /// cut in different places.
-fn common_parts<'a>(
-    asked: &'a PersonName,
-    known: &'a PersonName,
-) -> impl Iterator<Item = &'a str> {
+fn common_parts<'a>(asked: &'a PersonName, known: &'a PersonName) -> impl Iterator<Item = &'a str> {
     let in_family = asked.family.iter().filter(|part| known.family.contains(part));
-    let in_known = asked.family.iter().filter(|part| part.len() >= 3 && known.further().contains(part));
-    let in_asked = known.family.iter().filter(|part| part.len() >= 3 && asked.further().contains(part));
+    let in_known =
+        asked.family.iter().filter(|part| part.len() >= 3 && known.further().contains(part));
+    let in_asked =
+        known.family.iter().filter(|part| part.len() >= 3 && asked.further().contains(part));
     let all = in_family.chain(in_known).chain(in_asked);
     all.filter(|part| !variant::is_particle(part)).map(String::as_str)
 }
@@ -245,9 +251,11 @@ fn have_like_parts(asked: &PersonName, known: &PersonName) -> bool {
     }
     let long = |part: &&String| part.len() >= 4;
     asked.family.iter().filter(long).any(|a| {
-        known.family.iter().filter(long).any(|b| {
-            likeness(a, b) <= Likeness::OneEdit || variant::is_one_family_name(a, b)
-        })
+        known
+            .family
+            .iter()
+            .filter(long)
+            .any(|b| likeness(a, b) <= Likeness::OneEdit || variant::is_one_family_name(a, b))
     })
 }
 

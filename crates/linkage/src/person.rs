@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::{place::Place, placeholder::is_placeholder};
 use crate::{fold::tokens, placeholder};
+pub use crate::{place::Place, placeholder::is_placeholder};
 
 /// What is known of a child, or asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,6 +14,8 @@ pub struct Place {
     pub house: String,
     /// The street, folded; empty where none is said.
     pub street: String,
+    /// The other lines, folded: what is the street for one is the next line for another.
+    pub lines: Vec<String>,
     /// The town, folded; empty where none is said.
     pub town: String,
     /// Whether it was before.
@@ -24,8 +26,8 @@ impl Place {
     /// An address of these lines.
     #[must_use]
     pub fn of<S: AsRef<str>>(lines: &[S], town: &str, postcode: &str, former: bool) -> Self {
-        let (house, street) = house_and_street(lines);
-        Self { postcode: postcode_of(postcode), house, street, town: fold(town), former }
+        let (house, street, lines) = house_and_street(lines);
+        Self { postcode: postcode_of(postcode), house, street, lines, town: fold(town), former }
     }
 
     /// The first half of the postcode; empty where there is none.
@@ -115,31 +117,25 @@ fn repaired(text: &str, shape: &[u8], most: usize) -> Option<(String, usize)> {
     right.filter(|_| repairs <= most).map(|right| (right, repairs))
 }
 
-/// The number of the house and the street, of the first line that has a number; else the first line as the house's name.
-fn house_and_street<S: AsRef<str>>(lines: &[S]) -> (String, String) {
-    let mut flat = String::new();
-    for (n, line) in lines.iter().enumerate() {
-        let said = Said::of(line.as_ref());
-        if !said.flat.is_empty() {
-            flat = said.flat;
-        }
-        if said.number.is_empty() {
-            continue;
-        }
-        let after = || lines.get(n + 1).map(|line| Said::of(line.as_ref()).street);
-        let street = Some(said.street).filter(|street| !street.is_empty()).or_else(after);
-        let house =
-            if flat.is_empty() { said.number } else { format!("{}/{flat}", said.number) };
-        return (house, street.unwrap_or_default());
-    }
-    let street = |n: usize| {
-        lines.get(n).map(|line| Said::of(line.as_ref()).street).unwrap_or_default()
-    };
-    if lines.len() > 1 && !street(1).is_empty() {
-        (street(0), street(1))
+/// The number of the house and the street, of the first line that has a number, else the first line as the house's name; and the
+/// lines that are neither.
+fn house_and_street<S: AsRef<str>>(lines: &[S]) -> (String, String, Vec<String>) {
+    let said: Vec<_> = lines.iter().map(|line| Said::of(line.as_ref())).collect();
+    let flat = said.iter().map(|said| &said.flat).find(|flat| !flat.is_empty());
+    let mut streets: Vec<_> = said.iter().map(|said| said.street.clone()).collect();
+    let mut take = |n: usize| streets.get_mut(n).map(std::mem::take).unwrap_or_default();
+    let numbered = said.iter().position(|said| !said.number.is_empty());
+    let (house, street) = if let Some(n) = numbered {
+        let number = &said[n].number;
+        let house = flat.map_or_else(|| number.clone(), |flat| format!("{number}/{flat}"));
+        let here = take(n);
+        (house, if here.is_empty() { take(n + 1) } else { here })
+    } else if said.get(1).is_some_and(|second| !second.street.is_empty()) {
+        (take(0), take(1))
     } else {
-        (String::new(), street(0))
-    }
+        (String::new(), take(0))
+    };
+    (house, street, streets.into_iter().filter(|street| !street.is_empty()).collect())
 }
 
 /// What one line says.
@@ -254,6 +250,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_are_no_street_are_kept() {
+        let place = Place::of(&["47 The Hospital", "Darwin Terrace", "Leeds"], "", "", false);
+        assert_eq!(place.street, "thehospital");
+        assert_eq!(place.lines, ["darwinterrace", "leeds"]);
+    }
+
+    #[test]
     fn lines_tell_house_flat_and_street() {
         for (lines, house, street) in [
             (&["12 High Street"][..], "12", "highstreet"),
@@ -268,7 +271,8 @@ mod tests {
             (&["Mill Lane"], "", "milllane"),
             (&[], "", ""),
         ] {
-            assert_eq!(house_and_street(lines), (house.to_owned(), street.to_owned()), "{lines:?}");
+            let (number, road, _) = house_and_street(lines);
+            assert_eq!((number.as_str(), road.as_str()), (house, street), "{lines:?}");
         }
     }
 }

@@ -52,8 +52,7 @@ pub(crate) fn names_in(part: &str) -> Vec<String> {
     if is_placeholder(&folded) || begins.iter().any(|begin| folded.starts_with(begin)) {
         return Vec::new();
     }
-    let words: Vec<_> =
-        part.split_whitespace().map(fold).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = part.split_whitespace().map(fold).filter(|word| !word.is_empty()).collect();
     let Some(first) = words.iter().position(|word| is_placeholder(word)) else {
         return words;
     };

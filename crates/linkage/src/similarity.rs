@@ -54,7 +54,8 @@ fn most_jaro_winkler(a: &[u8], b: &[u8]) -> f64 {
         return 0.0;
     }
     let begin = a.iter().zip(b).take(4).take_while(|(x, y)| x == y).count();
-    let share = |of: &[u8]| f64::from(common) / f64::from(u32::try_from(of.len()).unwrap_or(u32::MAX));
+    let share =
+        |of: &[u8]| f64::from(common) / f64::from(u32::try_from(of.len()).unwrap_or(u32::MAX));
     let jaro = (share(a) + share(b) + 1.0) / 3.0;
     jaro + 0.1 * f64::from(u32::try_from(begin).unwrap_or_default()) * (1.0 - jaro)
 }

@@ -105,10 +105,10 @@ fn has_other_ending(a: &str, b: &str) -> bool {
 
 /// Particles, and what stands before or after a name without telling families apart.
 const PARTICLES: [&str; 54] = [
-    "ab", "abu", "ad", "al", "ap", "ar", "as", "at", "az", "bibi", "bin", "bint", "da", "das", "de",
-    "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ferch", "ibn", "kaur", "la",
-    "las", "le", "lo", "los", "mac", "mc", "o", "saint", "san", "santa", "singh", "st", "ten",
-    "ter", "ud", "ul", "umm", "ur", "van", "vande", "vander", "von", "y", "zu", "zum",
+    "ab", "abu", "ad", "al", "ap", "ar", "as", "at", "az", "bibi", "bin", "bint", "da", "das",
+    "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ferch", "ibn", "kaur",
+    "la", "las", "le", "lo", "los", "mac", "mc", "o", "saint", "san", "santa", "singh", "st",
+    "ten", "ter", "ud", "ul", "umm", "ur", "van", "vande", "vander", "von", "y", "zu", "zum",
 ];
 
 /// Whether a part of a family name says nothing by itself: a particle such as *van* or *al*, or *Singh* and *Kaur* beside another.
@@ -136,7 +136,9 @@ mod tests {
     fn spellings_of_one_name_are_known() {
         assert!(is_one_given_name("mohammed", "md") && is_one_given_name("siobhan", "shivaun"));
         assert!(!is_one_given_name("hassan", "hussain"));
-        assert!(is_one_family_name("novak", "novakova") && is_one_family_name("kowalska", "kowalski"));
+        assert!(
+            is_one_family_name("novak", "novakova") && is_one_family_name("kowalska", "kowalski")
+        );
         assert!(is_one_family_name("papadopoulos", "papadopoulou"));
         assert!(!is_one_family_name("smith", "smythe"));
         assert!(family_names("tolstoyskaya").contains("tolstoysky"));
