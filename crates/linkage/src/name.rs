@@ -280,7 +280,7 @@ fn crossed(given: &PersonName, family: &PersonName) -> Crossed {
     if first.as_bytes().first() != whole.as_bytes().first() {
         return Crossed::Not;
     }
-    if likeness(first, whole) <= Likeness::Close { Crossed::Like } else { Crossed::Not }
+    if likeness(first, whole) <= Likeness::Distant { Crossed::Like } else { Crossed::Not }
 }
 
 fn is_whole_of(parts: &[String], whole: &str) -> bool {
