@@ -126,7 +126,8 @@ impl Row {
         if !self.held && !self.asked {
             return Err("it is neither held nor asked");
         }
-        let birth = self.date_of_birth.as_deref().map(|text| date(text).ok_or("dateOfBirth is no date"));
+        let birth =
+            self.date_of_birth.as_deref().map(|text| date(text).ok_or("dateOfBirth is no date"));
         let person = Person {
             names: self.names.iter().map(NameIn::taken).collect(),
             birth: birth.transpose()?,
@@ -135,7 +136,11 @@ impl Row {
                 GenderIn::Male => Gender::Male,
             }),
             places: self.addresses.iter().map(AddressIn::taken).collect(),
-            carers: self.carers.iter().map(|said| PersonName::of(&said.given, &said.family)).collect(),
+            carers: self
+                .carers
+                .iter()
+                .map(|said| PersonName::of(&said.given, &said.family))
+                .collect(),
             schools: self.schools.iter().map(|said| number(said)).collect(),
             practices: self.practices.iter().map(|said| number(said)).collect(),
             identifiers: self.identifiers,
@@ -218,22 +223,33 @@ mod tests {
         let good = r#"{"id":"r1","child":"c1","held":true,"asked":true}"#;
         for (bad, told) in [
             ("{", "line 2: EOF while parsing an object"),
-            (r#"{"id":"r2","child":"c1","held":false,"asked":false}"#, "line 2: it is neither held nor asked"),
+            (
+                r#"{"id":"r2","child":"c1","held":false,"asked":false}"#,
+                "line 2: it is neither held nor asked",
+            ),
             (good, "line 2: another record has this id"),
-            (r#"{"id":"r2","child":"c1","held":true,"asked":true,"dateOfBirth":"2015-02-30"}"#, "line 2: dateOfBirth is no date"),
+            (
+                r#"{"id":"r2","child":"c1","held":true,"asked":true,"dateOfBirth":"2015-02-30"}"#,
+                "line 2: dateOfBirth is no date",
+            ),
             (r#"{"id":"r2","child":"c1","held":true}"#, "line 2: missing field `asked`"),
         ] {
             assert_eq!(read(&format!("{good}\n{bad}\n")).unwrap_err(), told);
         }
-        let unknown = read(&format!("\n{}", good.replace("\"held\"", "\"x\":1,\"held\""))).unwrap_err();
+        let unknown =
+            read(&format!("\n{}", good.replace("\"held\"", "\"x\":1,\"held\""))).unwrap_err();
         assert!(unknown.starts_with("line 2: unknown field `x`"), "{unknown}");
     }
 
     #[test]
     fn postcodes_get_their_space_and_others_stay() {
-        for (text, taken) in
-            [("m11ae", "M1 1AE"), ("SW1A 1AA", "SW1A 1AA"), ("4011", "4011"), (" ec1 ", "EC1"), ("", "")]
-        {
+        for (text, taken) in [
+            ("m11ae", "M1 1AE"),
+            ("SW1A 1AA", "SW1A 1AA"),
+            ("4011", "4011"),
+            (" ec1 ", "EC1"),
+            ("", ""),
+        ] {
             assert_eq!(postcode(text), taken);
         }
     }

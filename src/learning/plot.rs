@@ -2,8 +2,8 @@
 
 use linkage::evaluate::Point;
 use plotters::prelude::{
-    ChartBuilder, Circle, Color, EmptyElement, IntoDrawingArea, IntoFont, LineSeries, PointSeries,
-    RED, BLUE, SVGBackend, WHITE,
+    BLUE, ChartBuilder, Circle, Color, EmptyElement, IntoDrawingArea, IntoFont, LineSeries,
+    PointSeries, RED, SVGBackend, WHITE,
 };
 
 /// Draws the curve as SVG: recall to the right, precision upwards, from `least` on; the matches as a point.
@@ -23,9 +23,12 @@ pub fn draw(curve: &[Point], matches: (f64, f64), title: &str) -> anyhow::Result
         let line = wanted.map(|point| (point.recall, point.precision));
         chart.draw_series(LineSeries::new(line, BLUE.stroke_width(2)))?;
         let point = (matches.0.max(LEAST), matches.1.max(LEAST));
-        chart.draw_series(PointSeries::of_element([point], 5, RED.filled(), &|at, size, style| {
-            EmptyElement::at(at) + Circle::new((0, 0), size, style)
-        }))?;
+        chart.draw_series(PointSeries::of_element(
+            [point],
+            5,
+            RED.filled(),
+            &|at, size, style| EmptyElement::at(at) + Circle::new((0, 0), size, style),
+        ))?;
         area.present()?;
     }
     Ok(svg)

@@ -237,7 +237,8 @@ pub(super) async fn models(db: impl PgExecutor<'_>) -> Result<Vec<Listed>, sqlx:
 
 /// Hides the index of this session behind an empty one, which ends with the session.
 pub(super) async fn hide(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    db.execute("create temporary table match_entry (like public.match_entry including defaults)").await?;
+    db.execute("create temporary table match_entry (like public.match_entry including defaults)")
+        .await?;
     Ok(())
 }
 

@@ -12,8 +12,8 @@ use serde_json::json;
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::{Decided, Report, is_due, moved, store, version};
 pub use super::store::Listed;
+use super::{Decided, Report, is_due, moved, store, version};
 use crate::{
     audit::Trail,
     clock::Clock,
@@ -110,19 +110,23 @@ pub async fn present(work: &mut Errands, clock: &Clock) -> Result<InForce, Probl
     in_force(work.db(), numbers, clock).await
 }
 
-/// A model as it would be in force now, with the counts of the index.
-pub async fn of_version(work: &mut Errands, number: i32) -> Result<Option<InForce>, Problem> {
-    let revision = store::numbers(work.db()).await?.revision.unwrap_or_default();
-    let Some(model) = store::model(work.db(), number).await? else { return Ok(None) };
-    let frequencies = store::frequencies(work.db(), revision).await?.unwrap_or_default();
-    let matcher = Matcher::of(model, frequencies);
-    Ok(Some(InForce { version: version(number, revision), matcher }))
+/// A model with its name: of a version, or the one in force.
+pub async fn model(
+    work: &mut Errands,
+    number: Option<i32>,
+) -> Result<Option<(String, Model)>, Problem> {
+    let number = match number {
+        Some(number) => Some(number),
+        None => store::numbers(work.db()).await?.promoted,
+    };
+    let Some(number) = number else { return Ok(Some(("cold".to_owned(), Model::cold()))) };
+    Ok(store::model(work.db(), number).await?.map(|model| (number.to_string(), model)))
 }
 
 /// Every model, oldest first, with the version that is in force.
 pub async fn models(work: &mut Errands) -> Result<(Vec<Listed>, Option<i32>), Problem> {
-    let clock_free = store::numbers(work.db()).await?;
-    Ok((store::models(work.db()).await?, clock_free.promoted))
+    let promoted = store::numbers(work.db()).await?.promoted;
+    Ok((store::models(work.db()).await?, promoted))
 }
 
 /// Puts a model in force; says whether there is such a model.
@@ -281,9 +285,8 @@ async fn decided(
         let mut known = found.candidates();
         known.retain(|(other, _)| other.0 != *id);
         let [before, now] = matchers.map(|matcher| outcome(matcher, person, &known));
-        let counted = counted
-            .entry((before as u8, now as u8))
-            .or_insert(Decided { before, now, records: 0 });
+        let counted =
+            counted.entry((before as u8, now as u8)).or_insert(Decided { before, now, records: 0 });
         counted.records += 1;
     }
     Ok(counted.into_values().collect())

@@ -124,8 +124,7 @@ pub async fn measure(
 ) -> Result<Measured, Problem> {
     let mut db = PgConnection::connect_with(options).await?;
     let ids: Vec<Uuid> = (1..).map(Uuid::from_u128).take(records.len()).collect();
-    let held: Vec<_> =
-        records.iter().zip(&ids).filter(|(record, _)| record.held).collect();
+    let held: Vec<_> = records.iter().zip(&ids).filter(|(record, _)| record.held).collect();
     store::hide(&mut db).await?;
     for batch in held.chunks(1_000) {
         let batch: Vec<_> = batch.iter().map(|(record, id)| (**id, &record.person)).collect();
@@ -251,7 +250,8 @@ impl<'r> Trial<'r> {
         let (present, absent) = (all(|class| class.present), all(|class| class.absent));
         let wrong = present.wrong + absent.wrong;
         let decided = Point::of(0.0, present.matched, wrong, present.asked);
-        let count = |of: fn(&Labelled) -> bool| self.records.iter().filter(|r| of(r)).count() as u64;
+        let count =
+            |of: fn(&Labelled) -> bool| self.records.iter().filter(|r| of(r)).count() as u64;
         Measured {
             model,
             records: self.records.len() as u64,
