@@ -18,6 +18,8 @@ const FAMILY: &str = include_str!("../../../data/family-names.csv");
 pub struct Frequencies {
     /// How many children were counted.
     pub children: u64,
+    /// How many children the index held, all of whom or a sample were counted.
+    pub index: u64,
     /// How many of them have a given name first, of those that more than one has.
     pub given: HashMap<String, u32>,
     /// How many of them have a family name, whole or as a part.
@@ -112,6 +114,7 @@ impl Frequencies {
     /// Counts a child.
     pub fn count(&mut self, person: &Person) {
         self.children += 1;
+        self.index += 1;
         let once = |names: &mut HashMap<String, u32>, values: Vec<String>| {
             let values: HashSet<String> =
                 values.into_iter().filter(|value| !value.is_empty()).collect();

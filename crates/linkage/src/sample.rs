@@ -45,19 +45,57 @@ impl Dice {
     }
 }
 
-/// Counts a sample of the index, and compares pairs of it by the levels of `model`.
+/// As many of those counted are compared at most.
+const COMPARED: usize = 50_000;
+
+/// Counts a sample of the index as it comes.
+#[derive(Debug, Default)]
+pub struct Count {
+    frequencies: Frequencies,
+    people: Vec<Person>,
+    /// One of so many is compared.
+    every: u64,
+}
+
+impl Count {
+    /// Counts another child.
+    pub fn add(&mut self, person: Person) {
+        let number = self.frequencies.children;
+        self.frequencies.count(&person);
+        if number.is_multiple_of(self.every.max(1)) {
+            self.people.push(person);
+        }
+        if self.people.len() > COMPARED {
+            self.every = self.every.max(1) * 2;
+            let mut number = 0;
+            self.people.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+        }
+    }
+
+    /// Ends the counting, and compares pairs by the levels of `model`.
+    #[must_use]
+    pub fn finish(self, model: &Model) -> Frequencies {
+        let Self { mut frequencies, people, .. } = self;
+        frequencies.close();
+        if people.len() >= FEWEST {
+            let matcher = Matcher::of(model.clone(), frequencies.clone());
+            frequencies.random = random(&matcher, &people);
+        }
+        frequencies
+    }
+}
+
+/// Counts them all.
 #[must_use]
 pub fn count(model: &Model, people: &[Person]) -> Frequencies {
-    let mut frequencies = Frequencies::default();
+    let mut count = Count::default();
     for person in people {
-        frequencies.count(person);
+        count.add(person.clone());
     }
-    frequencies.close();
-    if people.len() >= FEWEST {
-        let matcher = Matcher::of(model.clone(), frequencies.clone());
-        frequencies.random = random(&matcher, people);
-    }
-    frequencies
+    count.finish(model)
 }
 
 fn random(matcher: &Matcher, people: &[Person]) -> Seen {
