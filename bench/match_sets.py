@@ -1,0 +1,28 @@
+"""The labelled files: FEBRL 1 and 2 as their authors made them, and the children that `population` makes."""
+
+import csv
+import json
+import subprocess
+
+
+def febrl(source, target):
+    """A file of FEBRL: each record is held and asked. State and social security number are left out, for both."""
+    with open(source, newline="") as rows, open(target, "w") as out:
+        for row in csv.DictReader(rows, skipinitialspace=True):
+            row = {name.strip(): (value or "").strip() for name, value in row.items()}
+            born = row["date_of_birth"]
+            record = {
+                "id": row["rec_id"], "child": row["rec_id"].split("-")[1], "held": True, "asked": True,
+                "names": [{"given": [row["given_name"]] if row["given_name"] else [], "family": row["surname"], "kind": "current"}],
+                "addresses": [{"lines": [line for line in (f"{row['street_number']} {row['address_1']}".strip(), row["address_2"]) if line],
+                               "town": row["suburb"], "postcode": row["postcode"], "former": False}],
+            }
+            if len(born) == 8:
+                record["dateOfBirth"] = f"{born[:4]}-{born[4:6]}-{born[6:]}"
+            out.write(json.dumps(record) + "\n")
+
+
+def children(population, target, held, per_class):
+    """Children of England, held, and asked for with something wrong in each of 21 ways."""
+    with open(target, "w") as out:
+        subprocess.run([population, "labelled", str(held), str(per_class)], stdout=out, check=True)
