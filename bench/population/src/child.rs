@@ -1,6 +1,7 @@
 //! Children in their households.
 
 use chrono::{Datelike, Days, NaiveDate};
+use linkage::{fold::fold, similarity::sound};
 
 use crate::{
     BLOCK, Chance, Home,
@@ -230,7 +231,8 @@ impl<'a> Household<'a> {
         let Population { names, places, .. } = self.population;
         let male = chance.in_share(0.512);
         let mut given = names.given(chance, male, self.south_asian);
-        while others.iter().any(|other| other.given == given) {
+        // Nobody calls two children of one household by two spellings of one name.
+        while others.iter().any(|other| sound(&fold(&other.given)) == sound(&fold(given))) {
             given = names.given(chance, male, self.south_asian);
         }
         let middle =
