@@ -19,6 +19,9 @@ use crate::{
     word::is_letter,
 };
 
+pub(crate) mod entry;
+pub mod matcher;
+pub mod retrieve;
 pub mod routes;
 pub(crate) mod store;
 
