@@ -25,4 +25,4 @@ def febrl(source, target):
 def children(population, target, held, per_class):
     """Children of England, held, and asked for with something wrong in each of 21 ways."""
     with open(target, "w") as out:
-        subprocess.run([population, "labelled", str(held), str(per_class)], stdout=out, check=True)
+        subprocess.run([population, str(held), str(per_class)], stdout=out, check=True)

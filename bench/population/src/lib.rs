@@ -6,6 +6,7 @@
 mod chance;
 mod child;
 mod corrupt;
+mod entry;
 mod labelled;
 mod names;
 mod place;
@@ -14,9 +15,13 @@ mod record;
 pub use chance::Chance;
 pub use child::{Child, Population};
 pub use corrupt::{Class, asked};
+pub use entry::{COLUMNS, entries, id, rows};
 pub use labelled::labelled;
 pub use place::Home;
 pub use record::{Address, Carer, Labelled, Named, Record};
 
 /// As many children as a block has.
 pub const BLOCK: u64 = 10_000;
+
+/// The seed of the population that is measured.
+pub const SEED: u64 = 20_090_101;
