@@ -12,6 +12,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::Fault;
 
+/// The only database whose tables are thrown away.
+const DATABASE: &str = "match_bench";
+
 /// A runtime for one connection.
 pub(crate) fn runtime() -> Result<Runtime, Fault> {
     Ok(Builder::new_current_thread().enable_all().build()?)
@@ -29,6 +32,13 @@ pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Resul
     let mut db = runtime.block_on(async {
         // The statements are the service's of today; the rows may be from an earlier run.
         let mut db: PgConnection = options.connect().await?;
+        let database: String =
+            sqlx::query_scalar("select current_database()::text").fetch_one(&mut db).await?;
+        if database != DATABASE {
+            return Err(Fault::from(format!(
+                "the database {database} is not {DATABASE}, and is left alone"
+            )));
+        }
         db.execute("drop schema public cascade").await?;
         db.execute("create schema public").await?;
         db.close().await?;

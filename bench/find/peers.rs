@@ -134,7 +134,7 @@ fn load(
     eprintln!("peers: the same children in columns");
     runtime.block_on(async {
         db.execute(
-            "drop table if exists bench.peer; create extension if not exists pg_trgm schema public",
+            "drop table if exists bench.peer; create extension if not exists pg_trgm schema bench",
         )
         .await?;
         db.execute("begin").await?;
