@@ -11,6 +11,7 @@ mod cast;
 mod demo;
 mod keys;
 mod load;
+mod matching;
 mod retention;
 mod serve;
 mod walk;
@@ -50,6 +51,9 @@ enum Command {
     /// Archive what is over, and say what will be
     #[command(subcommand)]
     Retention(retention::Retention),
+    /// Train, promote and measure how records are matched
+    #[command(subcommand)]
+    Match(matching::Match),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -121,6 +125,7 @@ pub fn run() -> ExitCode {
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
+            Command::Match(command) => command.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    estimate::{self, Prior},
     frequency::{Frequencies, is_a_given_name},
     model::Model,
     nickname,
@@ -16,8 +17,10 @@ use crate::{
 pub enum Field {
     /// The family name.
     FamilyName,
-    /// The given names.
+    /// The first given name.
     GivenName,
+    /// The given names after the first.
+    FurtherNames,
     /// The date of birth.
     DateOfBirth,
     /// The gender.
@@ -54,6 +57,8 @@ pub enum Level {
     Close,
     /// The spelling is distantly alike.
     Distant,
+    /// It is the same name as it is written elsewhere, such as Mohammed and Muhammad, or in its form for women and for men.
+    Variant,
     /// One name is short for the other.
     Nickname,
     /// One is the initial of the other.
@@ -68,14 +73,22 @@ pub enum Level {
     SwappedLike,
     /// Day and month have changed places.
     Swapped,
+    /// Day and month have changed places, and a digit is another.
+    SwappedOneDigit,
     /// One digit of the date is another.
     OneDigit,
+    /// Day and month are the same, and the year is another.
+    MonthAndDay,
     /// Two of day, month and year are the same.
     TwoParts,
     /// Only the year is the same.
     SameYear,
     /// The date lies in the month or year that is known.
     WithinWhatIsKnown,
+    /// Both are 1 January of one year, which is written where no date of birth is known.
+    Placeholder,
+    /// Two letters or digits of the postcode are others.
+    TwoEdits,
     /// All but the last two letters of the postcode are the same.
     SameSector,
     /// The first half of the postcode is the same.
@@ -84,6 +97,12 @@ pub enum Level {
     SameArea,
     /// Street and number of the house are the same.
     SameWithHouse,
+    /// The street is the same, as is the postcode.
+    SameHere,
+    /// The street is alike, and the postcode the same.
+    AlikeHere,
+    /// The street is another, though the postcode is the same.
+    DifferentHere,
     /// The given name of a carer is the same.
     SameGivenName,
     /// The family name of a carer is the same.
@@ -108,6 +127,9 @@ pub struct Finding {
 pub struct Comparison {
     /// All evidence together with what stands before any, in bits: 10 is odds of a thousand to one.
     pub bits: f64,
+    /// What speaks for one child and against two of one family, in bits: twins share all but given name and gender,
+    /// brothers and sisters all but these and the date of birth. It bounds [`Comparison::bits`] from above.
+    pub apart: f64,
     /// The fields that both records have.
     pub findings: Vec<Finding>,
 }
@@ -133,6 +155,13 @@ pub struct Matcher {
 const NAMED: [Level; 4] = [Level::Same, Level::OneEdit, Level::Close, Level::Nickname];
 
 impl Matcher {
+    /// A model by which different children agree as the pairs of the index do; how records of one child agree is the model's.
+    #[must_use]
+    pub fn of(model: Model, frequencies: Frequencies) -> Self {
+        let model = estimate::with_different(&model, &frequencies.random, Prior::default());
+        Self { model, frequencies }
+    }
+
     /// Weighs what speaks for one child and what for two.
     #[must_use]
     pub fn compare(&self, asked: &Person, known: &Person) -> Comparison {
@@ -154,7 +183,7 @@ impl Matcher {
         findings.extend(self.of_lists(Field::Practice, &asked.practices, &known.practices));
         findings.extend(self.identifiers(asked, known));
         let bits = self.model.prior() + findings.iter().map(|finding| finding.bits).sum::<f64>();
-        Comparison { bits, findings }
+        Comparison { bits, apart: bits, findings }
     }
 
     fn finding(&self, field: Field, level: Level, frequency: f64) -> Finding {
@@ -174,7 +203,7 @@ impl Matcher {
         let given = self.given(asked, known);
         let straight: Vec<_> = family.into_iter().chain(given).collect();
         let turned = self.turned(asked, known);
-        if sum(&turned) > sum(&straight) { turned } else { straight }
+        if !turned.is_empty() && sum(&turned) > sum(&straight) { turned } else { straight }
     }
 
     fn family(&self, asked: &PersonName, known: &PersonName) -> Option<Finding> {
@@ -267,6 +296,14 @@ impl Matcher {
             if !asked.house.is_empty() && !known.house.is_empty() {
                 let level = if same_house { Level::Same } else { Level::Different };
                 findings.push(self.finding(Field::House, level, 0.0));
+            }
+            if !asked.street.is_empty() && !known.street.is_empty() {
+                let level = match likeness(&asked.street, &known.street) {
+                    Likeness::Same => Level::SameHere,
+                    Likeness::OneEdit | Likeness::Close => Level::AlikeHere,
+                    _ => Level::DifferentHere,
+                };
+                findings.push(self.finding(Field::Street, level, 0.0));
             }
         } else if !asked.street.is_empty() && !known.street.is_empty() {
             let level = match (level_of(likeness(&asked.street, &known.street)), same_house) {

@@ -6,16 +6,19 @@
 
 pub mod compare;
 pub mod decide;
+pub mod estimate;
+pub mod evaluate;
 pub mod fold;
 pub mod frequency;
 pub mod key;
 pub mod model;
 pub mod nickname;
 pub mod person;
+pub mod sample;
 pub mod similarity;
 
 pub use compare::{Comparison, Field, Finding, Level, Matcher};
-pub use decide::{Decision, Outcome, Reason, decide};
+pub use decide::{Decision, Outcome, Reason, decide, is_a_relative};
 pub use frequency::Frequencies;
 pub use model::Model;
 pub use person::{Birth, Gender, Name, NameKind, Person, PersonName, Place};

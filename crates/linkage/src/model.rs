@@ -69,7 +69,7 @@ impl Model {
 }
 
 /// Field, level, m, u; u of 0 stands for the frequency of the value.
-const COLD: [(Field, Level, f64, f64); 53] = {
+const COLD: [(Field, Level, f64, f64); 56] = {
     use Field::*;
     use Level::*;
     [
@@ -126,5 +126,8 @@ const COLD: [(Field, Level, f64, f64); 53] = {
         (GivenName, SwappedLike, 0.05, 3e-3),
         (GivenName, AnotherRealName, 0.01, 0.01),
         (Street, OneEdit, 0.05, 1e-3),
+        (Street, SameHere, 0.85, 0.7),
+        (Street, AlikeHere, 0.1, 0.03),
+        (Street, DifferentHere, 0.05, 0.27),
     ]
 };
