@@ -1,8 +1,18 @@
 """The labelled files: FEBRL 1 and 2 as their authors made them, and the children that `population` makes."""
 
 import csv
+import datetime
 import json
 import subprocess
+
+
+def possible(born):
+    """The date as far as there is one: the service takes no 56th of a month, and Splink holds such a date for none."""
+    year, month, day = int(born[:4]), int(born[4:6]), int(born[6:])
+    try:
+        return datetime.date(year, month, day).isoformat()
+    except ValueError:
+        return f"{year:04}-{month:02}" if 1 <= month <= 12 else f"{year:04}"
 
 
 def febrl(source, target):
@@ -18,7 +28,7 @@ def febrl(source, target):
                                "town": row["suburb"], "postcode": row["postcode"], "former": False}],
             }
             if len(born) == 8:
-                record["dateOfBirth"] = f"{born[:4]}-{born[4:6]}-{born[6:]}"
+                record["dateOfBirth"] = possible(born)
             out.write(json.dumps(record) + "\n")
 
 

@@ -10,7 +10,7 @@ mod tally;
 
 use std::{env, error::Error, str::FromStr};
 
-use linkage::{Frequencies, Matcher, Model};
+use linkage::{Matcher, Model, sample};
 use population::{Population, SEED};
 use sqlx::postgres::PgConnectOptions;
 
@@ -36,14 +36,13 @@ fn main() -> Result<(), Fault> {
     Ok(())
 }
 
-/// The matcher of an index that holds this population: nothing is learnt but how often names occur.
+/// The matcher of an index that holds this population: the model as shipped, with names counted as an instance counts them.
 pub(crate) fn matcher(population: &Population) -> Matcher {
-    let mut frequencies = Frequencies::default();
-    let blocks = spread(population, 25);
-    for child in blocks.into_iter().flat_map(|block| population.block(block)) {
-        tally::count(&mut frequencies, &child.held().person());
-    }
-    Matcher { model: Model::cold(), frequencies }
+    let children = spread(population, 25).into_iter().flat_map(|block| population.block(block));
+    let people: Vec<_> = children.map(|child| child.held().person()).collect();
+    let mut frequencies = sample::count(&Model::cold(), &people);
+    frequencies.index = population.children;
+    Matcher::of(Model::cold(), frequencies)
 }
 
 /// At most so many blocks, from everywhere in the population.

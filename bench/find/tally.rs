@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use linkage::{Frequencies, Outcome, Person, decide};
+use linkage::{Matcher, Outcome, Person, decide};
 use serde_json::{Value, json};
 
 use contactpoint::matching::retrieve::{Found, candidates};
-use linkage::Matcher;
 use sqlx::PgConnection;
 
 use crate::Fault;
@@ -106,27 +105,4 @@ pub(crate) fn percentile(values: &[f64], hundredths: usize) -> f64 {
     sorted.sort_by(f64::total_cmp);
     let at = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
     sorted.get(at).copied().unwrap_or_default()
-}
-
-/// Counts a child's names and postcodes.
-pub(crate) fn count(frequencies: &mut Frequencies, person: &Person) {
-    frequencies.children += 1;
-    let once = |counts: &mut std::collections::HashMap<String, u32>, mut values: Vec<String>| {
-        values.sort_unstable();
-        values.dedup();
-        for value in values.into_iter().filter(|value| !value.is_empty()) {
-            *counts.entry(value).or_default() += 1;
-        }
-    };
-    let names = || person.names.iter().map(|name| &name.name);
-    once(&mut frequencies.given, names().map(|name| name.first().to_owned()).collect());
-    let family = names().map(linkage::PersonName::whole_family);
-    once(
-        &mut frequencies.family,
-        family.chain(names().flat_map(|name| name.family.clone())).collect(),
-    );
-    once(
-        &mut frequencies.postcode,
-        person.places.iter().map(|place| place.postcode.clone()).collect(),
-    );
 }

@@ -9,7 +9,7 @@ use std::{
     io::{BufWriter, Write},
 };
 
-use linkage::{Comparison, Frequencies, Matcher, Model, Outcome, Person, decide};
+use linkage::{Comparison, Matcher, Model, Outcome, Person, decide, sample};
 use population::Labelled;
 use serde_json::{Value, json};
 
@@ -43,32 +43,6 @@ impl<'a> Held<'a> {
         found.retain(|n| self.lines[*n].0.id != asked.id);
         found
     }
-
-    fn frequencies(&self) -> Frequencies {
-        let mut all = Frequencies { children: self.lines.len() as u64, ..Frequencies::default() };
-        for (_, person) in &self.lines {
-            let mut given: Vec<&str> = person.names.iter().map(|name| name.name.first()).collect();
-            given.sort_unstable();
-            given.dedup();
-            for name in given.into_iter().filter(|name| !name.is_empty()) {
-                *all.given.entry(name.to_owned()).or_default() += 1;
-            }
-            let mut family: Vec<String> = Vec::new();
-            for name in &person.names {
-                family.push(name.name.whole_family());
-                family.extend(name.name.family.iter().cloned());
-            }
-            family.sort_unstable();
-            family.dedup();
-            for name in family.into_iter().filter(|name| !name.is_empty()) {
-                *all.family.entry(name).or_default() += 1;
-            }
-            for place in person.places.iter().filter(|place| !place.postcode.is_empty()) {
-                *all.postcode.entry(place.postcode.clone()).or_default() += 1;
-            }
-        }
-        all
-    }
 }
 
 /// What is counted of the asked records of one class.
@@ -95,7 +69,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let file = fs::read_to_string(words.first().ok_or("say which file")?)?;
     let lines: Vec<Labelled> = file.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let held = Held::of(&lines);
-    let matcher = Matcher { model: Model::cold(), frequencies: held.frequencies() };
+    let matcher = {
+        let people: Vec<Person> = held.lines.iter().map(|(_, person)| person.clone()).collect();
+        let frequencies = sample::count(&Model::cold(), &people);
+        Matcher::of(Model::cold(), frequencies)
+    };
     let mut scores: HashMap<(&str, &str), (f64, bool)> = HashMap::new();
     let mut classes: BTreeMap<(&str, bool), Counts> = BTreeMap::new();
     let mut wrong = Vec::new();
