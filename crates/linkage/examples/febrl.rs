@@ -135,6 +135,18 @@ fn show(label: &str, matcher: &Matcher, records: &[Record], pairs: &[(usize, usi
         right as f64 / asked.len() as f64,
     );
     if wrong {
+        let pairs: HashSet<_> = pairs.iter().copied().collect();
+        for a in 0..records.len() {
+            for b in a + 1..records.len() {
+                if same(a, b) && !pairs.contains(&(a, b)) {
+                    println!(
+                        "  UNFOUND\n     {:?}\n     {:?}",
+                        brief(&records[a].person),
+                        brief(&records[b].person)
+                    );
+                }
+            }
+        }
         let mut compared: Vec<_> =
             compared.iter().filter(|(a, b, c)| same(*a, *b) != (c.bits >= best.bits)).collect();
         compared.sort_by(|x, y| y.2.bits.total_cmp(&x.2.bits));

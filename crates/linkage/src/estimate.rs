@@ -234,24 +234,24 @@ struct State {
     picked: Vec<Picked>,
 }
 
-/// A field, and which of its sets of levels.
-type Group = (Field, bool);
+/// A field, and which of its sets of levels: 0 for the common one.
+type Group = (Field, u8);
 
 /// The levels that add up to one: those that are told only where something else is so stand by themselves.
 fn group_of(field: Field, level: Level) -> Group {
-    let by_itself = match field {
-        Field::Street => {
-            matches!(level, Level::SameHere | Level::AlikeHere | Level::DifferentHere)
-        }
-        Field::GivenName => matches!(level, Level::SwappedSame | Level::SwappedLike),
-        _ => level == Level::WithinWhatIsKnown,
+    let set = match (field, level) {
+        (Field::Street, Level::SameHere | Level::AlikeHere | Level::DifferentHere)
+        | (Field::GivenName, Level::SwappedSame | Level::SwappedLike)
+        | (_, Level::WithinWhatIsKnown) => 1,
+        (_, Level::Placeholder) => 2,
+        _ => 0,
     };
-    (field, by_itself)
+    (field, set)
 }
 
 /// Whether it is compared only under the same postcode.
 fn only_nearby(group: Group) -> bool {
-    group.0 == Field::House || group == (Field::Street, true)
+    group.0 == Field::House || group == (Field::Street, 1)
 }
 
 /// Values of the slots, so that those of a group add up to one.

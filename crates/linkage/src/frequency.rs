@@ -7,11 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    estimate::Seen,
-    fold::fold,
-    person::{Person, PersonName},
-};
+use crate::{estimate::Seen, fold::fold, person::Person};
 
 const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
 const FAMILY: &str = include_str!("../../../data/family-names.csv");
@@ -108,6 +104,12 @@ pub fn is_a_given_name(folded: &str) -> bool {
     NAMES.contains(folded)
 }
 
+/// Whether a folded given name was given to three babies or more in England and Wales from 2003 to 2020.
+#[must_use]
+pub fn is_published(folded: &str) -> bool {
+    KNOWN.given.contains_key(folded)
+}
+
 impl Frequencies {
     /// Counts a child.
     pub fn count(&mut self, person: &Person) {
@@ -122,7 +124,7 @@ impl Frequencies {
         };
         let names = || person.names.iter().map(|name| &name.name);
         once(&mut self.given, names().map(|name| name.first().to_owned()).collect());
-        let whole = names().map(PersonName::whole_family);
+        let whole = names().map(|name| name.whole_family().to_owned());
         once(&mut self.family, whole.chain(names().flat_map(|name| name.family.clone())).collect());
         once(
             &mut self.postcode,
