@@ -97,6 +97,9 @@ const ENDINGS: [(&str, &str); 18] = [
 ];
 
 fn has_other_ending(a: &str, b: &str) -> bool {
+    if a.as_bytes().get(..3) != b.as_bytes().get(..3) {
+        return false;
+    }
     ENDINGS.iter().any(|(one, other)| {
         let stems = a.strip_suffix(one).zip(b.strip_suffix(other));
         stems.is_some_and(|(a, b)| a == b && a.len() >= 3)
