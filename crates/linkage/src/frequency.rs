@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{estimate::Seen, fold::fold, person::Person};
+use crate::{estimate::Seen, fold::fold, nickname, person::Person};
 
 const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
 const FAMILY: &str = include_str!("../../../data/family-names.csv");
@@ -122,6 +122,18 @@ pub fn is_published(folded: &str) -> bool {
 }
 
 impl Frequencies {
+    /// Whether a folded given name may be one that parents choose, and no slip for `other`: it is listed, or it is not
+    /// far rarer than the other among the births or in the index, as a slip is than the name in which it is made.
+    #[must_use]
+    pub fn may_be_chosen(&self, folded: &str, other: &str) -> bool {
+        let births = |name: &str| KNOWN.given.get(name).copied().unwrap_or_default();
+        let here = |name: &str| self.given.get(name).copied().map_or(0.0, f64::from);
+        is_a_given_name(folded)
+            || nickname::is_listed(folded)
+            || births(folded) > 0.0 && births(folded) >= 1e-3 * births(other)
+            || here(folded) >= 2.0 && here(folded) >= 5e-3 * here(other)
+    }
+
     /// Counts a child.
     pub fn count(&mut self, person: &Person) {
         self.children += 1;

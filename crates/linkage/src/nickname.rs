@@ -51,3 +51,9 @@ pub fn others(name: &str) -> Vec<String> {
     let variants: BTreeSet<_> = variant::given_names(name).into_iter().collect();
     variants.into_iter().take(24).chain(names.into_iter().take(12)).map(str::to_owned).collect()
 }
+
+/// Whether a folded given name is among those that are short for others or written in several ways.
+#[must_use]
+pub fn is_listed(name: &str) -> bool {
+    SHORT.contains_key(name) || LONG.contains_key(name) || variant::is_listed(name)
+}

@@ -56,6 +56,12 @@ pub fn is_one_family_name(a: &str, b: &str) -> bool {
     FAMILY.are_one(a, b) || has_other_ending(a, b) || has_other_ending(b, a)
 }
 
+/// Whether a folded given name is among those that are written in several ways.
+#[must_use]
+pub fn is_listed(name: &str) -> bool {
+    GIVEN.of.contains_key(name)
+}
+
 /// How a folded given name is written besides.
 #[must_use]
 pub fn given_names(name: &str) -> HashSet<&'static str> {
