@@ -134,6 +134,21 @@ impl Frequencies {
             || here(folded) >= 2.0 && here(folded) >= 5e-3 * here(other)
     }
 
+    /// Whether two given names that stand for one another are both so common that twins might have them by chance: so rare are others
+    /// that less than one pair of twins in a hundred thousand would.
+    #[must_use]
+    pub fn are_both_common(&self, a: &str, b: &str) -> bool {
+        const COMMON: f64 = 1e-5;
+        let births = |name: &str| KNOWN.given.get(name).copied().unwrap_or_default();
+        let here = |name: &str| {
+            let count = self.given.get(name).copied().unwrap_or_default();
+            #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
+            let children = self.children.max(1) as f64;
+            if count >= 2 { f64::from(count) / children } else { 0.0 }
+        };
+        [a, b].into_iter().all(|name| births(name).max(here(name)) > COMMON)
+    }
+
     /// Counts a child.
     pub fn count(&mut self, person: &Person) {
         self.children += 1;

@@ -59,7 +59,7 @@ impl Matcher {
         let both = || self.frequencies.may_be_chosen(a, b) && self.frequencies.may_be_chosen(b, a);
         match level {
             Level::AnotherRealName => true,
-            Level::Variant | Level::Nickname => both(),
+            Level::Variant | Level::Nickname => self.frequencies.are_both_common(a, b),
             Level::OneEdit | Level::Close => tells_apart(a, b) || both(),
             _ => false,
         }
