@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod decide;
+pub mod explain;
 pub mod fold;
 pub mod frequency;
 pub mod key;
