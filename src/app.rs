@@ -26,7 +26,8 @@ use crate::{
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
-    matching, notice, oauth, organisation, override_grant, policy,
+    matching::{self, matcher::Matchers},
+    notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
@@ -53,6 +54,8 @@ pub struct Shared {
     pub remote: Data<RemoteKeys>,
     /// The issuers by which people may sign in.
     pub issuers: Data<Issuers>,
+    /// The matcher in force.
+    pub matchers: Matchers,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.

@@ -52,7 +52,8 @@ pub fn start(
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let vault = shared.door.vault.clone();
-        let db = Db::new(&settings.database, settings.connections, scribe, vault, clock, instance);
+        let db = Db::new(&settings.database, settings.connections, scribe, vault, clock, instance)
+            .with_matchers(shared.matchers.clone());
         app::service(&shared, db)
     })
 }

@@ -1,6 +1,6 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{iter, marker::PhantomData, time::Duration};
+use std::{iter, marker::PhantomData, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -23,6 +23,7 @@ use crate::{
     digest::Once,
     http::IdempotencyKey,
     ids::{AccountId, ChildId, EventId, OrganisationId},
+    matching::matcher::{InForce, Matchers},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
     scribe::{self, Line, Scribe},
@@ -36,6 +37,7 @@ pub struct Db {
     writer: PgPool,
     scribe: Scribe,
     vault: Vault,
+    matchers: Matchers,
     clock: Clock,
     instance: Uuid,
 }
@@ -90,7 +92,14 @@ impl Db {
                 Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
-        Self { reader, writer, scribe, vault, clock, instance }
+        let matchers = Matchers::default();
+        Self { reader, writer, scribe, vault, matchers, clock, instance }
+    }
+
+    /// The same, with the matcher that all workers share.
+    #[must_use]
+    pub fn with_matchers(self, matchers: Matchers) -> Self {
+        Self { matchers, ..self }
     }
 
     /// The present moment.
@@ -165,6 +174,7 @@ impl<P: Permission> Access<P> {
             reader: db.reader.clone(),
             scribe: db.scribe.clone(),
             vault: db.vault.clone(),
+            matchers: db.matchers.clone(),
         })
     }
 
@@ -202,6 +212,7 @@ impl<P: Permission> Access<P> {
             instance: db.instance,
             key: None,
             vault: db.vault.clone(),
+            matchers: db.matchers.clone(),
             transaction,
         })
     }
@@ -333,6 +344,7 @@ pub struct Look {
     reader: PgPool,
     scribe: Scribe,
     vault: Vault,
+    matchers: Matchers,
 }
 
 impl Look {
@@ -369,6 +381,11 @@ impl Look {
     /// What opens sealed values, for those who may see them.
     pub(crate) fn vault(&self) -> &Vault {
         &self.vault
+    }
+
+    /// The matcher in force.
+    pub(crate) fn matcher(&self) -> Arc<InForce> {
+        self.matchers.current()
     }
 
     /// The day, in Europe/London, of the look.
@@ -417,6 +434,7 @@ pub struct Work {
     instance: Uuid,
     key: Option<String>,
     vault: Vault,
+    matchers: Matchers,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -434,6 +452,11 @@ impl Work {
     /// What seals and opens values.
     pub(crate) fn vault(&self) -> Vault {
         self.vault.clone()
+    }
+
+    /// The matcher in force.
+    pub(crate) fn matcher(&self) -> Arc<InForce> {
+        self.matchers.current()
     }
 
     /// The day, in Europe/London, on which the work is done.
@@ -800,6 +823,9 @@ pub(crate) trait Unit {
     /// What seals and opens values.
     fn vault(&self) -> Result<Vault, Problem>;
 
+    /// The matcher in force.
+    fn matcher(&self) -> Arc<InForce>;
+
     /// When it began.
     fn now(&self) -> DateTime<Utc>;
 
@@ -818,6 +844,10 @@ impl Unit for Work {
         Ok(self.vault())
     }
 
+    fn matcher(&self) -> Arc<InForce> {
+        self.matcher()
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.now
     }
@@ -830,6 +860,10 @@ impl Unit for Errands {
 
     fn vault(&self) -> Result<Vault, Problem> {
         self.vault()
+    }
+
+    fn matcher(&self) -> Arc<InForce> {
+        self.matchers.current()
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -845,6 +879,7 @@ pub struct Errands {
     operation: &'static str,
     instance: Uuid,
     vault: Option<Vault>,
+    matchers: Matchers,
     connection: PgConnection,
 }
 
@@ -857,13 +892,26 @@ impl Errands {
     ) -> Result<Self, Problem> {
         let mut connection = PgConnection::connect_with(options).await?;
         connection.execute("begin").await?;
-        Ok(Self { now: clock.now(), operation, instance: Uuid::new_v4(), vault: None, connection })
+        Ok(Self {
+            now: clock.now(),
+            operation,
+            instance: Uuid::new_v4(),
+            vault: None,
+            matchers: Matchers::default(),
+            connection,
+        })
     }
 
     /// The same, where what is done opens and seals values.
     #[must_use]
     pub fn with_vault(self, vault: Vault) -> Self {
         Self { vault: Some(vault), ..self }
+    }
+
+    /// The same, with the matcher that others share.
+    #[must_use]
+    pub fn with_matchers(self, matchers: Matchers) -> Self {
+        Self { matchers, ..self }
     }
 
     /// What seals and opens values.

@@ -158,7 +158,7 @@ pub(super) async fn compared(
     [one, other]: [ChildId; 2],
 ) -> Result<Option<(Person, Person)>, Problem> {
     let rows = sqlx::query!(
-        r#"select child_id as "child: ChildId", packed from match_entry where child_id in ($1, $2) and scheme = $3"#,
+        r#"select child_id as "child: ChildId", packed from match_entry where child_id in ($1, $2) and scheme = $3 and packed <> ''"#,
         one.0,
         other.0,
         linkage::key::SCHEME,

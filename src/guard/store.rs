@@ -1,5 +1,6 @@
 //! Shields as the database holds them: every record of a person is sealed before the shield stands, and opened after it fell.
 
+use linkage::{Comparison, Field, Level, Matcher};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use crate::{
     carer::CarerContact,
     child::whereabouts::Whereabouts,
     ids::{CarerId, ChildId, OrganisationId, PersonId, ShieldRequestId},
+    matching::{entry, retrieve},
     notice::{self, NoticeKind, Telling},
     problem::{Kind, Problem},
     seal::Sealed,
@@ -27,13 +29,14 @@ const TO_BE_LOOKED_AT: u32 = 5;
 pub(crate) async fn guard(work: &mut Work, written: Written) -> Result<Trail, Problem> {
     for &child in &written.children {
         hold(work, child).await?;
+        let likely = likely(work, child).await?;
         let shielded =
             sqlx::query_scalar!("select shielded from child where child_id = $1", child.0)
                 .fetch_one(work.db())
                 .await?;
         if shielded {
             spread(work, child).await?;
-        } else if let Some(resembled) = resembled(work, child).await? {
+        } else if let Some(resembled) = resembled(work, child, &likely).await? {
             suspect(work, child, resembled).await?;
             spread(work, child).await?;
         }
@@ -70,6 +73,7 @@ async fn shield(work: &mut impl Unit, person: PersonId) -> Result<Vec<ChildId>, 
     sqlx::query!("update person set shielded = true where person_id = $1", person.0)
         .execute(work.db())
         .await?;
+    entry::refresh_all(work, &records).await?;
     Ok(records)
 }
 
@@ -101,12 +105,41 @@ async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The records that the matcher takes for one of the same child by what a shield leaves visible: the name, in another spelling
+/// too, with the same birth. The entry of the child is made anew for it.
+async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Problem> {
+    let Some(mut person) = entry::refresh(work, child).await? else { return Ok(Vec::new()) };
+    person.places.clear();
+    let (today, in_force) = (work.today(), work.matcher());
+    let found = retrieve::candidates(work.db(), &person, today, false).await?.candidates();
+    let alike = found.into_iter().filter(|(other, known)| {
+        *other != child && is_alike(&in_force.matcher, &in_force.matcher.compare(&person, known))
+    });
+    Ok(alike.map(|(other, _)| other.0).collect())
+}
+
+fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
+    let named = !matches!(
+        compared.level(Field::GivenName),
+        None | Some(Level::Different | Level::Distant | Level::Initial)
+    );
+    let born = matches!(
+        compared.level(Field::DateOfBirth),
+        Some(Level::Same | Level::Swapped | Level::WithinWhatIsKnown)
+    );
+    named && born && compared.bits >= matcher.model.thresholds.review
+}
+
 /// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.
-async fn resembled(work: &mut Work, child: ChildId) -> Result<Option<PersonId>, Problem> {
+async fn resembled(
+    work: &mut Work,
+    child: ChildId,
+    likely: &[Uuid],
+) -> Result<Option<PersonId>, Problem> {
     let person = sqlx::query_scalar!(
         r#"
         select o.person_id as "person!: PersonId"
-        from resembling($1) o
+        from resembling_of($1, $3) o
         join child c on c.child_id = $1
         where o.shielded
           and (c.person_id is null
@@ -118,6 +151,7 @@ async fn resembled(work: &mut Work, child: ChildId) -> Result<Option<PersonId>, 
         "#,
         child.0,
         RESEMBLANCE,
+        likely,
     )
     .fetch_optional(work.db())
     .await?;
@@ -129,9 +163,11 @@ async fn spread(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
     let mut from = vec![child];
     while let Some(child) = from.pop() {
         let person = person(work, child).await?;
+        let likely = likely(work, child).await?;
         let alike = sqlx::query_scalar!(
-            r#"select child_id as "child!: ChildId" from resembling($1) where not shielded order by child_id"#,
-            child.0
+            r#"select child_id as "child!: ChildId" from resembling_of($1, $2) where not shielded order by child_id"#,
+            child.0,
+            &likely,
         )
         .fetch_all(work.db())
         .await?;
@@ -187,6 +223,7 @@ pub(crate) async fn lower(work: &mut Work, person: PersonId) -> Result<(), Probl
         open_whereabouts(work, record).await?;
         open_carers(work, record).await?;
         open_history(work, record).await?;
+        entry::refresh(work, record).await?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     audit::Trail,
     ids::{ChildId, InvolvementId, OrganisationId},
+    matching::entry,
     organisation::{Codes, OrganisationIn},
     problem::{Fault, Problem},
     purge,
@@ -248,6 +249,8 @@ impl Loading {
         rejected.extend(
             put.refused.into_iter().map(|(child, why)| (child.line, vec![fault("/child", why)])),
         );
+        let kept: Vec<_> = put.kept.iter().map(|child| child.id.0).collect();
+        entry::made(work, &kept).await?;
         Ok(put.kept)
     }
 

@@ -10,7 +10,7 @@ use crate::{
         address::Postcode,
         birth::{DatePrecision, Gender},
         identifier::Identifier,
-        name::{Name, NameKind, NamePart},
+        name::{Name, NameKind, NamePart, PersonName as CarerName},
         whereabouts::WhereaboutsKind,
     },
     problem::Problem,
@@ -27,7 +27,7 @@ impl Criteria {
             birth: self.date_of_birth.and_then(|day| birth(day, DatePrecision::Day)),
             gender: self.gender.and_then(gender),
             places: self.further.place(self.postcode.as_ref()).into_iter().collect(),
-            carers: self.further.carer.clone().into_iter().collect(),
+            carers: self.further.carer.iter().map(carer).collect(),
             schools,
             practices: Vec::new(),
             identifiers: self.identifier.as_ref().map(identifier).into_iter().collect(),
@@ -38,12 +38,11 @@ impl Criteria {
 /// A child who is to be added, as one to be found.
 pub(crate) fn person_of(child: &ChildIn) -> Result<Person, Problem> {
     let identifiers = child.identifiers.iter().map(|one| Ok(identifier(&one.check()?)));
-    let place = child.whereabouts.address().map(|address| {
+    let place = child.whereabouts.address().and_then(|address| {
         let lines: Vec<_> = address.lines.iter().map(|line| line.as_str()).collect();
         let former = child.whereabouts.kind() == WhereaboutsKind::LastKnown;
-        Place::of(&lines, address.town.as_str(), address.postcode.as_str(), former)
+        place(&lines, address.town.as_str(), address.postcode.as_str(), former)
     });
-    let carer = |name: &crate::child::name::PersonName| whole(&name.given, name.family.as_str());
     Ok(Person {
         names: child.names.iter().map(linked).collect(),
         birth: birth(child.birth().date, child.date_of_birth_precision),
@@ -76,6 +75,11 @@ pub(super) fn whole(given: &[NamePart], family: &str) -> PersonName {
     PersonName::of(&given, family)
 }
 
+/// The name of a carer, folded.
+pub(super) fn carer(name: &CarerName) -> PersonName {
+    whole(&name.given, name.family.as_str())
+}
+
 /// A date of birth, as far as it is known.
 pub(super) fn birth(day: NaiveDate, precision: DatePrecision) -> Option<Birth> {
     let (month, of_month) = (u8::try_from(day.month()).ok(), u8::try_from(day.day()).ok());
@@ -100,8 +104,9 @@ pub(super) fn identifier(identifier: &Identifier) -> String {
     format!("{}:{}", identifier.kind(), identifier.value())
 }
 
-/// A place of these lines, or nothing where nothing is said.
+/// A place of these lines, or nothing where nothing is said. The postcodes of no fixed abode say nothing of where a child lives.
 pub(super) fn place(lines: &[&str], town: &str, postcode: &str, former: bool) -> Option<Place> {
+    let postcode = if postcode.starts_with("ZZ99") { "" } else { postcode };
     let said = !lines.is_empty() || !town.is_empty() || !postcode.is_empty();
     said.then(|| Place::of(lines, town, postcode, former))
 }

@@ -21,7 +21,10 @@ use crate::{
 };
 
 pub(crate) mod asked;
+pub(crate) mod entry;
 pub(crate) mod fuzzy;
+pub mod matcher;
+pub mod retrieve;
 pub mod routes;
 pub(crate) mod store;
 pub mod system;

@@ -96,7 +96,7 @@ pub struct MatchIn {
 }
 
 /// A name that is known: given names, a family name, or both.
-#[derive(Debug, Clone, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KnownName {
     /// What the name is to the child; `current` unless said.
@@ -118,7 +118,7 @@ fn current() -> NameKind {
 }
 
 /// What is known of an address.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KnownAddress {
     /// The lines above the town: at most 5.
@@ -242,11 +242,7 @@ impl Known {
             birth: born.and_then(|day| asked::birth(day, request.date_of_birth_precision)),
             gender: request.gender.and_then(asked::gender),
             places: places.collect(),
-            carers: request
-                .carers
-                .iter()
-                .map(|name| asked::whole(&name.given, name.family.as_str()))
-                .collect(),
+            carers: request.carers.iter().map(asked::carer).collect(),
             schools,
             practices,
             identifiers: self.identifiers.iter().map(asked::identifier).collect(),
@@ -272,16 +268,11 @@ impl Known {
     /// What is written down of it.
     pub(crate) fn told(&self) -> serde_json::Value {
         serde_json::json!({
-            "names": self.request.names.iter().map(|name| {
-                let given: Vec<_> = name.given.iter().map(NamePart::as_str).collect();
-                serde_json::json!({ "kind": name.kind, "given": given, "family": name.family })
-            }).collect::<Vec<_>>(),
+            "names": self.request.names,
             "dateOfBirth": self.request.date_of_birth,
             "dateOfBirthPrecision": self.request.date_of_birth_precision,
             "gender": self.request.gender,
-            "addresses": self.request.addresses.iter().map(|address| serde_json::json!({
-                "lines": address.lines, "town": address.town, "postcode": address.postcode, "former": address.former,
-            })).collect::<Vec<_>>(),
+            "addresses": self.request.addresses,
             "carers": self.request.carers,
             "schools": self.request.schools.iter().map(OrganisationCode::as_str).collect::<Vec<_>>(),
             "practices": self.request.practices.iter().map(OrganisationCode::as_str).collect::<Vec<_>>(),

@@ -43,6 +43,7 @@ const LEVELS: &[&[&str]] = &[
     &[
         "record",
         "matching",
+        "matching::matcher",
         "stop",
         "session",
         "external",
@@ -75,7 +76,7 @@ const LEVELS: &[&[&str]] = &[
     &["access_request"],
     &["scribe"],
     &["work"],
-    &["database", "edge", "health", "bounds", "*::store"],
+    &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
     &["client::admission", "guard::store"],
     &["involvement::discreet"],
     &["demo", "demo::*", "*::routes", "*::task"],
@@ -108,7 +109,8 @@ const EDGE: [&str; 17] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 4] = ["database", "scribe", "work", "*::store"];
+const SQL: [&str; 6] =
+    ["database", "scribe", "work", "matching::entry", "matching::retrieve", "*::store"];
 
 #[test]
 fn every_file_has_a_level() {
