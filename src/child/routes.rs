@@ -60,7 +60,7 @@ async fn add_child(
     child.check(work.today())?;
     let authority = answering(&mut work, &child).await?;
     matching::store::hold(&mut work, child.birth().date).await?;
-    let asked = matching::asked::person_of(&child)?;
+    let asked = matching::asked::person_of(&child);
     let alike = matching::store::alike(&mut work, &child.names, child.birth(), &asked).await?;
     let met =
         alike.met.into_iter().filter(|(_, met)| !child.distinct_from.contains(&met.index_number));

@@ -4,16 +4,13 @@ use chrono::{Datelike, NaiveDate};
 use linkage::{Birth, Name as LinkedName, NameKind as LinkedKind, Person, PersonName, Place};
 
 use super::Criteria;
-use crate::{
-    child::{
-        ChildIn,
-        address::Postcode,
-        birth::{DatePrecision, Gender},
-        identifier::Identifier,
-        name::{Name, NameKind, NamePart, PersonName as CarerName},
-        whereabouts::WhereaboutsKind,
-    },
-    problem::Problem,
+use crate::child::{
+    ChildIn,
+    address::Postcode,
+    birth::{DatePrecision, Gender},
+    identifier::Identifier,
+    name::{Name, NameKind, NamePart, PersonName as CarerName},
+    whereabouts::WhereaboutsKind,
 };
 
 impl Criteria {
@@ -35,15 +32,15 @@ impl Criteria {
     }
 }
 
-/// A child who is to be added, as one to be found.
-pub(crate) fn person_of(child: &ChildIn) -> Result<Person, Problem> {
-    let identifiers = child.identifiers.iter().map(|one| Ok(identifier(&one.check()?)));
+/// A child who is to be added, as one to be found. Not by identifiers: not everybody may learn whose a number is, and one that
+/// belongs to another child is refused without saying so.
+pub(crate) fn person_of(child: &ChildIn) -> Person {
     let place = child.whereabouts.address().and_then(|address| {
         let lines: Vec<_> = address.lines.iter().map(|line| line.as_str()).collect();
         let former = child.whereabouts.kind() == WhereaboutsKind::LastKnown;
         place(&lines, address.town.as_str(), address.postcode.as_str(), former)
     });
-    Ok(Person {
+    Person {
         names: child.names.iter().map(linked).collect(),
         birth: birth(child.birth().date, child.date_of_birth_precision),
         gender: gender(child.gender),
@@ -51,8 +48,8 @@ pub(crate) fn person_of(child: &ChildIn) -> Result<Person, Problem> {
         carers: child.carers.iter().map(|one| carer(&one.name)).collect(),
         schools: Vec::new(),
         practices: Vec::new(),
-        identifiers: identifiers.collect::<Result<_, Problem>>()?,
-    })
+        identifiers: Vec::new(),
+    }
 }
 
 fn linked(name: &Name) -> LinkedName {

@@ -101,6 +101,7 @@ pub struct MatchIn {
 pub struct KnownName {
     /// What the name is to the child; `current` unless said.
     #[serde(default = "current")]
+    #[schema(required = false)]
     pub kind: NameKind,
     /// The given names in their order: at most 5.
     #[serde(default)]

@@ -35,6 +35,7 @@ mod notice;
 mod organisation;
 mod override_grant;
 mod parts;
+mod possible_duplicate;
 mod protection;
 mod purge;
 mod rate;

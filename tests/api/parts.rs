@@ -133,6 +133,16 @@ pub(crate) fn amy(family: &str) -> Value {
     })
 }
 
+/// Bob, of this family name, in nothing like that Amy.
+pub(crate) fn bob(family: &str) -> Value {
+    json!({
+        "names": [{ "kind": "current", "given": ["Bob"], "family": family }],
+        "dateOfBirth": "2009-11-30",
+        "gender": "male",
+        "whereabouts": { "kind": "noneKnown" },
+    })
+}
+
 /// An address of this postcode.
 pub(crate) fn address(postcode: &str) -> Value {
     json!({ "lines": ["12 Harbour Way"], "town": "Exampleton", "postcode": postcode })
