@@ -11,6 +11,7 @@ mod cast;
 mod demo;
 mod keys;
 mod load;
+mod matching;
 mod retention;
 mod serve;
 mod walk;
@@ -50,6 +51,9 @@ enum Command {
     /// Archive what is over, and say what will be
     #[command(subcommand)]
     Retention(retention::Retention),
+    /// Make what the matcher finds children by
+    #[command(subcommand)]
+    Match(matching::Match),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -121,6 +125,7 @@ pub fn run() -> ExitCode {
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
+            Command::Match(matching) => matching.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())
@@ -141,6 +146,12 @@ impl Migrate {
         let options = self.database.options()?;
         database::migrate(&options).await?;
         eprintln!("The database is up to date.");
+        match database::await_an_entry(&options).await? {
+            0 => {}
+            waiting => eprintln!(
+                "{waiting} children are not found by likeness yet: the service sees to it, and `contactpoint match index` at once."
+            ),
+        }
         Ok(())
     }
 }
