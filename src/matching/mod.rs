@@ -296,6 +296,8 @@ codes! {
         Identifier = "identifier",
         /// The given names.
         GivenNames = "givenNames",
+        /// The given names after the first.
+        FurtherNames = "furtherNames",
         /// The family name.
         FamilyName = "familyName",
         /// The date of birth.
@@ -362,6 +364,8 @@ codes! {
         OneEdit = "oneEdit",
         /// It is spelt alike.
         Close = "close",
+        /// It is another form of the same name.
+        Variant = "variant",
         /// One name is short for the other.
         Nickname = "nickname",
         /// One is the initial of the other.
