@@ -43,7 +43,10 @@ const LEVELS: &[&[&str]] = &[
     &[
         "record",
         "matching",
+        "matching::asked",
+        "matching::fuzzy",
         "matching::matcher",
+        "matching::system",
         "stop",
         "session",
         "external",
@@ -63,7 +66,15 @@ const LEVELS: &[&[&str]] = &[
         "subject",
         "identity",
     ],
-    &["account", "account::enrolment", "archive", "contact_request", "sensitive", "investigation"],
+    &[
+        "account",
+        "account::enrolment",
+        "archive",
+        "contact_request",
+        "duplicate",
+        "sensitive",
+        "investigation",
+    ],
     &[
         "policy",
         "client",
