@@ -59,7 +59,12 @@ impl Matcher {
         let both = || self.frequencies.may_be_chosen(a, b) && self.frequencies.may_be_chosen(b, a);
         match level {
             Level::AnotherRealName => true,
-            Level::Variant | Level::Nickname => self.frequencies.are_both_common(a, b),
+            Level::Variant => self.frequencies.are_both_common(a, b),
+            // Of two short forms of one name each may be a child's.
+            Level::Nickname => {
+                self.frequencies.are_both_common(a, b)
+                    || !(nickname::is_short_for(a, b) || nickname::is_short_for(b, a))
+            }
             Level::OneEdit | Level::Close => tells_apart(a, b) || both(),
             _ => false,
         }

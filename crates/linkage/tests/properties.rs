@@ -9,12 +9,38 @@ use linkage::{
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 const GIVEN: [&str; 16] = [
-    "Olivia", "Muhammad", "Mohammed", "Amelia", "Jack", "Aoife", "Tom", "Thomas", "Mary Anne",
-    "Baby", "Xiao Ming", "Arjun", "Oluwaseun", "Zoë", "Łukasz", "Ng",
+    "Olivia",
+    "Muhammad",
+    "Mohammed",
+    "Amelia",
+    "Jack",
+    "Aoife",
+    "Tom",
+    "Thomas",
+    "Mary Anne",
+    "Baby",
+    "Xiao Ming",
+    "Arjun",
+    "Oluwaseun",
+    "Zoë",
+    "Łukasz",
+    "Ng",
 ];
 const FAMILY: [&str; 14] = [
-    "Smith", "Khan", "Smith-Jones", "O'Brien", "Kowalska", "Nguyễn", "Singh Gill", "Li", "Al-Hassan",
-    "van der Berg", "McDonald", "Novák", "", "Warsame",
+    "Smith",
+    "Khan",
+    "Smith-Jones",
+    "O'Brien",
+    "Kowalska",
+    "Nguyễn",
+    "Singh Gill",
+    "Li",
+    "Al-Hassan",
+    "van der Berg",
+    "McDonald",
+    "Novák",
+    "",
+    "Warsame",
 ];
 const TOWNS: [&str; 4] = ["Leeds", "Hull", "", "Bradford"];
 const POSTCODES: [&str; 7] = ["LS1 4AB", "LS1 4AD", "HU3 2DF", "LS1", "2914", "", "W1A 0AX"];
