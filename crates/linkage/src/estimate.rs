@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     compare::{Comparison, Field, Level},
-    model::{Model, Weight},
+    model::{Kin, Model, Weight},
 };
 
 /// How many pairs the model before stands for.
@@ -119,6 +119,14 @@ impl Pick {
         }
     }
 
+    /// The kinds of which it picks any: those of one family never have the same name.
+    fn kinds(self) -> [f64; KINDS] {
+        match self {
+            Self::Name => [1.0, 0.0, 0.0, 1.0],
+            _ => [1.0; KINDS],
+        }
+    }
+
     /// Whether it goes by a field, so that it says nothing of it.
     #[must_use]
     pub fn goes_by(self, field: Field) -> bool {
@@ -137,6 +145,9 @@ const KINDS: usize = 4;
 /// As many pairs of each kind are taken to have been seen before: strangers are by far the most.
 const BEFORE: [f64; KINDS] = [1.0, 1.0, 1.0, 100.0];
 
+/// What shares the kinds begin with: none of those who share a home is likelier than the others.
+const BEGIN: [f64; KINDS] = [0.05, 0.05, 0.05, 0.85];
+
 /// What was learnt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
@@ -151,8 +162,9 @@ pub struct Estimate {
 /// One field of a pair: where its weight stands, and u of what was seen.
 struct Observed {
     slot: usize,
-    field: Field,
     different: f64,
+    /// How often those of one family agree so, twins and others, where they agree otherwise than one child.
+    kin: [Option<f64>; 2],
 }
 
 /// Learns m from pairs that were compared by `model`, by no more than `rounds` rounds.
@@ -168,27 +180,29 @@ pub fn with_same(model: &Model, pairs: &[Comparison], prior: Prior, rounds: usiz
         .iter()
         .map(|pick| Picked {
             pick: *pick,
-            shares: [0.1, 0.01, 0.01, 0.88],
+            shares: times(BEGIN, pick.kinds()),
             pairs: pairs
                 .iter()
                 .filter(|pair| pick.picks(pair))
-                .map(|pair| observed(pair, *pick, &find, &slots))
+                .map(|pair| observed(pair, *pick, &find, &slots, &model.kin))
                 .collect(),
         })
         .collect();
-    let mut state = State { same: whole(&slots, slots.iter().map(|slot| slot.2.same)), picked };
-    let start = state.same.clone();
+    let start = whole(&slots, slots.iter().map(|slot| slot.2.same));
+    let mut state = State { known: [start.clone(), start.clone(), start.clone()], picked };
     let mut likelihood = Vec::new();
     for _ in 0..rounds {
         let reached = state.round(&slots, &start, prior);
         let gained = likelihood.last().map_or(f64::INFINITY, |before| reached - before);
         likelihood.push(reached);
-        if gained.abs() < 1e-7 * reached.abs().max(1.0) {
+        if gained.abs() < 1e-10 * reached.abs().max(1.0) {
             break;
         }
     }
     let mut learnt = model.clone();
-    for ((field, level, weight), (now, before)) in slots.iter().zip(state.same.iter().zip(&start)) {
+    for ((field, level, weight), (now, before)) in
+        slots.iter().zip(state.known[0].iter().zip(&start))
+    {
         // The shares of a field that were set by hand need not add up to one; what was learnt moves them in proportion.
         let same = bounded(weight.same * now / before);
         if let Some(held) = learnt.weights.get_mut(field).and_then(|levels| levels.get_mut(level)) {
@@ -212,15 +226,40 @@ fn observed(
     pick: Pick,
     find: &impl Fn(Field, Level) -> Option<usize>,
     slots: &[(Field, Level, Weight)],
+    kin: &Kin,
 ) -> Vec<Observed> {
     let of_pick = pair.findings.iter().filter(|finding| !pick.goes_by(finding.field));
     of_pick
         .filter_map(|finding| {
             let slot = find(finding.field, finding.level)?;
             let different = slots[slot].2.same / finding.bits.exp2();
-            Some(Observed { slot, field: finding.field, different })
+            let kin = [true, false].map(|twins| of_kin(kin, finding.field, finding.level, twins));
+            Some(Observed { slot, different, kin })
         })
         .collect()
+}
+
+/// How often two of one family agree so, where they do otherwise than one child.
+fn of_kin(kin: &Kin, field: Field, level: Level, twins: bool) -> Option<f64> {
+    let of = |shares: &BTreeMap<Level, f64>| Some(shares.get(&level).copied().unwrap_or(BOUND));
+    match field {
+        Field::GivenName => of(&kin.given),
+        Field::FurtherNames => of(&kin.further),
+        Field::DateOfBirth if !twins => of(&kin.birth),
+        Field::Gender => {
+            let one = if twins { kin.one_gender } else { 0.5 };
+            Some(if level == Level::Same { one } else { 1.0 - one })
+        }
+        Field::Identifier => Some(if level == Level::Same { BOUND } else { 1.0 }),
+        _ => None,
+    }
+}
+
+fn times(mut a: [f64; KINDS], b: [f64; KINDS]) -> [f64; KINDS] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a *= b;
+    }
+    a
 }
 
 struct Picked {
@@ -230,7 +269,8 @@ struct Picked {
 }
 
 struct State {
-    same: Vec<f64>,
+    /// How often each level is seen, for each kind but strangers.
+    known: [Vec<f64>; KINDS - 1],
     picked: Vec<Picked>,
 }
 
@@ -268,20 +308,30 @@ fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) ->
 impl State {
     /// One round of expectation and maximisation; gives the likelihood from before it.
     fn round(&mut self, slots: &[(Field, Level, Weight)], start: &[f64], prior: Prior) -> f64 {
-        let mut seen: Vec<f64> = start.iter().map(|share| share * prior.same).collect();
-        let mut reached: f64 =
-            seen.iter().zip(&self.same).map(|(before, share)| before * share.ln()).sum();
+        let mut seen = [(); KINDS - 1]
+            .map(|()| start.iter().map(|share| share * prior.same).collect::<Vec<f64>>());
+        let mut reached: f64 = seen
+            .iter()
+            .flatten()
+            .zip(self.known.iter().flatten())
+            .map(|(before, share)| before * share.ln())
+            .sum();
         for picked in &mut self.picked {
-            let mut kinds = BEFORE;
-            reached +=
-                BEFORE.iter().zip(&picked.shares).map(|(n, share)| n * share.ln()).sum::<f64>();
+            let before = times(BEFORE, picked.pick.kinds());
+            let mut kinds = before;
+            reached += before
+                .iter()
+                .zip(&picked.shares)
+                .filter(|(before, _)| **before > 0.0)
+                .map(|(before, share)| before * share.ln())
+                .sum::<f64>();
             for pair in &picked.pairs {
-                let odds = odds(pair, &self.same, start);
-                let mut weights = [0.0; KINDS];
-                for (weight, (share, odds)) in
-                    weights.iter_mut().zip(picked.shares.iter().zip(odds))
-                {
-                    *weight = share * odds;
+                let mut weights = picked.shares;
+                for observed in pair {
+                    for (kind, known) in self.known.iter().enumerate() {
+                        let share = observed.of(kind).unwrap_or(known[observed.slot]);
+                        weights[kind] *= share / observed.different;
+                    }
                 }
                 let all: f64 = weights.iter().sum();
                 reached += all.ln();
@@ -289,34 +339,26 @@ impl State {
                     *kind += weight / all;
                 }
                 for observed in pair {
-                    seen[observed.slot] += weights[0] / all;
+                    for (kind, seen) in seen.iter_mut().enumerate() {
+                        if observed.of(kind).is_none() {
+                            seen[observed.slot] += weights[kind] / all;
+                        }
+                    }
                 }
             }
             let all: f64 = kinds.iter().sum();
             picked.shares = kinds.map(|kind| kind / all);
         }
-        self.same = whole(slots, seen.into_iter());
+        self.known = seen.map(|seen| whole(slots, seen.into_iter()));
         reached
     }
 }
 
-/// How much likelier what was seen is for each kind of pair than for strangers. What relatives share agrees as `start` says,
-/// whatever is learnt of one child.
-fn odds(pair: &[Observed], same: &[f64], start: &[f64]) -> [f64; KINDS] {
-    let mut odds = [1.0; KINDS];
-    for observed in pair {
-        let ratio = start[observed.slot] / observed.different;
-        odds[0] *= same[observed.slot] / observed.different;
-        match observed.field {
-            Field::GivenName | Field::Gender | Field::Identifier => {}
-            Field::DateOfBirth => odds[1] *= ratio,
-            _ => {
-                odds[1] *= ratio;
-                odds[2] *= ratio;
-            }
-        }
+impl Observed {
+    /// How often two of a kind agree so, where that is not learnt.
+    fn of(&self, kind: usize) -> Option<f64> {
+        kind.checked_sub(1).and_then(|kind| self.kin.get(kind).copied().flatten())
     }
-    odds
 }
 
 /// Levels that follow one another: what is closer says no less.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 /// The share of children who have each name and each postcode here.
 const COMMON: f64 = 1e-3;
 
-/// Pairs as a model has them: the first `same` of each pick of one child, the next `twins` of twins, the others of strangers.
+/// Pairs as a model has them: of one child, of twins, and for each pick so many of strangers whom it picks.
 struct World {
     truth: Model,
     dice: Dice,
@@ -38,7 +38,7 @@ impl World {
         *levels.last().unwrap()
     }
 
-    fn pair(&mut self, model: &Model, pick: Pick, kind: &str) -> Comparison {
+    fn pair(&mut self, model: &Model, pick: Option<Pick>, kind: &str) -> Comparison {
         let fields: [(Field, &[Level]); 5] = [
             (
                 Field::FamilyName,
@@ -72,7 +72,7 @@ impl World {
                     "twins" => !matches!(field, Field::GivenName | Field::Gender),
                     _ => false,
                 };
-                let level = match pick.goes_by(field) {
+                let level = match pick.is_some_and(|pick| pick.goes_by(field)) {
                     true => Level::Same,
                     false => self.level(field, levels, of_one),
                 };
@@ -90,12 +90,11 @@ impl World {
         strangers: usize,
     ) -> Vec<Comparison> {
         let mut pairs = Vec::new();
+        for (kind, n) in [("same", same), ("twins", twins)] {
+            pairs.extend((0..n).map(|_| self.pair(model, None, kind)));
+        }
         for pick in Pick::ALL {
-            for (kind, n) in [("same", same), ("twins", twins), ("strangers", strangers)] {
-                for _ in 0..n {
-                    pairs.push(self.pair(model, pick, kind));
-                }
-            }
+            pairs.extend((0..strangers).map(|_| self.pair(model, Some(pick), "strangers")));
         }
         pairs
     }
@@ -131,7 +130,7 @@ fn learn(model: &Model, pairs: &[Comparison]) -> Estimate {
 fn shares_are_learnt_without_labels() {
     let mut world = world(7);
     let cold = Model::cold();
-    let pairs = world.pairs(&cold, 3_000, 0, 20_000);
+    let pairs = world.pairs(&cold, 4_000, 0, 20_000);
     let learnt = learn(&cold, &pairs);
     for (field, level, near) in [
         (Field::FamilyName, Level::OneEdit, 0.03),
@@ -143,7 +142,11 @@ fn shares_are_learnt_without_labels() {
         assert!((found - truth).abs() < near, "{field:?} {level:?}: {found} is not near {truth}");
     }
     for (pick, (_, same)) in &learnt.expected {
-        assert!((same - 3_000.0).abs() < 300.0, "{pick:?} has {same} of one child");
+        let of_one = pairs[..4_000].iter().filter(|pair| pick.picks(pair)).count() as f64;
+        assert!(
+            (same - of_one).abs() < 0.1 * of_one,
+            "{pick:?} has {of_one} of one child, not {same}"
+        );
     }
 }
 
@@ -155,7 +158,8 @@ fn an_index_without_duplicates_moves_little() {
     for (field, levels) in &cold.weights {
         for (level, weight) in levels {
             let moved = (m(&learnt, *field, *level) / weight.same).log2().abs();
-            assert!(moved < 0.5, "{field:?} {level:?} moved by {moved} bits");
+            let most = if weight.same >= 0.05 { 0.3 } else { 1.5 };
+            assert!(moved < most, "{field:?} {level:?} moved by {moved} bits");
         }
     }
 }
