@@ -147,8 +147,11 @@ fn show(label: &str, matcher: &Matcher, records: &[Record], pairs: &[(usize, usi
                 }
             }
         }
-        let mut compared: Vec<_> =
-            compared.iter().filter(|(a, b, c)| same(*a, *b) != (c.bits >= best.bits)).collect();
+        let floor = std::env::var("FLOOR").ok().and_then(|floor| floor.parse::<f64>().ok());
+        let mut compared: Vec<_> = compared
+            .iter()
+            .filter(|(a, b, c)| same(*a, *b) != (c.bits >= floor.unwrap_or(best.bits)))
+            .collect();
         compared.sort_by(|x, y| y.2.bits.total_cmp(&x.2.bits));
         for (a, b, c) in compared.iter().take(60) {
             let told: Vec<_> = c

@@ -28,7 +28,7 @@ pub struct Prior {
 
 impl Default for Prior {
     fn default() -> Self {
-        Self { same: 100.0, different: 20_000.0, nearby: 500.0 }
+        Self { same: 100.0, different: 20_000.0, nearby: 50.0 }
     }
 }
 
