@@ -3,8 +3,10 @@
 //! The pairs that share a key are of four kinds: of one child, of twins, of a brother and sister, of strangers. Pairs that were
 //! picked for a field that is the same say nothing of how that field agrees, so there are several picks, and each field is
 //! learnt from the picks that do not go by it. Twins share all but given name and gender, brothers and sisters also not the
-//! birthday; without a kind of their own they would teach that one child often has two given names. Every share is drawn
-//! towards the model that stood before, as by as many pairs as [`Prior`] says, so that few duplicates move little.
+//! birthday; without a kind of their own they would teach that one child often has two given names. What a pair is before
+//! anything is compared goes by the size of the index, so that chance likenesses in an index without duplicates teach nothing.
+//! Every share is drawn towards the model that stood before, as by as many pairs as [`Prior`] says, so that few duplicates move
+//! little.
 
 use std::collections::BTreeMap;
 
@@ -119,14 +121,6 @@ impl Pick {
         }
     }
 
-    /// The kinds of which it picks any: those of one family never have the same name.
-    fn kinds(self) -> [f64; KINDS] {
-        match self {
-            Self::Name => [1.0, 0.0, 0.0, 1.0],
-            _ => [1.0; KINDS],
-        }
-    }
-
     /// Whether it goes by a field, so that it says nothing of it.
     #[must_use]
     pub fn goes_by(self, field: Field) -> bool {
@@ -140,22 +134,43 @@ impl Pick {
     }
 }
 
-/// The kinds of pairs: of one child, of twins, of brother and sister, of strangers.
-const KINDS: usize = 4;
-/// As many pairs of each kind are taken to have been seen before: strangers are by far the most.
-const BEFORE: [f64; KINDS] = [1.0, 1.0, 1.0, 100.0];
+/// The kinds of pairs beside strangers: of one child, of twins, of brother and sister.
+const KINDS: usize = 3;
+/// A record has as many others of its child in the index to begin with, and at least and at most.
+const OTHERS: (f64, f64, f64) = (0.1, 1e-3, 1.0);
+/// How often the number of pairs of one child is estimated anew.
+const AGAIN: usize = 3;
 
-/// What shares the kinds begin with: none of those who share a home is likelier than the others.
-const BEGIN: [f64; KINDS] = [0.05, 0.05, 0.05, 0.85];
+/// Of what the pairs are that are learnt from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Space {
+    /// How many records the index has.
+    pub index: f64,
+    /// How many pairs there are of which those that share a key were compared.
+    pub pairs: f64,
+}
+
+impl Space {
+    /// Of `sampled` records of an index with all of its records, each pair once.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of records are far below 2^52")]
+    pub fn of(sampled: usize, index: u64) -> Self {
+        let (sampled, index) = (sampled as f64, (index as f64).max(sampled as f64).max(2.0));
+        Self { index, pairs: (sampled * (index - (sampled + 1.0) / 2.0)).max(1.0) }
+    }
+}
 
 /// What was learnt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// The model with m as the pairs show it.
     pub model: Model,
+    /// How many pairs are expected to be of one child.
+    pub expected: f64,
     /// For each pick: how many pairs it has, and how many of them are expected to be of one child.
-    pub expected: BTreeMap<Pick, (u64, f64)>,
-    /// The logarithm of the (penalised) likelihood after each round; it never falls.
+    pub picked: BTreeMap<Pick, (u64, f64)>,
+    /// The logarithm of the (penalised) likelihood after each round, since the number of pairs of one child was estimated last;
+    /// it never falls.
     pub likelihood: Vec<f64>,
 }
 
@@ -165,39 +180,47 @@ struct Observed {
     different: f64,
     /// How often those of one family agree so, twins and others, where they agree otherwise than one child.
     kin: [Option<f64>; 2],
+    /// Whether it is learnt: not where it is what the pair was picked by.
+    learnt: bool,
 }
+
+type Slots = [(Field, Level, Weight)];
 
 /// Learns m from pairs that were compared by `model`, by no more than `rounds` rounds.
 #[must_use]
-pub fn with_same(model: &Model, pairs: &[Comparison], prior: Prior, rounds: usize) -> Estimate {
-    let slots: Vec<(Field, Level, Weight)> = model
+pub fn with_same(
+    model: &Model,
+    pairs: &[Comparison],
+    space: Space,
+    prior: Prior,
+    rounds: usize,
+) -> Estimate {
+    let slots: Vec<_> = model
         .weights
         .iter()
         .flat_map(|(field, levels)| levels.iter().map(|(level, weight)| (*field, *level, *weight)))
         .collect();
-    let find = |field, level| slots.iter().position(|slot| (slot.0, slot.1) == (field, level));
-    let picked: Vec<Picked> = Pick::ALL
-        .iter()
-        .map(|pick| Picked {
-            pick: *pick,
-            shares: times(BEGIN, pick.kinds()),
-            pairs: pairs
-                .iter()
-                .filter(|pair| pick.picks(pair))
-                .map(|pair| observed(pair, *pick, &find, &slots, &model.kin))
-                .collect(),
-        })
-        .collect();
     let start = whole(&slots, slots.iter().map(|slot| slot.2.same));
-    let mut state = State { known: [start.clone(), start.clone(), start.clone()], picked };
+    let kin = [model.kin.twins, model.kin.siblings].map(|number| number / space.index);
+    let mut state = State {
+        known: [start.clone(), start.clone(), start.clone()],
+        odds: [OTHERS.0 / space.index, kin[0], kin[1]],
+        picked: pairs.iter().flat_map(|pair| picked(pair, &slots, &model.kin)).collect(),
+        expected: 0.0,
+    };
     let mut likelihood = Vec::new();
-    for _ in 0..rounds {
-        let reached = state.round(&slots, &start, prior);
-        let gained = likelihood.last().map_or(f64::INFINITY, |before| reached - before);
-        likelihood.push(reached);
-        if gained.abs() < 1e-10 * reached.abs().max(1.0) {
-            break;
+    for _ in 0..AGAIN {
+        likelihood.clear();
+        for _ in 0..rounds {
+            let reached = state.round(&slots, &start, prior);
+            let gained = likelihood.last().map_or(f64::INFINITY, |before| reached - before);
+            likelihood.push(reached);
+            if gained < 1e-9 * reached.abs().max(1.0) {
+                break;
+            }
         }
+        state.odds[0] =
+            (state.expected / space.pairs).clamp(OTHERS.1 / space.index, OTHERS.2 / space.index);
     }
     let mut learnt = model.clone();
     for ((field, level, weight), (now, before)) in
@@ -209,34 +232,39 @@ pub fn with_same(model: &Model, pairs: &[Comparison], prior: Prior, rounds: usiz
             held.same = same;
         }
     }
-    let expected = state
-        .picked
-        .iter()
-        .map(|picked| {
-            #[expect(clippy::cast_precision_loss, reason = "counts of pairs are far below 2^52")]
-            let pairs = picked.pairs.len() as f64;
-            (picked.pick, (picked.pairs.len() as u64, pairs * picked.shares[0]))
-        })
-        .collect();
-    Estimate { model: in_order(learnt), expected, likelihood }
+    let mut picked: BTreeMap<Pick, (u64, f64)> =
+        Pick::ALL.into_iter().map(|pick| (pick, (0, 0.0))).collect();
+    for pair in &state.picked {
+        let (number, expected) = picked.entry(pair.pick).or_default();
+        *number += 1;
+        *expected += pair.same;
+    }
+    let expected = state.expected;
+    Estimate { model: in_order(learnt), expected, picked, likelihood }
 }
 
-fn observed(
-    pair: &Comparison,
-    pick: Pick,
-    find: &impl Fn(Field, Level) -> Option<usize>,
-    slots: &[(Field, Level, Weight)],
-    kin: &Kin,
-) -> Vec<Observed> {
-    let of_pick = pair.findings.iter().filter(|finding| !pick.goes_by(finding.field));
-    of_pick
-        .filter_map(|finding| {
-            let slot = find(finding.field, finding.level)?;
-            let different = slots[slot].2.same / finding.bits.exp2();
-            let kin = [true, false].map(|twins| of_kin(kin, finding.field, finding.level, twins));
-            Some(Observed { slot, different, kin })
-        })
-        .collect()
+/// A pair as each of its picks sees it.
+fn picked(pair: &Comparison, slots: &Slots, kin: &Kin) -> Vec<Picked> {
+    let picks: Vec<_> = Pick::ALL.into_iter().filter(|pick| pick.picks(pair)).collect();
+    let first = picks.first().copied();
+    let seen_by = |pick: Pick| Picked {
+        pick,
+        first: first == Some(pick),
+        same: 0.0,
+        observed: observed(pair, pick, slots, kin),
+    };
+    picks.iter().map(|pick| seen_by(*pick)).collect()
+}
+
+fn observed(pair: &Comparison, pick: Pick, slots: &Slots, kin: &Kin) -> Vec<Observed> {
+    let observed = pair.findings.iter().filter_map(|finding| {
+        let at = |slot: &(Field, Level, Weight)| (slot.0, slot.1) == (finding.field, finding.level);
+        let slot = slots.iter().position(at)?;
+        let different = slots[slot].2.same / finding.bits.exp2();
+        let kin = [true, false].map(|twins| of_kin(kin, finding.field, finding.level, twins));
+        Some(Observed { slot, different, kin, learnt: !pick.goes_by(finding.field) })
+    });
+    observed.collect()
 }
 
 /// How often two of one family agree so, where they do otherwise than one child.
@@ -255,23 +283,24 @@ fn of_kin(kin: &Kin, field: Field, level: Level, twins: bool) -> Option<f64> {
     }
 }
 
-fn times(mut a: [f64; KINDS], b: [f64; KINDS]) -> [f64; KINDS] {
-    for (a, b) in a.iter_mut().zip(b) {
-        *a *= b;
-    }
-    a
-}
-
+/// A pair as one pick sees it.
 struct Picked {
     pick: Pick,
-    shares: [f64; KINDS],
-    pairs: Vec<Vec<Observed>>,
+    /// Whether this is the first of its picks, so that it is counted here.
+    first: bool,
+    /// The chance that it is of one child.
+    same: f64,
+    observed: Vec<Observed>,
 }
 
 struct State {
-    /// How often each level is seen, for each kind but strangers.
-    known: [Vec<f64>; KINDS - 1],
+    /// How often each level is seen, for each kind.
+    known: [Vec<f64>; KINDS],
+    /// The odds of each kind against strangers before anything is compared.
+    odds: [f64; KINDS],
     picked: Vec<Picked>,
+    /// How many pairs are expected to be of one child.
+    expected: f64,
 }
 
 /// A field, and which of its sets of levels: 0 for the common one.
@@ -295,7 +324,7 @@ fn only_nearby(group: Group) -> bool {
 }
 
 /// Values of the slots, so that those of a group add up to one.
-fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) -> Vec<f64> {
+fn whole(slots: &Slots, values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<_> = values.collect();
     let mut sums: BTreeMap<Group, f64> = BTreeMap::new();
     for ((field, level, _), value) in slots.iter().zip(&values) {
@@ -307,47 +336,31 @@ fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) ->
 
 impl State {
     /// One round of expectation and maximisation; gives the likelihood from before it.
-    fn round(&mut self, slots: &[(Field, Level, Weight)], start: &[f64], prior: Prior) -> f64 {
-        let mut seen = [(); KINDS - 1]
-            .map(|()| start.iter().map(|share| share * prior.same).collect::<Vec<f64>>());
-        let mut reached: f64 = seen
-            .iter()
-            .flatten()
-            .zip(self.known.iter().flatten())
-            .map(|(before, share)| before * share.ln())
-            .sum();
-        for picked in &mut self.picked {
-            let before = times(BEFORE, picked.pick.kinds());
-            let mut kinds = before;
-            reached += before
-                .iter()
-                .zip(&picked.shares)
-                .filter(|(before, _)| **before > 0.0)
-                .map(|(before, share)| before * share.ln())
-                .sum::<f64>();
-            for pair in &picked.pairs {
-                let mut weights = picked.shares;
-                for observed in pair {
-                    for (kind, known) in self.known.iter().enumerate() {
-                        let share = observed.of(kind).unwrap_or(known[observed.slot]);
-                        weights[kind] *= share / observed.different;
-                    }
+    fn round(&mut self, slots: &Slots, start: &[f64], prior: Prior) -> f64 {
+        let before: Vec<_> = start.iter().map(|share| share * prior.same).collect();
+        let mut seen = [before.clone(), before.clone(), before.clone()];
+        let known = self.known.iter().flat_map(|known| known.iter().zip(&before));
+        let mut reached: f64 = known.map(|(share, before)| before * share.ln()).sum();
+        self.expected = 0.0;
+        for pair in &mut self.picked {
+            let mut weights = self.odds;
+            for observed in &pair.observed {
+                for (kind, weight) in weights.iter_mut().enumerate() {
+                    *weight *= observed.share(kind, &self.known[kind], start) / observed.different;
                 }
-                let all: f64 = weights.iter().sum();
-                reached += all.ln();
-                for (kind, weight) in kinds.iter_mut().zip(weights) {
-                    *kind += weight / all;
-                }
-                for observed in pair {
-                    for (kind, seen) in seen.iter_mut().enumerate() {
-                        if observed.of(kind).is_none() {
-                            seen[observed.slot] += weights[kind] / all;
-                        }
+            }
+            // Strangers weigh one.
+            let all = 1.0 + weights.iter().sum::<f64>();
+            reached += all.ln();
+            pair.same = weights[0] / all;
+            self.expected += if pair.first { pair.same } else { 0.0 };
+            for observed in pair.observed.iter().filter(|observed| observed.learnt) {
+                for (kind, seen) in seen.iter_mut().enumerate() {
+                    if observed.of_kin(kind).is_none() {
+                        seen[observed.slot] += weights[kind] / all;
                     }
                 }
             }
-            let all: f64 = kinds.iter().sum();
-            picked.shares = kinds.map(|kind| kind / all);
         }
         self.known = seen.map(|seen| whole(slots, seen.into_iter()));
         reached
@@ -355,8 +368,14 @@ impl State {
 }
 
 impl Observed {
-    /// How often two of a kind agree so, where that is not learnt.
-    fn of(&self, kind: usize) -> Option<f64> {
+    /// How often two of a kind agree so; what the pair was picked by agrees as it was thought to in the beginning.
+    fn share(&self, kind: usize, known: &[f64], start: &[f64]) -> f64 {
+        let learnt = if self.learnt { known } else { start };
+        self.of_kin(kind).unwrap_or(learnt[self.slot])
+    }
+
+    /// The same, where that is not learnt.
+    fn of_kin(&self, kind: usize) -> Option<f64> {
         kind.checked_sub(1).and_then(|kind| self.kin.get(kind).copied().flatten())
     }
 }
