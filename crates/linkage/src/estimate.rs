@@ -323,6 +323,12 @@ fn only_nearby(group: Group) -> bool {
     group.0 == Field::House || group == (Field::Street, 1)
 }
 
+/// What is not learnt: how often one child has two given names that are nothing alike. Twins always do, and nothing else
+/// tells twins of one gender from one child; so that is said by design.
+fn is_held(field: Field, level: Level) -> bool {
+    (field, level) == (Field::GivenName, Level::Different)
+}
+
 /// Values of the slots, so that those of a group add up to one.
 fn whole(slots: &Slots, values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<_> = values.collect();
@@ -332,6 +338,21 @@ fn whole(slots: &Slots, values: impl Iterator<Item = f64>) -> Vec<f64> {
     }
     let of = |(field, level, _): &(Field, Level, Weight)| sums[&group_of(*field, *level)];
     slots.iter().zip(&values).map(|(slot, value)| value / of(slot)).collect()
+}
+
+/// The same, where what is not learnt stays as it was.
+fn shares(slots: &Slots, seen: Vec<f64>, start: &[f64]) -> Vec<f64> {
+    let mut shares = whole(slots, seen.into_iter());
+    for (n, (field, level, _)) in slots.iter().enumerate().filter(|(_, s)| is_held(s.0, s.1)) {
+        let scale = (1.0 - start[n]) / (1.0 - shares[n]).max(BOUND);
+        for (m, slot) in slots.iter().enumerate() {
+            if group_of(slot.0, slot.1) == group_of(*field, *level) {
+                shares[m] *= scale;
+            }
+        }
+        shares[n] = start[n];
+    }
+    shares
 }
 
 impl State {
@@ -362,7 +383,7 @@ impl State {
                 }
             }
         }
-        self.known = seen.map(|seen| whole(slots, seen.into_iter()));
+        self.known = seen.map(|seen| shares(slots, seen, start));
         reached
     }
 }
