@@ -24,9 +24,13 @@ fn options(index: &Index) -> PgConnectOptions {
     (*index.db.connect_options()).clone().options([("role", APPLICATION)])
 }
 
+fn day() -> chrono::NaiveDate {
+    TODAY.parse().unwrap()
+}
+
 /// Loads children, and waits until PostgreSQL's statistics know of them.
 async fn filled(index: &Index, children: u32) {
-    let population = Demo { seed: 3, children, today: TODAY };
+    let population = Demo { seed: 3, children, today: day() };
     let rows: Vec<_> = population.rows().collect();
     let lines = (1..)
         .zip(rows)
@@ -163,7 +167,7 @@ fn record(
 async fn measured(index: &Index, lines: &[String], train: bool) -> Measured {
     let records = read(&lines.join("\n")).unwrap();
     let tried = Tried { name: "cold".to_owned(), model: Model::cold(), train };
-    trial::measure(&options(index), &records, tried, TODAY, |_| {}).await.unwrap()
+    trial::measure(&options(index), &records, tried, day(), |_| {}).await.unwrap()
 }
 
 #[actix_web::test]

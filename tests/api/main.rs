@@ -37,6 +37,7 @@ mod notice;
 mod organisation;
 mod override_grant;
 mod parts;
+mod possible_duplicate;
 mod protection;
 mod purge;
 mod rate;
