@@ -111,9 +111,13 @@ impl Matcher {
         let level = given_level(asked, known);
         let frequency = match level {
             Level::Same => share(if a.len() >= b.len() { a } else { b }),
+            Level::Variant if is_left_out(asked, known) => {
+                share(if variant::is_often_left_out(a) { b } else { a })
+            }
             Level::Variant => {
-                let spellings = variant::given_names(a);
-                share(a) + spellings.into_iter().map(share).sum::<f64>()
+                let mut spellings = variant::given_names(a);
+                spellings.extend(variant::given_names(b));
+                spellings.into_iter().map(share).sum()
             }
             _ => 0.0,
         };
@@ -183,8 +187,14 @@ impl Matcher {
             };
             Some(self.finding(field, level, frequency))
         };
-        let family_share = self.frequencies.of_family(known.whole_family());
-        let given_share = self.frequencies.of_given(known.first());
+        // Either record may have them in the right place; what says less is taken.
+        let shares = |name: &PersonName| {
+            let family = self.frequencies.of_family(name.whole_family());
+            (family, self.frequencies.of_given(name.first()))
+        };
+        let (one, other) = (shares(asked), shares(known));
+        let (family_share, given_share) =
+            if one.0 * one.1 > other.0 * other.1 { one } else { other };
         Some(Named {
             family: find(family, Field::FamilyName, family_share),
             given: find(given, Field::GivenName, given_share),
