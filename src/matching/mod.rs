@@ -364,7 +364,7 @@ codes! {
         OneEdit = "oneEdit",
         /// It is spelt alike.
         Close = "close",
-        /// It is another form of the same name.
+        /// It is the same name, written another way, such as Mohammed and Muhammad.
         Variant = "variant",
         /// One name is short for the other.
         Nickname = "nickname",

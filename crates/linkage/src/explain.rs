@@ -139,7 +139,7 @@ fn subject(field: Field) -> &'static str {
 fn predicate(level: Level) -> &'static str {
     match level {
         Level::Same | Level::SameHere => "is the same",
-        Level::Variant => "is another form of the same name",
+        Level::Variant => "is the same name, written another way",
         Level::SwappedOneDigit => "has day and month swapped, and one digit wrong",
         Level::MonthAndDay => "agrees in day and month, and the year is another",
         Level::TwoEdits => "differs by two letters or digits",
