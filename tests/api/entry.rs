@@ -73,7 +73,8 @@ async fn entries(index: &Index) -> Vec<(Uuid, bool, i16, Vec<i64>, Vec<u8>)> {
 }
 
 fn families(person: &Person) -> Vec<String> {
-    let mut families: Vec<_> = person.names.iter().map(|name| name.name.whole_family().to_owned()).collect();
+    let mut families: Vec<_> =
+        person.names.iter().map(|name| name.name.whole_family().to_owned()).collect();
     families.sort();
     families
 }
