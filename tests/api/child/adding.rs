@@ -54,7 +54,7 @@ async fn a_child_who_is_added_has_a_record_that_says_where_each_fact_comes_from(
     let id = place.child_id(&path).await;
     place.recorded(&added, &place.teacher, "add_child", &[id], json!({ "distinctFrom": [] })).await;
     let mut after = place.index.rows().await;
-    for table in ["child", "child_name", "whereabouts", "idempotency"] {
+    for table in ["child", "child_name", "whereabouts", "idempotency", "match_entry"] {
         assert_eq!(after[table], before[table].as_i64().unwrap() + 1, "{table}");
         after[table] = before[table].clone();
     }
