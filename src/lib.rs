@@ -37,6 +37,7 @@ pub mod investigation;
 pub mod involvement;
 pub mod jose;
 pub mod keys;
+pub mod learning;
 pub mod limit;
 pub mod listener;
 pub mod load;

@@ -10,7 +10,7 @@ use std::{
 use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     clock::{day_in_london, midnight_in_london},
     database,
     keys::{rotation, sealing},
+    learning::task as learning,
     listener::{self, Limits},
     matching::task as indexing,
     problem::Problem,
@@ -80,10 +81,7 @@ pub async fn retain(options: PgConnectOptions, shared: Shared) {
         match retain_once(&options, &shared).await {
             Ok(None) => {}
             Ok(Some(done)) => tracing::info!(done = %done.told(), "what was due is done"),
-            Err(problem) => {
-                let cause = problem.cause().unwrap_or_else(|| problem.detail().to_owned());
-                tracing::error!(cause, "what is due could not be done");
-            }
+            Err(problem) => tell(&problem, "what is due could not be done"),
         }
         let now = shared.clock.now();
         let midnight = midnight_in_london(day_in_london(now) + Days::new(1));
@@ -167,6 +165,31 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
             Err(error) => tracing::error!(%error, "the sealing keys cannot be read"),
         }
     }
+}
+
+/// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
+/// so that its names are to be counted anew, which one instance at a time does.
+pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let mut taken = learning::Taken::default();
+    for round in 0_u64.. {
+        match learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await {
+            Ok(None) => {}
+            Ok(Some(version)) => tracing::info!(version, "the matcher has changed"),
+            Err(problem) => tell(&problem, "the matcher in force cannot be read"),
+        }
+        if round.is_multiple_of(5)
+            && let Err(problem) = learning::count(&options, &db, &shared.clock).await
+        {
+            tell(&problem, "the names of the index could not be counted");
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+fn tell(problem: &Problem, what: &str) {
+    let cause = problem.cause().unwrap_or_else(|| problem.detail().to_owned());
+    tracing::error!(cause, "{what}");
 }
 
 /// Collects metrics for the whole process.

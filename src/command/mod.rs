@@ -51,7 +51,7 @@ enum Command {
     /// Archive what is over, and say what will be
     #[command(subcommand)]
     Retention(retention::Retention),
-    /// Make what the matcher finds children by
+    /// Train, promote and measure how records are matched
     #[command(subcommand)]
     Match(matching::Match),
     /// Print the OpenAPI document
@@ -125,7 +125,7 @@ pub fn run() -> ExitCode {
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
-            Command::Match(matching) => matching.run().await,
+            Command::Match(command) => command.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())

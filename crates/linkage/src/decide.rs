@@ -43,8 +43,14 @@ pub enum Reason {
     TooLittle,
     /// Another comes too close.
     TooClose,
-    /// Two identifiers name two children.
+    /// Identifiers and other evidence name two children.
     ManyMatch,
+    /// No more than names and date of birth agree, which others may have too.
+    Namesake,
+    /// A twin, a brother or a sister would agree as much.
+    Relative,
+    /// The same source has it under another reference, so that it is another child.
+    OneSource,
 }
 
 /// A decision, with all who were compared, best first: relatives too, who never decide.
@@ -65,28 +71,57 @@ pub const RANKED: usize = 20;
 
 /// Decides among those compared.
 #[must_use]
-pub fn decide<I: Clone>(model: &Model, mut compared: Vec<(I, Comparison)>) -> Decision<I> {
+pub fn decide<I: Clone>(model: &Model, compared: Vec<(I, Comparison)>) -> Decision<I> {
+    decide_for(model, compared, |_| false)
+}
+
+/// Decides among those compared for a source that holds some of them under other references: one source, two references, two
+/// children. Such a one is never a match; an identifier that says otherwise is looked at.
+#[must_use]
+pub fn decide_for<I: Clone>(
+    model: &Model,
+    mut compared: Vec<(I, Comparison)>,
+    same_source: impl Fn(&I) -> bool,
+) -> Decision<I> {
     compared.sort_by(|(_, a), (_, b)| b.bits.total_cmp(&a.bits));
-    compared.truncate(RANKED);
-    let mut live = compared.iter().filter(|(_, comparison)| !is_a_relative(comparison));
-    let Some((best, top)) = live.next().filter(|(_, top)| top.bits >= model.thresholds.review)
-    else {
-        return Decision {
-            outcome: Outcome::None,
-            best: None,
-            reasons: Vec::new(),
-            ranked: compared,
-        };
+    let identified: Vec<_> =
+        (0..compared.len()).filter(|n| is_identified(&compared[*n].1)).collect();
+    let live: Vec<_> = (0..compared.len())
+        .filter(|n| is_identified(&compared[*n].1) || !same_source(&compared[*n].0))
+        .filter(|n| !is_a_relative(&compared[*n].1))
+        .collect();
+    let best = live.first().copied().filter(|n| compared[*n].1.bits >= model.thresholds.review);
+    // Whom an identifier names is looked at, however little else agrees.
+    let Some(best) = best.or(identified.first().copied()) else {
+        compared.truncate(RANKED);
+        let (outcome, best) = (Outcome::None, None);
+        return Decision { outcome, best, reasons: Vec::new(), ranked: compared };
     };
+    let top = &compared[best].1;
     let mut reasons = gates(top);
-    if top.bits < model.thresholds.matched {
+    if identified.iter().any(|n| *n != best) {
+        reasons.push(Reason::ManyMatch);
+    }
+    if same_source(&compared[best].0) {
+        reasons.push(Reason::OneSource);
+    }
+    if top.apart < model.thresholds.matched {
+        reasons.push(Reason::Relative);
+    } else if top.bits < model.thresholds.matched {
         reasons.push(Reason::TooLittle);
     }
-    if live.next().is_some_and(|(_, second)| top.bits - second.bits < model.thresholds.margin) {
+    let next = live.iter().find(|n| **n != best).map(|n| &compared[*n].1);
+    if next.is_some_and(|next| top.bits - next.bits < model.thresholds.margin) {
         reasons.push(Reason::TooClose);
     }
     let outcome = if reasons.is_empty() { Outcome::Match } else { Outcome::Review };
-    Decision { outcome, best: Some(best.clone()), reasons, ranked: compared }
+    let best = Some(compared[best].0.clone());
+    compared.truncate(RANKED);
+    Decision { outcome, best, reasons, ranked: compared }
+}
+
+fn is_identified(comparison: &Comparison) -> bool {
+    comparison.level(Field::Identifier) == Some(Level::Same)
 }
 
 /// Whether it is another child of the household: a brother or sister (another given name and another date of birth), or the
@@ -98,56 +133,74 @@ pub fn is_a_relative(comparison: &Comparison) -> bool {
     }
     let other_name = comparison.level(Field::GivenName) == Some(Level::Different);
     let birth = comparison.level(Field::DateOfBirth);
-    let other_birth = matches!(birth, Some(Level::Different | Level::SameYear | Level::TwoParts));
+    let other_birth = matches!(
+        birth,
+        Some(Level::Different | Level::SameYear | Level::TwoParts | Level::MonthAndDay)
+    );
     other_name && (other_birth || comparison.level(Field::Gender) == Some(Level::Different))
 }
 
+/// What forbids a match whatever the sum.
 fn gates(top: &Comparison) -> Vec<Reason> {
-    let level = |field| top.level(field);
-    let same = |field| level(field) == Some(Level::Same);
+    use Level::{
+        Close, Different, Nickname, OneDigit, OneEdit, Part, Placeholder, Same, Swapped,
+        SwappedLike, SwappedSame, Variant,
+    };
+    let is =
+        |field, levels: &[Level]| top.level(field).is_some_and(|level| levels.contains(&level));
+    let same = |field| is(field, &[Same]);
     let identified = same(Field::Identifier);
-    let given = matches!(
-        level(Field::GivenName),
-        Some(
-            Level::Same
-                | Level::Nickname
-                | Level::OneEdit
-                | Level::Close
-                | Level::SwappedSame
-                | Level::SwappedLike
-        )
-    );
-    let birth =
-        matches!(level(Field::DateOfBirth), Some(Level::Same | Level::Swapped | Level::OneDigit));
-    let family = matches!(
-        level(Field::FamilyName),
-        Some(
-            Level::Same
-                | Level::OneEdit
-                | Level::Close
-                | Level::Part
-                | Level::SwappedSame
-                | Level::SwappedLike
-        )
-    );
-    let at_home =
-        [Field::GivenName, Field::DateOfBirth, Field::Postcode, Field::House].into_iter().all(same);
+    let named = [Same, Variant, OneEdit, Close, SwappedSame, SwappedLike];
+    let given = is(Field::GivenName, &named) || is(Field::GivenName, &[Nickname]);
+    let family = is(Field::FamilyName, &named) || is(Field::FamilyName, &[Part]);
+    let home =
+        same(Field::Postcode) && same(Field::House) || is(Field::Street, &[Level::SameWithHouse]);
+    let at_home = home && same(Field::GivenName) && same(Field::DateOfBirth);
+    // 1 January is written where no date is known: it is no date that agrees, and no hindrance where all else does.
+    let undated = is(Field::DateOfBirth, &[Placeholder])
+        && same(Field::GivenName)
+        && same(Field::FamilyName)
+        && (home || same(Field::School) || same(Field::Carer));
+    let born = is(Field::DateOfBirth, &[Same, Swapped, OneDigit]) || undated;
     let counted = [Field::GivenName, Field::FamilyName, Field::DateOfBirth, Field::Postcode];
     let exact = counted.into_iter().filter(|field| same(*field)).count() + usize::from(identified);
-    let inexact_given = matches!(level(Field::GivenName), Some(Level::OneEdit | Level::Close));
+    let inexact = is(Field::GivenName, &[OneEdit, Close, SwappedLike]);
     let mut reasons = Vec::new();
     let mut because = |holds: bool, reason| {
         if holds {
             reasons.push(reason);
         }
     };
-    because(level(Field::Identifier) == Some(Level::Different), Reason::IdentifierDiffers);
-    because(!given, Reason::GivenName);
-    because(!birth, Reason::DateOfBirth);
+    because(is(Field::Identifier, &[Different]), Reason::IdentifierDiffers);
+    because(!given || is(Field::FurtherNames, &[Different]) && !identified, Reason::GivenName);
+    because(!born, Reason::DateOfBirth);
     because(!family && !identified && !at_home, Reason::FamilyName);
-    because(level(Field::Gender) == Some(Level::Different), Reason::Gender);
-    because(level(Field::House) == Some(Level::Different) && !identified, Reason::House);
+    because(is(Field::Gender, &[Different]), Reason::Gender);
+    because(is(Field::House, &[Different]) && !identified, Reason::House);
     because(exact < 2, Reason::FewAreSame);
-    because(inexact_given && !same(Field::DateOfBirth), Reason::NameAndBirth);
+    because(inexact && !same(Field::DateOfBirth), Reason::NameAndBirth);
+    because(!is_borne_out(top), Reason::Namesake);
     reasons
+}
+
+/// Whether something agrees strongly beside names, date of birth and gender, which one child in forty shares with another.
+fn is_borne_out(top: &Comparison) -> bool {
+    top.findings.iter().any(|finding| {
+        let strong = match finding.field {
+            Field::Identifier | Field::School | Field::Practice => finding.level == Level::Same,
+            Field::Postcode => matches!(
+                finding.level,
+                Level::Same | Level::OneEdit | Level::TwoEdits | Level::SameSector
+            ),
+            Field::Street => matches!(
+                finding.level,
+                Level::SameWithHouse | Level::Same | Level::OneEdit | Level::SameHere
+            ),
+            Field::Carer => {
+                matches!(finding.level, Level::Same | Level::OneEdit | Level::SameGivenName)
+            }
+            _ => false,
+        };
+        strong && finding.bits > 0.0
+    })
 }

@@ -4,7 +4,10 @@
 //! over, day and month changed over; so the index does not grow with them. A key is a 64-bit hash (`SipHash` 1-3) of a letter
 //! for its kind and its parts: of 300 million keys fewer than one in a thousand million comparisons is due to chance.
 
-use std::{collections::HashSet, hash::Hasher};
+use std::{
+    collections::{BTreeSet, HashSet},
+    hash::Hasher,
+};
 
 use siphasher::sip::SipHasher13;
 
@@ -12,6 +15,7 @@ use crate::{
     nickname,
     person::{Birth, Person, PersonName, Place},
     similarity::sound,
+    variant,
 };
 
 /// The version of the keys: stored keys of another version are made anew.
@@ -36,8 +40,8 @@ struct Keys(HashSet<i64>);
 
 /// How one name sounds, and with what it begins.
 struct Sounds {
-    given: Vec<(String, char)>,
-    family: Vec<String>,
+    given: BTreeSet<(String, char)>,
+    family: BTreeSet<(String, char)>,
 }
 
 impl Keys {
@@ -45,12 +49,8 @@ impl Keys {
         let births = births(person.birth, asked);
         for name in person.names.iter().map(|name| &name.name) {
             self.name(&Sounds::of(name, asked), &births, &person.places, asked);
-            if asked && !name.family.is_empty() && !name.given.is_empty() {
-                let turned = PersonName {
-                    given: vec![name.whole_family()],
-                    family: vec![name.first().to_owned()],
-                };
-                self.name(&Sounds::of(&turned, false), &births, &person.places, asked);
+            if asked {
+                self.name(&Sounds::turned(name), &births, &person.places, asked);
             }
         }
         for place in &person.places {
@@ -73,29 +73,16 @@ impl Keys {
 
     fn name(&mut self, name: &Sounds, births: &[Birth], places: &[Place], asked: bool) {
         for birth in births {
-            let year = birth.year.to_string();
-            if let Some((month, day)) = birth.month_and_day() {
-                let date = format!("{year}-{month:02}-{day:02}");
-                for family in &name.family {
-                    self.add(b'a', &[&date, family]);
-                }
-                for (given, _) in &name.given {
-                    self.add(b'b', &[&date, given]);
-                }
-                for (family, (_, initial)) in pairs(name) {
-                    let initial = initial.to_string();
-                    self.add(b'i', &[family, &initial, &date[..7]]);
-                    self.add(b'j', &[family, &initial, &year, &date[8..]]);
-                    self.add(b'k', &[family, &initial, &date[5..]]);
-                }
-            }
-            for (family, (given, _)) in pairs(name) {
-                self.add(b'g', &[family, given, &year]);
-            }
+            self.name_and_birth(name, *birth);
         }
-        for (family, (given, _)) in pairs(name) {
-            for place in places.iter().filter(|place| !place.outward().is_empty()) {
-                self.add(b'h', &[family, given, place.outward()]);
+        for ((family, _), (given, _)) in pairs(name) {
+            for place in places {
+                if !place.outward().is_empty() {
+                    self.add(b'h', &[family, given, place.outward()]);
+                }
+                if !place.number().is_empty() {
+                    self.add(b'q', &[family, given, place.number()]);
+                }
             }
             // Records without a date of birth are found by names; all records only by those who ask without one.
             if asked || births.is_empty() {
@@ -105,15 +92,52 @@ impl Keys {
                 self.add(b'f', &[family, given]);
             }
         }
-        for place in
-            places.iter().filter(|place| !place.street.is_empty() && !place.house.is_empty())
-        {
-            let street = &place.street[..place.street.len().min(6)];
-            for family in &name.family {
-                self.add(b'l', &[&place.house, street, family]);
+        for place in places {
+            self.name_and_home(name, place, asked);
+        }
+    }
+
+    fn name_and_birth(&mut self, name: &Sounds, birth: Birth) {
+        let year = birth.year.to_string();
+        if let Some((month, day)) = birth.month_and_day() {
+            let date = format!("{year}-{month:02}-{day:02}");
+            for (family, _) in &name.family {
+                self.add(b'a', &[&date, family]);
             }
             for (given, _) in &name.given {
-                self.add(b'm', &[&place.house, street, given]);
+                self.add(b'b', &[&date, given]);
+            }
+            for ((family, begins), (_, initial)) in pairs(name) {
+                // In either order, so that it holds where the names have changed places.
+                let (first, second) = (begins.min(initial), begins.max(initial));
+                self.add(b'c', &[&date, &format!("{first}{second}")]);
+                let initial = initial.to_string();
+                self.add(b'i', &[family, &initial, &date[..7]]);
+                self.add(b'j', &[family, &initial, &year, &date[8..]]);
+                self.add(b'k', &[family, &initial, &date[5..]]);
+            }
+        }
+        for ((family, _), (given, _)) in pairs(name) {
+            self.add(b'g', &[family, given, &year]);
+        }
+    }
+
+    /// Who is asked for is looked for under every line; a record is stored under its street.
+    fn name_and_home(&mut self, name: &Sounds, place: &Place, asked: bool) {
+        let lines = place.lines.iter().filter(|_| asked);
+        let streets = std::iter::once(&place.street).chain(lines);
+        for street in streets.filter(|street| !street.is_empty()) {
+            let street = begin(street);
+            for (family, _) in &name.family {
+                if !place.number().is_empty() {
+                    self.add(b'l', &[place.number(), street, family]);
+                }
+                if !place.town.is_empty() {
+                    self.add(b'r', &[street, &sound(&place.town), family]);
+                }
+            }
+            for (given, _) in name.given.iter().filter(|_| !place.number().is_empty()) {
+                self.add(b'm', &[place.number(), street, given]);
             }
         }
     }
@@ -123,44 +147,62 @@ impl Keys {
             self.add(b'e', &[&unit]);
         }
         let outward = place.outward();
-        for (month, day, year) in
-            births.iter().filter_map(|birth| birth.month_and_day().map(|(m, d)| (m, d, birth.year)))
-        {
+        for birth in births {
+            let Some((month, day)) = birth.month_and_day() else { continue };
+            let date = format!("{}-{month:02}-{day:02}", birth.year);
             if !outward.is_empty() {
-                self.add(b'd', &[&format!("{year}-{month:02}-{day:02}"), outward]);
+                self.add(b'd', &[&date, outward]);
+            }
+            if !place.number().is_empty() {
+                self.add(b's', &[&date, place.number()]);
             }
         }
-        if !place.street.is_empty() && !place.house.is_empty() && !place.town.is_empty() {
-            self.add(
-                b'p',
-                &[&place.house, &place.street[..place.street.len().min(6)], &sound(&place.town)],
-            );
-        }
     }
+}
+
+/// The first six letters: the rest of a street is often shortened.
+fn begin(street: &str) -> &str {
+    street.get(..6).unwrap_or(street)
 }
 
 impl Sounds {
     fn of(name: &PersonName, asked: bool) -> Self {
         let first = name.first();
-        let mut given: Vec<_> = (!first.is_empty()).then(|| first.to_owned()).into_iter().collect();
+        let mut given = vec![first.to_owned()];
         if asked {
             given.extend(nickname::others(first));
+            given.extend(name.further().iter().cloned());
+        } else if variant::is_often_left_out(first) {
+            given.extend(name.further().first().cloned());
+        }
+        if name.given.len() > 1 && asked {
+            given.push(name.given.concat());
+            given.push(name.given[..2].concat());
         }
         let whole = name.whole_family();
-        let halves =
-            (name.family.len() > 1).then(|| name.family.iter().cloned()).into_iter().flatten();
-        let family = (!whole.is_empty()).then_some(whole).into_iter().chain(halves);
-        Self {
-            given: given
-                .iter()
-                .filter_map(|name| Some((sound(name), name.chars().next()?)))
-                .collect(),
-            family: family.map(|name| sound(&name)).collect(),
+        let mut family = vec![whole.to_owned()];
+        if name.family.len() > 1 {
+            family.extend(name.family.iter().filter(|part| !variant::is_particle(part)).cloned());
         }
+        if asked {
+            let written = family.iter().flat_map(|name| variant::family_names(name));
+            family.extend(written.collect::<Vec<_>>());
+        }
+        Self { given: sounds(&given), family: sounds(&family) }
+    }
+
+    /// Given name and family name changed over.
+    fn turned(name: &PersonName) -> Self {
+        let family = [name.first().to_owned(), name.given.concat()];
+        Self { given: sounds(&[name.whole_family().to_owned()]), family: sounds(&family) }
     }
 }
 
-fn pairs(name: &Sounds) -> impl Iterator<Item = (&String, &(String, char))> {
+fn sounds(names: &[String]) -> BTreeSet<(String, char)> {
+    names.iter().filter_map(|name| Some((sound(name), name.chars().next()?))).collect()
+}
+
+fn pairs(name: &Sounds) -> impl Iterator<Item = (&(String, char), &(String, char))> {
     name.family.iter().flat_map(|family| name.given.iter().map(move |given| (family, given)))
 }
 

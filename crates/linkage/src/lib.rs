@@ -6,16 +6,28 @@
 
 pub mod compare;
 pub mod decide;
+pub mod estimate;
+pub mod evaluate;
 pub mod fold;
 pub mod frequency;
 pub mod key;
+pub mod matcher;
 pub mod model;
 pub mod nickname;
 pub mod person;
+pub mod place;
+pub mod placeholder;
+pub mod sample;
 pub mod similarity;
+pub mod variant;
+
+mod birth;
+mod cold;
+mod home;
+mod name;
 
 pub use compare::{Comparison, Field, Finding, Level, Matcher};
-pub use decide::{Decision, Outcome, Reason, decide};
+pub use decide::{Decision, Outcome, Reason, decide, decide_for, is_a_relative};
 pub use frequency::Frequencies;
-pub use model::Model;
+pub use model::{Kin, Model};
 pub use person::{Birth, Gender, Name, NameKind, Person, PersonName, Place};

@@ -1,21 +1,22 @@
 //! Names that stand for one another.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::LazyLock,
 };
 
-use crate::fold::fold;
+use crate::{fold::fold, variant};
 
 /// Given names and what they are shortened to: carltonnorthern/nicknames, Apache-2.0 (`data/nicknames.LICENSE`).
 const NICKNAMES: &str = include_str!("../../../data/nicknames.csv");
+/// Those of Britain and of its peoples that are not among them: written for this project, MIT.
+const MORE: &str = include_str!("../../../data/nicknames-more.csv");
 
 static SHORT: LazyLock<HashMap<String, HashSet<String>>> = LazyLock::new(|| {
     let mut short: HashMap<String, HashSet<String>> = HashMap::new();
-    for line in NICKNAMES.lines().skip(1) {
+    for line in NICKNAMES.lines().skip(1).chain(MORE.lines().skip(1)) {
         let mut columns = line.split(',');
-        if let (Some(name), Some(_), Some(nick)) = (columns.next(), columns.next(), columns.next())
-        {
+        if let Some((name, nick)) = columns.next().zip(columns.next_back()) {
             short.entry(fold(name)).or_default().insert(fold(nick));
         }
     }
@@ -41,15 +42,12 @@ pub fn stand_for_one_another(a: &str, b: &str) -> bool {
     shortens(a, b) || shortens(b, a) || common()
 }
 
-/// Up to 12 names that may stand for a folded given name.
+/// Names that may stand for a folded given name: what it is short for, what is short for it, and how it is written besides.
 #[must_use]
 pub fn others(name: &str) -> Vec<String> {
     let short = SHORT.get(name).into_iter().flatten().map(String::as_str);
     let long = LONG.get(name).into_iter().flatten().copied();
-    let mut others: Vec<_> =
-        short.chain(long).filter(|other| *other != name).map(str::to_owned).collect();
-    others.sort();
-    others.dedup();
-    others.truncate(12);
-    others
+    let names: BTreeSet<_> = short.chain(long).filter(|other| *other != name).collect();
+    let variants: BTreeSet<_> = variant::given_names(name).into_iter().collect();
+    variants.into_iter().take(24).chain(names.into_iter().take(12)).map(str::to_owned).collect()
 }

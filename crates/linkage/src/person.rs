@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fold::{fold, tokens};
+use crate::{fold::tokens, placeholder};
+pub use crate::{place::Place, placeholder::is_placeholder};
 
 /// What is known of a child, or asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +65,20 @@ pub struct PersonName {
     pub given: Vec<String>,
     /// The parts of the family name, which spaces and hyphens divide.
     pub family: Vec<String>,
+    /// The family name in one.
+    pub whole: String,
 }
 
 impl PersonName {
     /// The name of these given names and this family name.
     #[must_use]
     pub fn of<S: AsRef<str>>(given: &[S], family: &str) -> Self {
-        let given = given.iter().map(|part| fold(part.as_ref()));
-        Self {
-            given: given.filter(|part| !part.is_empty() && !is_placeholder(part)).collect(),
-            family: tokens(family).into_iter().filter(|part| !is_placeholder(part)).collect(),
-        }
+        let given = given.iter().flat_map(|part| placeholder::names_in(part.as_ref())).collect();
+        let known = Some(tokens(family)).filter(|parts| !is_placeholder(&parts.concat()));
+        let parts = known.unwrap_or_default().into_iter();
+        let family: Vec<_> = parts.filter(|part| !is_placeholder(part)).collect();
+        let whole = family.concat();
+        Self { given, family, whole }
     }
 
     /// The first given name; empty where there is none.
@@ -83,22 +87,17 @@ impl PersonName {
         self.given.first().map_or("", String::as_str)
     }
 
+    /// The given names after the first.
+    #[must_use]
+    pub fn further(&self) -> &[String] {
+        self.given.get(1..).unwrap_or_default()
+    }
+
     /// The whole family name in one.
     #[must_use]
-    pub fn whole_family(&self) -> String {
-        self.family.concat()
+    pub fn whole_family(&self) -> &str {
+        &self.whole
     }
-}
-
-/// Whether a folded name is what is written where no name is known, such as "Baby" or "Twin Two".
-#[must_use]
-pub fn is_placeholder(folded: &str) -> bool {
-    const PLACEHOLDERS: [&str; 22] = [
-        "baby", "babyboy", "babygirl", "babyof", "boy", "female", "girl", "infant", "male",
-        "newborn", "nk", "noname", "notknown", "surname", "tbc", "triplet", "twin", "twinone",
-        "twintwo", "unborn", "unknown", "unnamed",
-    ];
-    PLACEHOLDERS.binary_search(&folded).is_ok()
 }
 
 /// The gender that is recorded.
@@ -134,68 +133,16 @@ impl Birth {
         self.month.zip(self.day)
     }
 
+    /// Whether it is 1 January, which is written where no more than a year is known.
+    #[must_use]
+    pub fn is_placeholder(self) -> bool {
+        self.month_and_day() == Some((1, 1))
+    }
+
     /// The date with day and month changed over, where that is another date that may exist.
     #[must_use]
     pub fn swapped(self) -> Option<Self> {
         let (month, day) = self.month_and_day()?;
         (day <= 12 && day != month).then(|| Self::on(self.year, day, month))
     }
-}
-
-/// An address.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place {
-    /// The postcode in capitals, with the space between its halves; the first half alone where no more is known; else empty.
-    pub postcode: String,
-    /// The number or name of the house; empty where none is said.
-    pub house: String,
-    /// The street, folded; empty where none is said.
-    pub street: String,
-    /// The town, folded; empty where none is said.
-    pub town: String,
-    /// Whether it was before.
-    pub former: bool,
-}
-
-impl Place {
-    /// An address of these lines.
-    #[must_use]
-    pub fn of<S: AsRef<str>>(lines: &[S], town: &str, postcode: &str, former: bool) -> Self {
-        let (house, street) = house_and_street(lines);
-        Self { postcode: postcode.to_owned(), house, street, town: fold(town), former }
-    }
-
-    /// The first half of the postcode; empty where there is none.
-    #[must_use]
-    pub fn outward(&self) -> &str {
-        self.postcode.split(' ').next().unwrap_or_default()
-    }
-
-    /// The whole postcode without its space, where it is known.
-    #[must_use]
-    pub fn unit(&self) -> Option<String> {
-        self.postcode.contains(' ').then(|| self.postcode.replace(' ', ""))
-    }
-}
-
-/// The house's number and the street, of the first line that begins with a number; else the first line as the house's name.
-fn house_and_street<S: AsRef<str>>(lines: &[S]) -> (String, String) {
-    for line in lines {
-        let line = line.as_ref().trim_start();
-        if !line.starts_with(|c: char| c.is_ascii_digit()) {
-            continue;
-        }
-        let end = line.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(line.len());
-        let (house, street) = line.split_at(end);
-        let next = lines.get(1).map(|line| fold(line.as_ref())).unwrap_or_default();
-        let street = Some(fold(street)).filter(|street| !street.is_empty()).unwrap_or(next);
-        return (number(house), street);
-    }
-    let folded = |n: usize| lines.get(n).map(|line| fold(line.as_ref())).unwrap_or_default();
-    if lines.len() > 1 { (folded(0), folded(1)) } else { (String::new(), folded(0)) }
-}
-
-fn number(house: &str) -> String {
-    let kept = house.chars().filter(char::is_ascii_alphanumeric);
-    kept.map(|c| c.to_ascii_lowercase()).collect()
 }

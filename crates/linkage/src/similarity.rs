@@ -26,6 +26,9 @@ pub fn likeness(a: &str, b: &str) -> Likeness {
     if a.len().min(b.len()) >= 3 && within_one_edit(a.as_bytes(), b.as_bytes()) {
         return Likeness::OneEdit;
     }
+    if most_jaro_winkler(a.as_bytes(), b.as_bytes()) < 0.85 {
+        return Likeness::Different;
+    }
     // The library's figure depends on the order in rare cases; the greater of both does not.
     let jaro_winkler = strsim::jaro_winkler(a, b).max(strsim::jaro_winkler(b, a));
     match jaro_winkler {
@@ -33,6 +36,28 @@ pub fn likeness(a: &str, b: &str) -> Likeness {
         0.85.. => Likeness::Distant,
         _ => Likeness::Different,
     }
+}
+
+/// What the figure can be at most, by the letters that both have: most pairs of names need no more.
+fn most_jaro_winkler(a: &[u8], b: &[u8]) -> f64 {
+    let mut letters = [0i16; 32];
+    for letter in a {
+        letters[usize::from(letter & 31)] += 1;
+    }
+    let mut common = 0u32;
+    for letter in b {
+        let left = &mut letters[usize::from(letter & 31)];
+        common += u32::from(*left > 0);
+        *left -= 1;
+    }
+    if common == 0 {
+        return 0.0;
+    }
+    let begin = a.iter().zip(b).take(4).take_while(|(x, y)| x == y).count();
+    let share =
+        |of: &[u8]| f64::from(common) / f64::from(u32::try_from(of.len()).unwrap_or(u32::MAX));
+    let jaro = (share(a) + share(b) + 1.0) / 3.0;
+    jaro + 0.1 * f64::from(u32::try_from(begin).unwrap_or_default()) * (1.0 - jaro)
 }
 
 /// Whether one insertion, deletion, substitution or transposition of neighbours makes one of the other.

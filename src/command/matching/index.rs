@@ -1,17 +1,10 @@
-//! `contactpoint match`: what the matcher finds children by.
+//! `contactpoint match index`: what the matcher finds children by.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DatabaseUrl, Refused};
+use super::super::{DatabaseUrl, Refused};
 use crate::{clock::Clock, matching::task, work::Errands};
-
-/// Makes what the matcher finds children by.
-#[derive(Debug, Subcommand)]
-pub(super) enum Match {
-    /// Make the entries by which children are found, where they are missing or stale
-    Index(Index),
-}
 
 /// Makes the entries by which children are found, where they are missing, stale, or made by an older version of the service.
 /// The running service does it by itself; at once and with its progress it is done here. It may be stopped at any moment and
@@ -25,16 +18,8 @@ pub(super) struct Index {
     all: bool,
 }
 
-impl Match {
-    pub(super) async fn run(self) -> Result<(), Refused> {
-        match self {
-            Self::Index(index) => index.run().await,
-        }
-    }
-}
-
 impl Index {
-    async fn run(self) -> Result<(), Refused> {
+    pub(super) async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
         let mut work = Errands::begin(&options, &Clock::System, "match_index").await?;
         let waiting = task::ask_anew(&mut work, self.all).await?;

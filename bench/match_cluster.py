@@ -1,0 +1,68 @@
+"""A PostgreSQL of its own for millions of children, kept in a folder so that a later run need not load them again."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+SETTINGS = {
+    "shared_buffers": "3GB", "maintenance_work_mem": "3GB", "effective_cache_size": "12GB", "max_wal_size": "20GB",
+    "checkpoint_timeout": "1h", "wal_level": "minimal", "max_wal_senders": "0", "fsync": "off", "full_page_writes": "off",
+    "synchronous_commit": "off", "autovacuum": "off", "random_page_cost": "1.1", "jit": "off", "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "", "max_parallel_maintenance_workers": "2",
+}
+
+
+class Cluster:
+    """Serves one database on a free port of this machine."""
+
+    def __init__(self, programs, folder):
+        self.programs, self.folder = programs, folder
+        self.data = os.path.join(folder, "data")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        # PostgreSQL does not run as root.
+        self.user = None if os.geteuid() else next(
+            (name for name in ("postgres", "nobody") if name in {one.pw_name for one in pwd.getpwall()}), None)
+
+    def run(self, program, *words):
+        return subprocess.run([os.path.join(self.programs, program), *words], user=self.user, cwd="/", check=True,
+                              stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            os.makedirs(self.folder)
+            if self.user:
+                shutil.chown(self.folder, self.user)
+            self.run("initdb", "-D", self.data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync")
+        words = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        log = open(os.path.join(self.folder, "log"), "w")
+        self.server = subprocess.Popen([os.path.join(self.programs, "postgres"), "-D", self.data, "-p", str(self.port), *words],
+                                       user=self.user, cwd="/", stdout=log, stderr=log)
+        for _ in range(600):
+            if self.server.poll() is not None:
+                sys.exit(f"PostgreSQL did not start; its log is {log.name}")
+            if subprocess.run([os.path.join(self.programs, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bench",
+                               "-d", "postgres"]).returncode == 0:
+                return self
+            time.sleep(0.2)
+        sys.exit(f"PostgreSQL does not answer; its log is {log.name}")
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+
+    def database(self, name="match_bench"):
+        """The address of a database, made if there is none."""
+        url = f"postgres://bench@127.0.0.1:{self.port}/"
+        words = ["psql", "-XAt", "-d", url + "postgres", "-c"]
+        words[0] = os.path.join(self.programs, "psql")
+        there = subprocess.run([*words, f"select 1 from pg_database where datname = '{name}'"], check=True, capture_output=True)
+        if not there.stdout.strip():
+            subprocess.run([*words, f"create database {name}"], check=True, stdout=subprocess.DEVNULL)
+        return url + name
