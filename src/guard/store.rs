@@ -124,9 +124,10 @@ async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Probl
 async fn hold_alike(work: &mut impl Unit, person: &Person) -> Result<(), Problem> {
     let births = person.birth.into_iter().chain(person.birth.and_then(Birth::swapped));
     let days: Vec<_> = births.map(|birth| format!("{birth:?}")).collect();
-    let names = person.names.iter().flat_map(|known| {
-        [known.name.first().to_owned(), known.name.whole_family()].map(|name| sound(&name))
-    });
+    let names = person
+        .names
+        .iter()
+        .flat_map(|known| [known.name.first(), known.name.whole_family()].map(sound));
     let alike: Vec<_> =
         names.flat_map(|name| days.iter().map(move |day| format!("{name}|{day}"))).collect();
     sqlx::query!(
