@@ -135,8 +135,23 @@ fn show(label: &str, matcher: &Matcher, records: &[Record], pairs: &[(usize, usi
         right as f64 / asked.len() as f64,
     );
     if wrong {
-        let mut compared: Vec<_> =
-            compared.iter().filter(|(a, b, c)| same(*a, *b) != (c.bits >= best.bits)).collect();
+        let pairs: HashSet<_> = pairs.iter().copied().collect();
+        for a in 0..records.len() {
+            for b in a + 1..records.len() {
+                if same(a, b) && !pairs.contains(&(a, b)) {
+                    println!(
+                        "  UNFOUND\n     {:?}\n     {:?}",
+                        brief(&records[a].person),
+                        brief(&records[b].person)
+                    );
+                }
+            }
+        }
+        let floor = std::env::var("FLOOR").ok().and_then(|floor| floor.parse::<f64>().ok());
+        let mut compared: Vec<_> = compared
+            .iter()
+            .filter(|(a, b, c)| same(*a, *b) != (c.bits >= floor.unwrap_or(best.bits)))
+            .collect();
         compared.sort_by(|x, y| y.2.bits.total_cmp(&x.2.bits));
         for (a, b, c) in compared.iter().take(60) {
             let told: Vec<_> = c

@@ -120,8 +120,8 @@ pub struct Finding {
 pub struct Comparison {
     /// All evidence for one child and against two, be they strangers or of one family, in bits: 10 is odds of a thousand to one.
     pub bits: f64,
-    /// What speaks for one child and against two of one family, in bits: twins share all but given name and gender,
-    /// brothers and sisters all but these and the date of birth. It bounds [`Comparison::bits`] from above.
+    /// What speaks for one child and against two of one family, in bits, whether or not the index holds brothers and sisters: twins
+    /// share all but given name and gender, brothers and sisters all but these and the date of birth.
     pub apart: f64,
     /// The fields that both records have.
     pub findings: Vec<Finding>,

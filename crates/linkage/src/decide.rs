@@ -105,9 +105,10 @@ pub fn decide_for<I: Clone>(
     if same_source(&compared[best].0) {
         reasons.push(Reason::OneSource);
     }
-    if top.bits < model.thresholds.matched {
-        let kin = top.apart < model.thresholds.matched;
-        reasons.push(if kin { Reason::Relative } else { Reason::TooLittle });
+    if top.apart < model.thresholds.matched {
+        reasons.push(Reason::Relative);
+    } else if top.bits < model.thresholds.matched {
+        reasons.push(Reason::TooLittle);
     }
     let next = live.iter().find(|n| **n != best).map(|n| &compared[*n].1);
     if next.is_some_and(|next| top.bits - next.bits < model.thresholds.margin) {

@@ -28,7 +28,7 @@ pub struct Prior {
 
 impl Default for Prior {
     fn default() -> Self {
-        Self { same: 100.0, different: 20_000.0, nearby: 500.0 }
+        Self { same: 100.0, different: 20_000.0, nearby: 50.0 }
     }
 }
 
@@ -276,7 +276,7 @@ impl State {
             reached +=
                 BEFORE.iter().zip(&picked.shares).map(|(n, share)| n * share.ln()).sum::<f64>();
             for pair in &picked.pairs {
-                let odds = odds(pair, &self.same);
+                let odds = odds(pair, &self.same, start);
                 let mut weights = [0.0; KINDS];
                 for (weight, (share, odds)) in
                     weights.iter_mut().zip(picked.shares.iter().zip(odds))
@@ -289,7 +289,6 @@ impl State {
                     *kind += weight / all;
                 }
                 for observed in pair {
-                    // Twins tell as much of the home as one child does; to learn from them would be to learn from relatives.
                     seen[observed.slot] += weights[0] / all;
                 }
             }
@@ -301,12 +300,13 @@ impl State {
     }
 }
 
-/// How much likelier what was seen is for each kind of pair than for strangers.
-fn odds(pair: &[Observed], same: &[f64]) -> [f64; KINDS] {
+/// How much likelier what was seen is for each kind of pair than for strangers. What relatives share agrees as `start` says,
+/// whatever is learnt of one child.
+fn odds(pair: &[Observed], same: &[f64], start: &[f64]) -> [f64; KINDS] {
     let mut odds = [1.0; KINDS];
     for observed in pair {
-        let ratio = same[observed.slot] / observed.different;
-        odds[0] *= ratio;
+        let ratio = start[observed.slot] / observed.different;
+        odds[0] *= same[observed.slot] / observed.different;
         match observed.field {
             Field::GivenName | Field::Gender | Field::Identifier => {}
             Field::DateOfBirth => odds[1] *= ratio,

@@ -30,6 +30,17 @@ pub struct Frequencies {
     pub once: Once,
     /// How pairs of different children agree.
     pub random: Seen,
+    /// How many brothers and sisters are there, where that was counted; else as many as the model says.
+    pub kindred: Option<Kindred>,
+}
+
+/// How many brothers and sisters a child of the index has in it, on average.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Kindred {
+    /// Twins.
+    pub twins: f64,
+    /// Others.
+    pub siblings: f64,
 }
 
 /// As how many children one counts whose value nobody else has: fewer than one where most values are of that kind, since

@@ -93,7 +93,7 @@ impl Keys {
             }
         }
         for place in places {
-            self.name_and_house(name, place, asked);
+            self.name_and_home(name, place, asked);
         }
     }
 
@@ -123,19 +123,21 @@ impl Keys {
     }
 
     /// Who is asked for is looked for under every line; a record is stored under its street.
-    fn name_and_house(&mut self, name: &Sounds, place: &Place, asked: bool) {
-        if place.number().is_empty() {
-            return;
-        }
+    fn name_and_home(&mut self, name: &Sounds, place: &Place, asked: bool) {
         let lines = place.lines.iter().filter(|_| asked);
-        for street in
-            std::iter::once(&place.street).chain(lines).filter(|street| !street.is_empty())
-        {
+        let streets = std::iter::once(&place.street).chain(lines);
+        for street in streets.filter(|street| !street.is_empty()) {
+            let street = begin(street);
             for (family, _) in &name.family {
-                self.add(b'l', &[place.number(), begin(street), family]);
+                if !place.number().is_empty() {
+                    self.add(b'l', &[place.number(), street, family]);
+                }
+                if !place.town.is_empty() {
+                    self.add(b'r', &[street, &sound(&place.town), family]);
+                }
             }
-            for (given, _) in &name.given {
-                self.add(b'm', &[place.number(), begin(street), given]);
+            for (given, _) in name.given.iter().filter(|_| !place.number().is_empty()) {
+                self.add(b'm', &[place.number(), street, given]);
             }
         }
     }
@@ -146,14 +148,14 @@ impl Keys {
         }
         let outward = place.outward();
         for birth in births {
-            if let Some((month, day)) = birth.month_and_day()
-                && !outward.is_empty()
-            {
-                self.add(b'd', &[&format!("{}-{month:02}-{day:02}", birth.year), outward]);
+            let Some((month, day)) = birth.month_and_day() else { continue };
+            let date = format!("{}-{month:02}-{day:02}", birth.year);
+            if !outward.is_empty() {
+                self.add(b'd', &[&date, outward]);
             }
-        }
-        if !place.street.is_empty() && !place.number().is_empty() && !place.town.is_empty() {
-            self.add(b'p', &[place.number(), begin(&place.street), &sound(&place.town)]);
+            if !place.number().is_empty() {
+                self.add(b's', &[&date, place.number()]);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     birth,
     compare::{Comparison, Field, Finding, Level},
     estimate::{self, Prior},
-    frequency::{Frequencies, is_published},
+    frequency::{Frequencies, Kindred, is_published},
     home::Home,
     model::Model,
     name::Named,
@@ -52,8 +52,12 @@ impl Matcher {
         findings.extend(self.carers(asked, known));
         findings.extend(self.identifiers(asked, known));
         let plain = self.model.prior() + findings.iter().map(|finding| finding.bits).sum::<f64>();
-        let apart = self.apart(&findings, &named);
-        Comparison { bits: against_both(plain, apart), apart, findings }
+        let (twin, sibling) = self.apart(&findings, &named);
+        let against =
+            |kin: Kindred| against_both(twin - kin.twins.log2(), sibling - kin.siblings.log2());
+        let usual = Kindred { twins: self.model.kin.twins, siblings: self.model.kin.siblings };
+        let here = against(self.frequencies.kindred.unwrap_or(usual));
+        Comparison { bits: against_both(plain, here), apart: against(usual), findings }
     }
 
     pub(crate) fn finding(&self, field: Field, level: Level, frequency: f64) -> Finding {
@@ -61,9 +65,9 @@ impl Matcher {
     }
 
     /// What tells one child from a twin and from a brother or sister. All else they share, so that it says nothing.
-    fn apart(&self, findings: &[Finding], named: &Named) -> f64 {
+    fn apart(&self, findings: &[Finding], named: &Named) -> (f64, f64) {
         let kin = &self.model.kin;
-        let (mut twin, mut sibling) = (-kin.twins.log2(), -kin.siblings.log2());
+        let (mut twin, mut sibling) = (0.0, 0.0);
         for finding in findings {
             let same = self.model.same(finding.field, finding.level);
             let than = |share: Option<f64>| share.map_or(0.0, |share| (same / share).log2());
@@ -93,7 +97,7 @@ impl Matcher {
                 _ => {}
             }
         }
-        against_both(twin, sibling)
+        (twin, sibling)
     }
 
     /// Home, school and practice: they go together, so the strongest of those that agree counts whole, the others little.

@@ -98,8 +98,10 @@ impl Matcher {
             _ => 0.0,
         };
         let mut finding = self.finding(Field::GivenName, level, frequency);
-        if level == Level::AnotherRealName {
-            finding.bits = finding.bits.min(0.0);
+        match level {
+            Level::AnotherRealName => finding.bits = finding.bits.min(0.0),
+            Level::Variant | Level::Nickname => finding.bits = finding.bits.max(0.0),
+            _ => {}
         }
         Some(finding)
     }
@@ -142,14 +144,17 @@ impl Matcher {
     fn turned(&self, asked: &PersonName, known: &PersonName) -> Option<Named> {
         let family = crossed(asked, known);
         let given = crossed(known, asked);
-        let same = |crossed| crossed == Crossed::Same;
-        if family == Crossed::Not || given == Crossed::Not || !(same(family) || same(given)) {
-            return None;
+        match (family, given) {
+            (Crossed::Not, _) | (_, Crossed::Not) => return None,
+            (Crossed::Same, _) | (_, Crossed::Same) => {}
+            (Crossed::Like(Likeness::OneEdit | Likeness::Close), Crossed::Like(likeness))
+                if likeness <= Likeness::Close => {}
+            _ => return None,
         }
         let find = |crossed, field, frequency| {
             let level = match crossed {
                 Crossed::Same => Level::SwappedSame,
-                Crossed::Like => Level::SwappedLike,
+                Crossed::Like(_) => Level::SwappedLike,
                 Crossed::Missing | Crossed::Not => return None,
             };
             Some(self.finding(field, level, frequency))
@@ -264,7 +269,7 @@ fn have_like_parts(asked: &PersonName, known: &PersonName) -> bool {
 enum Crossed {
     Missing,
     Same,
-    Like,
+    Like(Likeness),
     Not,
 }
 
@@ -280,7 +285,10 @@ fn crossed(given: &PersonName, family: &PersonName) -> Crossed {
     if first.as_bytes().first() != whole.as_bytes().first() {
         return Crossed::Not;
     }
-    if likeness(first, whole) <= Likeness::Close { Crossed::Like } else { Crossed::Not }
+    match likeness(first, whole) {
+        Likeness::Different => Crossed::Not,
+        likeness => Crossed::Like(likeness),
+    }
 }
 
 fn is_whole_of(parts: &[String], whole: &str) -> bool {

@@ -131,7 +131,8 @@ fn house_and_street<S: AsRef<str>>(lines: &[S]) -> (String, String, Vec<String>)
         let here = take(n);
         (house, if here.is_empty() { take(n + 1) } else { here })
     } else if said.get(1).is_some_and(|second| !second.street.is_empty()) {
-        (take(0), take(1))
+        // It may be a street without a number as well, so it stays a line.
+        (said[0].street.clone(), take(1))
     } else {
         (String::new(), take(0))
     };

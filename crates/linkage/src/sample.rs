@@ -1,12 +1,12 @@
 //! What a sample of the index tells without labels: how often names occur, and how records of different children agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    compare::{Comparison, Field, Matcher},
+    compare::{Comparison, Field, Level, Matcher},
     decide::is_a_relative,
     estimate::Seen,
-    frequency::Frequencies,
+    frequency::{Frequencies, Kindred},
     model::Model,
     person::Person,
 };
@@ -78,11 +78,13 @@ impl Count {
     /// Ends the counting, and compares pairs by the levels of `model`.
     #[must_use]
     pub fn finish(self, model: &Model) -> Frequencies {
-        let Self { mut frequencies, people, .. } = self;
+        let Self { mut frequencies, people, every } = self;
         frequencies.close();
         if people.len() >= FEWEST {
             let matcher = Matcher::of(model.clone(), frequencies.clone());
             frequencies.random = random(&matcher, &people);
+            // Of a part of the index most brothers and sisters would be missing.
+            frequencies.kindred = (every <= 1).then(|| kindred(&matcher, &people));
         }
         frequencies
     }
@@ -96,6 +98,40 @@ pub fn count(model: &Model, people: &[Person]) -> Frequencies {
         count.add(person.clone());
     }
     count.finish(model)
+}
+
+/// As many children are taken to have been counted before, with as many brothers and sisters as the model says.
+const BEFORE: f64 = 100.0;
+
+/// How many brothers and sisters the children have: those of one family name at one address who are not of one name.
+fn kindred(matcher: &Matcher, people: &[Person]) -> Kindred {
+    let mut homes: HashMap<(&str, &str, &str), Vec<&Person>> = HashMap::new();
+    for person in people {
+        let name = person.names.first().map_or("", |name| name.name.whole_family());
+        for place in person.places.iter().filter(|place| !place.former && !place.house.is_empty()) {
+            homes.entry((name, &place.postcode, &place.house)).or_default().push(person);
+        }
+    }
+    let (mut twins, mut siblings) = (0.0, 0.0);
+    for home in homes.values().filter(|home| home.len() <= 12) {
+        for (n, one) in home.iter().enumerate() {
+            for other in &home[n + 1..] {
+                let compared = matcher.compare(one, other);
+                if compared.level(Field::GivenName) == Some(Level::Different) {
+                    match compared.level(Field::DateOfBirth) {
+                        Some(Level::Same) => twins += 2.0,
+                        Some(_) => siblings += 2.0,
+                        None => {}
+                    }
+                }
+            }
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
+    let children = people.len() as f64 + BEFORE;
+    let kin = &matcher.model.kin;
+    let rate = |seen: f64, before: f64| ((seen + BEFORE * before) / children).min(before);
+    Kindred { twins: rate(twins, kin.twins), siblings: rate(siblings, kin.siblings) }
 }
 
 fn random(matcher: &Matcher, people: &[Person]) -> Seen {
