@@ -17,10 +17,14 @@ create table match_entry (
 ) with (fillfactor = 90);
 -- Without a list of pending keys, which every search would have to read, and which one write in thousands would have to sort in.
 create index match_entry_by_key on match_entry using gin (keys) with (fastupdate = off);
+-- By which entries are found that an older version of the service made.
+create index match_entry_by_scheme on match_entry (scheme);
 
--- Children whose entry is missing, or older than what is known of them.
+-- Children whose entry is missing, or older than what is known of them. Each time counts on, so that who makes an entry takes
+-- away no more than was known when it was read.
 create table match_stale (
-    child_id uuid primary key references child
+    child_id uuid primary key references child,
+    mark     bigint not null generated always as identity
 );
 
 -- A shield empties the entry at once, whoever raises it: nothing that it hides can be found or read, even if nobody makes the
@@ -41,7 +45,7 @@ create function facts_are_added() returns trigger
 begin
     insert into match_stale (child_id)
     select distinct n.child_id from added n join match_entry e on e.child_id = n.child_id
-    on conflict do nothing;
+    on conflict (child_id) do update set mark = default;
     return null;
 end $$;
 create trigger name_is_added after insert on child_name referencing new table as added
@@ -59,7 +63,7 @@ create function fact_is_changed() returns trigger
     language plpgsql security definer set search_path = public, pg_temp as $$
 begin
     insert into match_stale (child_id) select e.child_id from match_entry e where e.child_id = new.child_id
-    on conflict do nothing;
+    on conflict (child_id) do update set mark = default;
     return null;
 end $$;
 create trigger name_is_changed after update on child_name
@@ -91,7 +95,7 @@ begin
     where child_id = new.child_id and archives_on is distinct from new.archives_on;
     if (old.status, old.shielded, old.gender, old.date_of_birth, old.date_of_birth_precision)
         is distinct from (new.status, new.shielded, new.gender, new.date_of_birth, new.date_of_birth_precision) then
-        insert into match_stale (child_id) values (new.child_id) on conflict do nothing;
+        insert into match_stale (child_id) values (new.child_id) on conflict (child_id) do update set mark = default;
     end if;
     return null;
 end $$;

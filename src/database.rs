@@ -168,6 +168,17 @@ pub async fn has_organisations(options: &PgConnectOptions) -> Result<bool, Datab
     Ok(found)
 }
 
+/// How many children wait for the entry by which the matcher finds them.
+pub async fn await_an_entry(options: &PgConnectOptions) -> Result<i64, DatabaseFault> {
+    let mut connection = connect(options).await?;
+    let waiting = sqlx::query_scalar!(r#"select count(*) as "waiting!" from match_stale"#)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(silent)?;
+    connection.close().await.map_err(silent)?;
+    Ok(waiting)
+}
+
 /// Lets the planner know what was loaded.
 pub async fn analyze(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;

@@ -20,6 +20,7 @@ use crate::{
     keys::{rotation, sealing},
     learning::task as learning,
     listener::{self, Limits},
+    matching::task as indexing,
     problem::Problem,
     retention::task,
     scribe::Scribe,
@@ -87,6 +88,45 @@ pub async fn retain(options: PgConnectOptions, shared: Shared) {
         let wait = (midnight - now).to_std().unwrap_or_default() + Duration::from_secs(1);
         tokio::time::sleep(wait.min(Duration::from_mins(5))).await;
     }
+}
+
+/// Makes the entries by which the matcher finds children, where any other path than the service's own has left them missing
+/// or stale: when the service starts, and every minute. Every instance does its part.
+pub async fn index(options: PgConnectOptions, shared: Shared) {
+    let mut anew = true;
+    loop {
+        match index_once(&options, &shared, anew).await {
+            Ok(made) => {
+                anew = false;
+                if made > 0 {
+                    tracing::info!(made, "entries of the match index are made");
+                }
+            }
+            Err(problem) => {
+                let cause = problem.cause().unwrap_or_else(|| problem.detail().to_owned());
+                tracing::error!(cause, "the match index could not be made");
+            }
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+}
+
+async fn index_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+    anew: bool,
+) -> Result<u64, Problem> {
+    let mut work = Errands::begin(options, &shared.clock, "match_index").await?;
+    if anew {
+        let waiting = indexing::ask_anew(&mut work, false).await?;
+        if waiting > 0 {
+            tracing::warn!(
+                waiting,
+                "children are not found by likeness yet; `contactpoint match index` shows the progress"
+            );
+        }
+    }
+    indexing::catch_up(&mut work, indexing::BATCH, |_| {}).await
 }
 
 async fn retain_once(

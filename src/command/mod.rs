@@ -146,6 +146,12 @@ impl Migrate {
         let options = self.database.options()?;
         database::migrate(&options).await?;
         eprintln!("The database is up to date.");
+        match database::await_an_entry(&options).await? {
+            0 => {}
+            waiting => eprintln!(
+                "{waiting} children are not found by likeness yet: the service sees to it, and `contactpoint match index` at once."
+            ),
+        }
         Ok(())
     }
 }

@@ -105,8 +105,8 @@ async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The records that the matcher takes for one of the same child by what a shield leaves visible: the name, in another spelling
-/// too, with the same birth. The entry of the child is made anew for it.
+/// The records that may be of the same child by what a shield leaves visible: the name, in another spelling too, with the same
+/// birth, as likely as is noted of any two. The entry of the child is made anew for it.
 async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Problem> {
     let Some(mut person) = entry::refresh(work, child).await? else { return Ok(Vec::new()) };
     person.places.clear();
@@ -127,7 +127,7 @@ fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
         compared.level(Field::DateOfBirth),
         Some(Level::Same | Level::Swapped | Level::WithinWhatIsKnown)
     );
-    named && born && compared.bits >= matcher.model.thresholds.review
+    named && born && compared.bits >= matcher.model.thresholds.noted
 }
 
 /// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.

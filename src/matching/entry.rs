@@ -13,7 +13,7 @@ use crate::{
     },
     ids::{ChildId, OrganisationId},
     problem::Problem,
-    work::Unit,
+    work::{Errands, Unit},
 };
 
 /// How long a school or a practice counts after it has ended.
@@ -60,6 +60,8 @@ struct Held {
     schools: Vec<Uuid>,
     practices: Vec<Uuid>,
     identifiers: Vec<String>,
+    /// That the entry is stale, where it is.
+    mark: Option<i64>,
 }
 
 /// Makes the entry of a child anew, as the work has left the record, and says what is compared of it; nothing where the record
@@ -121,8 +123,10 @@ pub(crate) async fn made(
                      order by 1) as "practices!",
                array(select distinct i.kind || ':' || i.value from child_identifier i
                      where i.child_id = c.child_id and i.superseded_at is null and not c.shielded
-                     order by 1) as "identifiers!"
+                     order by 1) as "identifiers!",
+               s.mark as "mark?"
         from child c
+        left join match_stale s on s.child_id = c.child_id
         where c.child_id = any($1) and c.status = 'active'
         order by c.child_id
         "#,
@@ -142,6 +146,7 @@ struct Made {
     shielded: bool,
     archives_on: Option<NaiveDate>,
     person: Person,
+    mark: Option<i64>,
 }
 
 async fn save(work: &mut impl Unit, made: &[Made]) -> Result<(), Problem> {
@@ -151,7 +156,9 @@ async fn save(work: &mut impl Unit, made: &[Made]) -> Result<(), Problem> {
     });
     let packed = made.iter().map(|made| made.person.pack()).collect::<Result<Vec<_>, _>>();
     sqlx::query!(
-        "with fresh as (delete from match_stale where child_id = any($1))
+        "with fresh as (
+             delete from match_stale s using unnest($1::uuid[], $7::bigint[]) as made (child_id, mark)
+             where s.child_id = made.child_id and s.mark = made.mark)
          insert into match_entry (child_id, shielded, archives_on, scheme, keys, packed)
          select child_id, shielded, archives_on, $6, keys::bigint[], packed
          from unnest($1::uuid[], $2::boolean[], $3::date[], $4::text[], $5::bytea[])
@@ -166,10 +173,39 @@ async fn save(work: &mut impl Unit, made: &[Made]) -> Result<(), Problem> {
         &keys.collect::<Vec<_>>(),
         &packed.map_err(Problem::internal)?,
         SCHEME,
+        &made.iter().map(|made| made.mark).collect::<Vec<_>>() as _,
     )
     .execute(work.db())
     .await?;
     Ok(())
+}
+
+/// Has entries that an older version of the service made be made anew, or every entry; says how many wait.
+pub(super) async fn ask_anew(work: &mut Errands, all: bool) -> Result<i64, Problem> {
+    sqlx::query!(
+        "insert into match_stale (child_id) select child_id from match_entry where scheme < $1 or $2 on conflict do nothing",
+        SCHEME,
+        all,
+    )
+    .execute(work.db())
+    .await?;
+    let waiting = sqlx::query_scalar!(r#"select count(*) as "waiting!" from match_stale"#);
+    Ok(waiting.fetch_one(work.db()).await?)
+}
+
+/// Holds the next records after one whose entry is to be made; those that others hold are left to these.
+pub(super) async fn next_stale(
+    work: &mut Errands,
+    after: Uuid,
+    batch: i64,
+) -> Result<Vec<Uuid>, Problem> {
+    let next = sqlx::query_scalar!(
+        "select c.child_id from match_stale s join child c on c.child_id = s.child_id
+         where s.child_id > $1 order by s.child_id limit $2 for no key update of c skip locked",
+        after,
+        batch,
+    );
+    Ok(next.fetch_all(work.db()).await?)
 }
 
 impl Held {
@@ -188,7 +224,13 @@ impl Held {
             practices: self.practices.iter().map(number).collect(),
             identifiers: self.identifiers,
         };
-        Made { child: self.child, shielded: self.shielded, archives_on: self.archives_on, person }
+        Made {
+            child: self.child,
+            shielded: self.shielded,
+            archives_on: self.archives_on,
+            person,
+            mark: self.mark,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod matcher;
 pub mod retrieve;
 pub mod routes;
 pub(crate) mod store;
+pub mod task;
 
 /// As many children as a search answers; of more it tells nothing.
 pub const MOST: usize = 10;

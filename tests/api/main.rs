@@ -15,6 +15,7 @@ mod client;
 mod consent;
 mod contact_request;
 mod dpop;
+mod entry;
 mod exchange;
 mod external;
 mod flag;

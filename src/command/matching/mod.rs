@@ -22,11 +22,14 @@ use crate::{
     work::Errands,
 };
 
+mod index;
 mod told;
 
 /// Trains, promotes and measures the models by which two records are said to be of one child.
 #[derive(Debug, Subcommand)]
 pub(super) enum Match {
+    /// Make the entries by which children are found, where they are missing or stale
+    Index(index::Index),
     /// Learn from the index itself, without labels, how records of one child agree; the model is proposed, not put in force
     Train(Train),
     /// List the models, and which is in force
@@ -102,6 +105,7 @@ pub(super) struct Evaluate {
 impl Match {
     pub(super) async fn run(self) -> Result<(), Refused> {
         match self {
+            Self::Index(index) => index.run().await,
             Self::Train(train) => train.run().await,
             Self::Models(models) => models.run().await,
             Self::Promote(promote) => promote.run().await,

@@ -6,6 +6,7 @@ use contactpoint::{
     access::{Role, scopes},
     database::APPLICATION,
     ids::IndexNumber,
+    matching::task as indexing,
     retention::task::{self, Summary},
     seal::{Place, Sealed},
     session::{
@@ -83,11 +84,11 @@ impl Child {
     }
 }
 
-/// A number that was not given before, and a word of letters that goes with it.
+/// A number that was not given before, and a word of letters that goes with it and is like no other.
 pub(crate) fn fresh() -> (u64, String) {
     let n = MADE.fetch_add(1, Ordering::Relaxed);
-    let letters: String =
-        format!("{n:05}").bytes().map(|digit| char::from(digit - b'0' + b'a')).collect();
+    let scattered = (n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    let letters = scattered.map(|byte| char::from(b'a' + byte % 26)).iter().collect();
     (n, letters)
 }
 
@@ -610,6 +611,12 @@ impl Index {
         let options = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
         let errands = Errands::begin(&options, &self.clock, operation).await.unwrap();
         errands.with_vault(Self::door().vault.clone())
+    }
+
+    /// Makes the entries that wait, by which the matcher finds children; says how many.
+    pub(crate) async fn catch_up(&self) -> u64 {
+        let mut work = self.errands("match_index").await;
+        indexing::catch_up(&mut work, indexing::BATCH, |_| {}).await.unwrap()
     }
 
     /// What the passing of days brings about, until now.
