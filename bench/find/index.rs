@@ -55,7 +55,7 @@ pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Resul
         let began = std::time::Instant::now();
         eprintln!("index: the keys");
         runtime.block_on(async {
-            db.execute("set maintenance_work_mem = '3GB'").await?;
+            db.execute("set maintenance_work_mem = '4GB'").await?;
             db.execute("alter table bench.match_entry add primary key (child_id)").await?;
             db.execute("create index match_entry_by_key on bench.match_entry using gin (keys) with (fastupdate = off)").await?;
             db.execute("analyze bench.match_entry").await?;
