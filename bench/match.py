@@ -130,7 +130,6 @@ class Many:
 
     def __enter__(self):
         self.cluster.__enter__()
-        self.url = self.cluster.database()
         self.index = self.find("load")
         return self
 
@@ -139,7 +138,7 @@ class Many:
 
     def find(self, *words):
         say(f"{self.children:,} children: {' '.join(map(str, words))}")
-        return last_line([f"{self.options.programs}/examples/find", self.url, str(self.children), *map(str, words)])
+        return last_line([f"{self.options.programs}/examples/find", self.cluster.url, str(self.children), *map(str, words)])
 
 
 def load(options, sizes):

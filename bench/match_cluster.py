@@ -5,8 +5,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import sys
-import time
 
 SETTINGS = {
     "shared_buffers": "3GB", "maintenance_work_mem": "3GB", "effective_cache_size": "12GB", "max_wal_size": "20GB",
@@ -30,8 +28,8 @@ class Cluster:
             (name for name in ("postgres", "nobody") if name in {one.pw_name for one in pwd.getpwall()}), None)
 
     def run(self, program, *words):
-        return subprocess.run([os.path.join(self.programs, program), *words], user=self.user, cwd="/", check=True,
-                              stdout=subprocess.DEVNULL)
+        subprocess.run([os.path.join(self.programs, program), *words], user=self.user, cwd="/", check=True,
+                       stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
@@ -44,25 +42,9 @@ class Cluster:
         log = open(os.path.join(self.folder, "log"), "w")
         self.server = subprocess.Popen([os.path.join(self.programs, "postgres"), "-D", self.data, "-p", str(self.port), *words],
                                        user=self.user, cwd="/", stdout=log, stderr=log)
-        for _ in range(600):
-            if self.server.poll() is not None:
-                sys.exit(f"PostgreSQL did not start; its log is {log.name}")
-            if subprocess.run([os.path.join(self.programs, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bench",
-                               "-d", "postgres"]).returncode == 0:
-                return self
-            time.sleep(0.2)
-        sys.exit(f"PostgreSQL does not answer; its log is {log.name}")
+        self.url = f"postgres://bench@127.0.0.1:{self.port}/match_bench"
+        return self
 
     def __exit__(self, *_):
         self.server.terminate()
         self.server.wait()
-
-    def database(self, name="match_bench"):
-        """The address of a database, made if there is none."""
-        url = f"postgres://bench@127.0.0.1:{self.port}/"
-        words = ["psql", "-XAt", "-d", url + "postgres", "-c"]
-        words[0] = os.path.join(self.programs, "psql")
-        there = subprocess.run([*words, f"select 1 from pg_database where datname = '{name}'"], check=True, capture_output=True)
-        if not there.stdout.strip():
-            subprocess.run([*words, f"create database {name}"], check=True, stdout=subprocess.DEVNULL)
-        return url + name
