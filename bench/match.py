@@ -130,7 +130,11 @@ class Many:
 
     def __enter__(self):
         self.cluster.__enter__()
-        self.index = self.find("load")
+        try:
+            self.index = self.find("load")
+        except BaseException:
+            self.cluster.__exit__()
+            raise
         return self
 
     def __exit__(self, *failed):
@@ -138,6 +142,8 @@ class Many:
 
     def find(self, *words):
         say(f"{self.children:,} children: {' '.join(map(str, words))}")
+        if self.cluster.server.poll() is not None:
+            sys.exit(f"PostgreSQL ended; its log is in {self.cluster.folder}")
         return last_line([f"{self.options.programs}/examples/find", self.cluster.url, str(self.children), *map(str, words)])
 
 

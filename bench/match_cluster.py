@@ -3,8 +3,10 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
+import time
 
 SETTINGS = {
     "shared_buffers": "3GB", "maintenance_work_mem": "3GB", "effective_cache_size": "12GB", "max_wal_size": "20GB",
@@ -38,12 +40,27 @@ class Cluster:
             if self.user:
                 shutil.chown(self.folder, self.user)
             self.run("initdb", "-D", self.data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.give_way()
         words = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         log = open(os.path.join(self.folder, "log"), "w")
         self.server = subprocess.Popen([os.path.join(self.programs, "postgres"), "-D", self.data, "-p", str(self.port), *words],
                                        user=self.user, cwd="/", stdout=log, stderr=log)
         self.url = f"postgres://bench@127.0.0.1:{self.port}/match_bench"
         return self
+
+    def give_way(self):
+        """A server that an earlier run left, because it was killed, ends first."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid")) as note:
+                process = int(note.readline())
+            with open(f"/proc/{process}/cmdline") as line:
+                if self.data not in line.read():
+                    return
+        except (OSError, ValueError):
+            return
+        os.kill(process, signal.SIGINT)
+        while os.path.exists(f"/proc/{process}"):
+            time.sleep(0.2)
 
     def __exit__(self, *_):
         self.server.terminate()
