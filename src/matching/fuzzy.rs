@@ -119,7 +119,7 @@ pub(crate) fn side_by_side(
 
 /// What the audit keeps of a child who was compared, by which the decision can be made again.
 pub(crate) fn evidence(comparison: &Comparison, child: Value) -> Value {
-    json!({ "child": child, "bits": comparison.bits, "findings": comparison.findings })
+    json!({ "child": child, "bits": comparison.bits, "apart": comparison.apart, "findings": comparison.findings })
 }
 
 impl Agreement {
@@ -155,14 +155,14 @@ impl How {
             Level::Same | Level::SameWithHouse | Level::SameHere => Self::Same,
             Level::Part => Self::Part,
             Level::OneEdit => Self::OneEdit,
-            Level::Close | Level::Distant => Self::Close,
+            Level::Close | Level::Distant | Level::TwoEdits | Level::AlikeHere => Self::Close,
             Level::Variant => Self::Variant,
             Level::Nickname => Self::Nickname,
             Level::Initial => Self::Initial,
             Level::OtherGivenName => Self::OtherGivenName,
             Level::AnotherRealName => Self::AnotherName,
             Level::SwappedSame | Level::SwappedLike => Self::NamesSwapped,
-            Level::Swapped => Self::DayAndMonthSwapped,
+            Level::Swapped | Level::SwappedOneDigit => Self::DayAndMonthSwapped,
             Level::OneDigit => Self::OneDigit,
             Level::WithinWhatIsKnown => Self::WithinWhatIsKnown,
             Level::Different | Level::DifferentHere => Self::Different,

@@ -56,7 +56,7 @@ pub struct MatchIn {
     /// Every name that is known, now and before: 1 to 10.
     #[validate(length(min = 1, max = 10), nested)]
     #[schema(min_items = 1, max_items = 10)]
-    pub names: Vec<KnownName>,
+    pub names: Vec<NameToMatch>,
     /// The date of birth; where only the month or the year is known, any day in it.
     #[serde(default, deserialize_with = "crate::word::some_day")]
     #[schema(nullable = false, example = "2015-03-14")]
@@ -72,7 +72,7 @@ pub struct MatchIn {
     #[serde(default)]
     #[validate(length(max = 10), nested)]
     #[schema(max_items = 10)]
-    pub addresses: Vec<KnownAddress>,
+    pub addresses: Vec<AddressToMatch>,
     /// The names of parents and carers: at most 10.
     #[serde(default)]
     #[validate(length(max = 10))]
@@ -98,7 +98,7 @@ pub struct MatchIn {
 /// A name that is known: given names, a family name, or both.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KnownName {
+pub struct NameToMatch {
     /// What the name is to the child; `current` unless said.
     #[serde(default = "current")]
     #[schema(required = false)]
@@ -121,7 +121,7 @@ fn current() -> NameKind {
 /// What is known of an address.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct KnownAddress {
+pub struct AddressToMatch {
     /// The lines above the town: at most 5.
     #[serde(default)]
     #[validate(length(max = 5))]

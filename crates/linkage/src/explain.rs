@@ -45,7 +45,7 @@ impl Matcher {
             Field::FamilyName => asked
                 .map(crate::PersonName::whole_family)
                 .find(|family| known().any(|name| name.whole_family() == *family))
-                .map(|family| self.frequencies.of_family(&family)),
+                .map(|family| self.frequencies.of_family(family)),
             Field::GivenName => asked
                 .find(|name| known().any(|other| other.first() == name.first()))
                 .map(|name| self.frequencies.of_given(name.first())),
@@ -69,7 +69,7 @@ fn rarity(field: Field, share: f64, frequencies: &Frequencies) -> Option<String>
         return (share <= 2e-5).then(|| format!("It is a rare {name}."));
     }
     #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
-    let have = share * frequencies.children as f64;
+    let have = share * frequencies.index.max(frequencies.children) as f64;
     (have <= FEW).then(|| {
         let about = ((have / STEP).round() * STEP).max(STEP);
         format!("Only about {about:.0} children here have this {name}.")
@@ -88,6 +88,16 @@ pub fn sentence(field: Field, level: Level) -> String {
                 .to_owned();
         }
         (Field::House, Level::Same) => return "The number of the house is the same.".to_owned(),
+        (Field::DateOfBirth, Level::Placeholder) => {
+            return "Both dates of birth are 1 January, which is written where none is known."
+                .to_owned();
+        }
+        (Field::FurtherNames, Level::Same) => {
+            return "The further given names are the same.".to_owned();
+        }
+        (Field::FurtherNames, Level::Different) => {
+            return "The further given names are others.".to_owned();
+        }
         (Field::Street, Level::SameWithHouse) => {
             return "Street and number of the house are the same.".to_owned();
         }
@@ -112,7 +122,7 @@ fn subject(field: Field) -> &'static str {
     match field {
         Field::FamilyName => "The family name",
         Field::GivenName => "The given name",
-        Field::FurtherNames => "The further given name",
+        Field::FurtherNames => "The further given names",
         Field::DateOfBirth => "The date of birth",
         Field::Gender => "The gender",
         Field::Postcode => "The postcode",
@@ -128,7 +138,12 @@ fn subject(field: Field) -> &'static str {
 
 fn predicate(level: Level) -> &'static str {
     match level {
-        Level::Same => "is the same",
+        Level::Same | Level::SameHere => "is the same",
+        Level::Variant => "is the same name, written another way",
+        Level::SwappedOneDigit => "has day and month swapped, and one digit wrong",
+        Level::MonthAndDay => "agrees in day and month, and the year is another",
+        Level::TwoEdits => "differs by two letters or digits",
+        Level::AlikeHere => "is written alike",
         Level::Part => "is the same in one of its parts",
         Level::OneEdit => "differs by one letter or digit, or by two that have changed places",
         Level::Close => "is spelt nearly the same",
@@ -149,19 +164,8 @@ fn predicate(level: Level) -> &'static str {
         Level::SameArea => "is of the same area",
         Level::SameGivenName => "has the same given name",
         Level::SameFamilyName => "has the same family name",
-        Level::SwappedSame | Level::SwappedLike => "has changed places with another",
-        Level::Variant => "is the same name, written another way",
-        Level::SwappedOneDigit => "has day and month swapped, and one digit wrong",
-        Level::MonthAndDay => "agrees in day and month, and is of another year",
-        Level::Placeholder => {
-            "is 1 January of the same year, which is often written where the date is not known"
-        }
-        Level::TwoEdits => "differs by two letters or digits",
-        Level::SameHere => "is the same, as is the postcode",
-        Level::AlikeHere => "is spelt nearly the same, and the postcode is the same",
-        Level::DifferentHere => "is another, though the postcode is the same",
-        Level::SameWithHouse => "is the same, with the number of the house",
-        Level::Different => "is another",
+        Level::Different | Level::DifferentHere => "is another",
+        _ => "agrees in part",
     }
 }
 
@@ -184,7 +188,7 @@ pub fn doubt(reason: Reason) -> &'static str {
             "No more than names and date of birth agree, which another child may have too."
         }
         Reason::Relative => "A twin, a brother or a sister would agree as much.",
-        Reason::OneSource => "Whoever sent it knows this child under another reference.",
+        Reason::OneSource => "The same source has the child under another reference.",
     }
 }
 
