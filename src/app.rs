@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
+    duplicate,
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
@@ -73,6 +74,7 @@ pub fn mount(api: &mut ServiceConfig) {
         session::routes::mount(rooms);
         matching::routes::mount(rooms);
         child::routes::mount(rooms);
+        duplicate::routes::mount(rooms);
         record::routes::mount(rooms);
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);

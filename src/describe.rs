@@ -31,6 +31,7 @@ use crate::{
     tags(
         (name = "signing in", description = "Tokens for people and for systems."),
         (name = "children", description = "Find the one right child; open, add and correct a record."),
+        (name = "possible duplicates", description = "Records that may be of one child, and what stewards decide of them."),
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
@@ -106,7 +107,8 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 8] = [
+const NOT_CREATING: [&str; 9] = [
+    "/v1/children/match",
     "/v1/archive/search",
     "/v1/archive/openings",
     "/v1/sessions",
@@ -245,6 +247,11 @@ impl Operating<'_> {
             "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::IdentityHeld),
             "/v1/children/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
+                kinds.push(Kind::ExactSearchFirst);
+            }
+            "/v1/children/match" => kinds.push(Kind::TooLittleToSearchBy),
+            "/v1/possible-duplicates/{possibleDuplicateId}/decision" => {
+                kinds.push(Kind::PossibleDuplicateDecided);
             }
             "/v1/children/{indexNumber}/subjects" => kinds.push(Kind::SubjectExists),
             "/v1/children/{indexNumber}/shield-requests" => kinds.push(Kind::StepUpRequired),

@@ -26,7 +26,11 @@ examples! {
     "read_keys";
     "read_metadata";
     "search_children" asks "request";
+    "match_child" asks "request";
     "add_child" asks "request";
+    "list_possible_duplicates";
+    "open_possible_duplicate";
+    "decide_possible_duplicate" asks "request";
     "open_child";
     "correct_child" asks "request";
     "read_history";

@@ -76,6 +76,8 @@ ids! {
     NoticeId
     /// A legal hold on a record.
     HoldId
+    /// Two records that may be of one child.
+    PossibleDuplicateId
     /// A purge of records whose time is over.
     PurgeId
 }

@@ -24,6 +24,7 @@ pub mod demo;
 pub mod describe;
 pub mod digest;
 pub mod dpop;
+pub mod duplicate;
 pub mod edge;
 pub mod examples;
 pub mod external;

@@ -89,9 +89,14 @@ kinds! {
     MethodNotAllowed 405 "method-not-allowed" "Method not allowed";
     /// The request was not received whole within its time.
     RequestTimeout 408 "request-timeout" "The request took too long to arrive";
-    /// A search would have found children like this one. Look at them first; if none is this child, name them all
-    /// in `distinctFrom`.
+    /// There are children like this one already: `candidates` says whom, and how they are alike. Look at them first; if none is
+    /// this child, name them all in `distinctFrom`.
     PossibleDuplicate 409 "possible-duplicate" "This child may be here already";
+    /// A fuzzy search names in `searchId` the exact search that you made by the same criteria within the last 10 minutes, and
+    /// that found nobody. Make that first.
+    ExactSearchFirst 409 "exact-search-first" "Search exactly first";
+    /// It has been decided already whether the two records are of one child.
+    PossibleDuplicateDecided 409 "possible-duplicate-decided" "It is decided already";
     /// Another child holds this identifier.
     IdentifierHeld 409 "identifier-held" "The identifier belongs to another child";
     /// The organisation already works with this child in this service.
@@ -170,7 +175,7 @@ kinds! {
     /// Search by index number, by an identifier of your own function, by names with date of birth, by names with
     /// postcode and gender, or by family name with date of birth and postcode.
     TooLittleToSearchBy 422 "too-little-to-search-by" "Too little to search by";
-    /// More children match than may be shown, so none is. Add a criterion.
+    /// More children match than may be shown, so none is. Add a criterion: `narrowBy` says which would narrow best.
     TooManyMatches 422 "too-many-matches" "Too many children match";
     /// A sensitive service is recorded only with the receipt of a consent of the child or carer, or because of significant harm.
     ConsentRequired 422 "consent-required" "Consent is required";
@@ -251,8 +256,16 @@ pub struct Problem {
     errors: Vec<Fault>,
     retry_after: Option<u32>,
     allow: Option<String>,
+    beside: Option<Box<Beside>>,
     source: Option<anyhow::Error>,
     recorded: bool,
+}
+
+/// What some problems say beside the members that all have.
+#[derive(Debug, Default)]
+struct Beside {
+    narrow_by: Option<&'static str>,
+    candidates: Vec<Value>,
 }
 
 impl Problem {
@@ -296,6 +309,20 @@ impl Problem {
     #[must_use]
     pub fn allow(mut self, methods: String) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    /// The same, with the criterion that would narrow a search best.
+    #[must_use]
+    pub fn narrow_by(mut self, criterion: Option<&'static str>) -> Self {
+        self.beside.get_or_insert_default().narrow_by = criterion;
+        self
+    }
+
+    /// The same, with the children who may be the one.
+    #[must_use]
+    pub fn candidates(mut self, candidates: Vec<Value>) -> Self {
+        self.beside.get_or_insert_default().candidates = candidates;
         self
     }
 
@@ -360,6 +387,7 @@ impl From<Kind> for Problem {
             errors: Vec::new(),
             retry_after,
             allow: None,
+            beside: None,
             source: None,
             recorded: false,
         }
@@ -471,6 +499,8 @@ impl Problem {
             detail: self.detail(),
             errors: &self.errors,
             policy,
+            narrow_by: self.beside.as_ref().and_then(|beside| beside.narrow_by),
+            candidates: self.beside.as_ref().map_or(&[], |beside| &beside.candidates),
         })
     }
 }
@@ -502,6 +532,31 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = policy_line)]
     policy: Option<&'a Value>,
+    /// Of `too-many-matches`: of what was not given, what would narrow best.
+    #[serde(rename = "narrowBy", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, schema_with = criterion)]
+    narrow_by: Option<&'a str>,
+    /// Of `possible-duplicate`: the children who may be the one, best first, as far as you may see them.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false, schema_with = candidates)]
+    candidates: &'a [Value],
+}
+
+fn criterion() -> Ref {
+    Ref::builder()
+        .ref_location_from_schema_name("Criterion")
+        .description(Some("Of `too-many-matches`: of what was not given, what would narrow best."))
+        .build()
+}
+
+fn candidates() -> utoipa::openapi::Array {
+    utoipa::openapi::ArrayBuilder::new()
+        .items(Ref::from_schema_name("Match"))
+        .max_items(Some(20))
+        .description(Some(
+            "Of `possible-duplicate`: the children who may be the one, best first, as far as you may see them.",
+        ))
+        .build()
 }
 
 fn policy_line() -> Ref {

@@ -539,6 +539,30 @@ impl Work {
         Ok(answer)
     }
 
+    /// Writes down whom a refusal tells of, and refuses; of work that has written nothing yet but its idempotency key, which may
+    /// be used again.
+    pub async fn refuse(mut self, problem: Problem, trail: Trail) -> Problem {
+        match self.refused(&problem, trail).await {
+            Ok(()) => match self.transaction.commit().await {
+                Ok(()) => problem.recorded(),
+                Err(error) => unaudited(error),
+            },
+            Err(instead) => instead,
+        }
+    }
+
+    async fn refused(&mut self, problem: &Problem, trail: Trail) -> Result<(), Problem> {
+        if let Some(key) = self.key.take() {
+            let caller = self.caller.subject.uuid();
+            sqlx::query!("delete from idempotency where caller_id = $1 and key = $2", caller, key)
+                .execute(self.db())
+                .await?;
+        }
+        let (caller, errand) = (self.caller.clone(), self.errand.clone());
+        let event = Event::refused(self.now, Some(caller), errand, problem, trail);
+        write_down(&mut self.transaction, event, &self.vault, self.instance).await
+    }
+
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
         let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);

@@ -119,6 +119,8 @@ macro_rules! permissions {
 permissions! {
     /// Find children.
     SearchChildren "child:search" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
+    /// Ask whether what a system knows is of one child.
+    MatchChildren "child:match" true [Feed] "any child that is not archived: the one confident match, never a list";
     /// Open a child's record, its carers, involvements and flags.
     ReadChild "child:read" true [Practitioner PractitionerWithOverride Steward ShieldApprover] "any child that is not archived";
     /// Add a child after a search found none.
@@ -201,6 +203,10 @@ permissions! {
     WriteTransfer "transfer:write" true [Steward] "records for which the own authority is responsible, and offers to it";
     /// Find and open offers of records.
     ReadTransfer "transfer:read" true [Steward] "offers by and to the own authority";
+    /// Read which records may be of one child.
+    ReadPossibleDuplicate "possible-duplicate:read" true [Steward] "pairs with a record for which the own authority is responsible";
+    /// Say whether two records are of one child.
+    DecidePossibleDuplicate "possible-duplicate:decide" true [Steward] "pairs with a record for which the own authority is responsible";
     /// Read what there is to do or to know.
     ReadNotice "notice:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Say that a notice has been seen.

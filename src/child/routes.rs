@@ -11,7 +11,7 @@ use super::{ChildChange, ChildIn, History, store};
 use crate::{
     access::{Access, AddChild, CorrectChild, Permission, ReadHistory},
     audit::Trail,
-    carer, guard,
+    carer, duplicate, guard,
     http::{IdempotencyKey, IfMatch, Json},
     ids::{ChildId, IndexNumber, OrganisationId},
     matching, organisation,
@@ -30,8 +30,9 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 
 /// Add a child
 ///
-/// Search first: if a search by these names and this date of birth would have found a child whom you have not named in
-/// `distinctFrom`, the request is refused with `possible-duplicate`.
+/// Search first: if there is a child already who may be this one, by these names and this date of birth or nearly so, and whom
+/// you have not named in `distinctFrom`, the request is refused with `possible-duplicate`, which says whom and how they are alike.
+/// What is alike, though less, is noted for the stewards to look at.
 #[utoipa::path(
     tag = "children",
     security(("bearer" = [AddChild::SCOPE])),
@@ -58,10 +59,15 @@ async fn add_child(
     let child = body.value;
     child.check(work.today())?;
     let authority = answering(&mut work, &child).await?;
-    matching::store::hold(&mut work, &child.names, child.birth().date).await?;
-    let alike = matching::store::alike(&mut work, &child.names, child.birth()).await?;
-    if alike.iter().any(|number| !child.distinct_from.contains(number)) {
-        return Err(Kind::PossibleDuplicate.into());
+    matching::store::hold(&mut work, child.birth().date).await?;
+    let asked = matching::asked::person_of(&child);
+    let alike = matching::store::alike(&mut work, &child.names, child.birth(), &asked).await?;
+    let met =
+        alike.met.into_iter().filter(|(_, met)| !child.distinct_from.contains(&met.index_number));
+    let (children, met): (Vec<_>, Vec<_>) = met.take(matching::MOST_LISTED).unzip();
+    if !met.is_empty() {
+        let problem = Problem::from(Kind::PossibleDuplicate).candidates(told(&met)?);
+        return Err(work.refuse(problem, Trail::about(children)).await);
     }
 
     let number = IndexNumber::random(&mut rand::rng());
@@ -72,10 +78,15 @@ async fn add_child(
     }
     retention::store::schedule(&mut work, id).await?;
     let trail = guard::store::guard(&mut work, written).await?;
+    duplicate::store::note(&mut work, id, &alike.noted, &alike.model).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let (location, version) = (format!("/v1/children/{number}"), record.version);
     let trail = trail.with(json!({ "distinctFrom": child.distinct_from }));
     work.record_created(trail, record, location, version).await
+}
+
+fn told(met: &[matching::Match]) -> Result<Vec<serde_json::Value>, Problem> {
+    met.iter().map(|met| serde_json::to_value(met).map_err(Problem::internal)).collect()
 }
 
 async fn answering(work: &mut Work, child: &ChildIn) -> Result<OrganisationId, Problem> {

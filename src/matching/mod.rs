@@ -8,28 +8,34 @@ use validator::Validate;
 
 use crate::{
     child::{
-        address::Postcode,
+        address::{AddressLine, Postcode},
         birth::{DateOfBirth, DatePrecision, Gender},
         identifier::{Identifier, IdentifierIn},
         name::{Name, NameKind, NamePart, PersonName, given_keys},
     },
     code::codes,
     ids::{EventId, IndexNumber},
+    organisation::codes::OrganisationCode,
     problem::{Kind, Problem},
     word::is_letter,
 };
 
+pub(crate) mod asked;
 pub(crate) mod entry;
+pub(crate) mod fuzzy;
 pub mod matcher;
 pub mod retrieve;
 pub mod routes;
 pub(crate) mod store;
+pub mod system;
 pub mod task;
 
 /// As many children as a search answers; of more it tells nothing.
 pub const MOST: usize = 10;
+/// As many children as are ever listed at once, where somebody is to look at each.
+pub const MOST_LISTED: usize = 20;
 
-/// What a search looks for. Every criterion given must agree.
+/// What a search looks for. Every criterion given must agree; where `fuzzy` is true, nearly.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({
@@ -62,6 +68,42 @@ pub struct SearchIn {
     #[serde(default)]
     #[schema(nullable = false)]
     pub postcode: Option<Postcode>,
+    /// Whether to look for what is nearly so too: typing errors, short forms of names, given and family name swapped, day and
+    /// month swapped, a wrong digit, halves of names. Only after an exact search of the same criteria found nobody.
+    #[serde(default)]
+    pub fuzzy: bool,
+    /// The exact search, by the same criteria, for the same person and within the last 10 minutes, that found nobody. Needed
+    /// with `fuzzy`, and given only there.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub search_id: Option<EventId>,
+    /// What else is known of an address, now or before. Only with `fuzzy`: it adds to the evidence and need not agree.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub address: Option<PartOfAddress>,
+    /// The name of a parent or carer. Only with `fuzzy`: it adds to the evidence and need not agree.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub carer: Option<PersonName>,
+    /// The school or nursery, now or before, by a list and a code of it. Only with `fuzzy`: it adds to the evidence and need not
+    /// agree; one that the index does not know says nothing.
+    #[serde(default)]
+    #[schema(nullable = false, example = "urn:900001")]
+    pub school: Option<OrganisationCode>,
+}
+
+/// What is known of an address beside its postcode.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartOfAddress {
+    /// The lines above the town: at most 5.
+    #[serde(default)]
+    #[schema(max_items = 5, example = json!(["12 Harbour Way"]))]
+    pub lines: Vec<AddressLine>,
+    /// The post town.
+    #[serde(default)]
+    #[schema(nullable = false, example = "Exampleton")]
+    pub town: Option<AddressLine>,
 }
 
 /// A name to search by. Case, accents, apostrophes, hyphens and spaces make no difference.
@@ -82,19 +124,58 @@ pub(crate) struct Criteria {
     pub(crate) index_number: Option<IndexNumber>,
     pub(crate) identifier: Option<Identifier>,
     pub(crate) given: Option<Vec<NamePart>>,
+    pub(crate) family: Option<NamePart>,
     pub(crate) family_key: Option<String>,
     pub(crate) date_of_birth: Option<NaiveDate>,
     pub(crate) gender: Option<Gender>,
     pub(crate) postcode: Option<Postcode>,
+    pub(crate) further: Further,
+}
+
+/// What a fuzzy search goes by beside the criteria of the exact one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Further {
+    pub(crate) lines: Vec<AddressLine>,
+    pub(crate) town: Option<AddressLine>,
+    pub(crate) carer: Option<PersonName>,
+    pub(crate) school: Option<OrganisationCode>,
+}
+
+impl Further {
+    /// What is said beside the criteria, which only a fuzzy search takes.
+    fn of(search: &mut SearchIn) -> Result<Self, Problem> {
+        let only = |pointer, given: bool| {
+            let wrong = given && !search.fuzzy;
+            if wrong {
+                Err(Problem::invalid(pointer, "is only for a fuzzy search"))
+            } else {
+                Ok(())
+            }
+        };
+        only("/searchId", search.search_id.is_some())?;
+        only("/address", search.address.is_some())?;
+        only("/carer", search.carer.is_some())?;
+        only("/school", search.school.is_some())?;
+        if search.fuzzy && search.index_number.is_some() {
+            return Err(Problem::invalid("/indexNumber", "is only for an exact search"));
+        }
+        let PartOfAddress { lines, town } = search.address.take().unwrap_or_default();
+        if lines.len() > 5 {
+            return Err(Problem::invalid("/address/lines", "must have at most 5"));
+        }
+        Ok(Self { lines, town, carer: search.carer.take(), school: search.school.take() })
+    }
 }
 
 impl Criteria {
     /// The criteria of a search, if they are enough.
-    pub(crate) fn of(search: SearchIn) -> Result<Self, Problem> {
-        let SearchIn { index_number, identifier, name, date_of_birth, gender, postcode } = search;
+    pub(crate) fn of(mut search: SearchIn) -> Result<Self, Problem> {
+        let further = Further::of(&mut search)?;
+        let SearchIn { index_number, identifier, name, date_of_birth, gender, postcode, .. } =
+            search;
         let identifier = identifier.map(|identifier| identifier.check()).transpose()?;
-        let (given, family_key) = match name {
-            None => (None, None),
+        let (given, family, family_key) = match name {
+            None => (None, None, None),
             Some(NameIn { given, family }) => {
                 if given.len() > 5 {
                     return Err(Problem::invalid("/name/given", "must have at most 5"));
@@ -104,11 +185,20 @@ impl Criteria {
                 if letters < 2 || key.len() < 2 {
                     return Err(Problem::invalid("/name/family", "must have at least 2 letters"));
                 }
-                (Some(given).filter(|given| !given.is_empty()), Some(key))
+                (Some(given).filter(|given| !given.is_empty()), Some(family), Some(key))
             }
         };
-        let criteria =
-            Self { index_number, identifier, given, family_key, date_of_birth, gender, postcode };
+        let criteria = Self {
+            index_number,
+            identifier,
+            given,
+            family,
+            family_key,
+            date_of_birth,
+            gender,
+            postcode,
+            further,
+        };
         if criteria.suffice() { Ok(criteria) } else { Err(Kind::TooLittleToSearchBy.into()) }
     }
 
@@ -134,7 +224,24 @@ impl Criteria {
 
     /// Whether it looks for something that a shield hides, so that no shielded child is found by it.
     pub(crate) fn looks_behind_shields(&self) -> bool {
-        self.identifier.is_some() || self.postcode.is_some()
+        let Further { lines, town, school, .. } = &self.further;
+        let at_home = self.postcode.is_some() || !lines.is_empty() || town.is_some();
+        self.identifier.is_some() || at_home || school.is_some()
+    }
+
+    /// Of what was not given, what would narrow best.
+    pub(crate) fn narrow_by(&self, fuzzy: bool) -> Option<Criterion> {
+        let Further { lines, carer, school, .. } = &self.further;
+        let missing = [
+            (Criterion::DateOfBirth, self.date_of_birth.is_none()),
+            (Criterion::GivenNames, self.given.is_none()),
+            (Criterion::Postcode, self.postcode.is_none()),
+            (Criterion::Address, fuzzy && lines.is_empty()),
+            (Criterion::School, fuzzy && school.is_none()),
+            (Criterion::Carer, fuzzy && carer.is_none()),
+            (Criterion::Gender, self.gender.is_none()),
+        ];
+        missing.into_iter().find(|(_, missing)| *missing).map(|(criterion, _)| criterion)
     }
 
     /// What is written down of it.
@@ -150,6 +257,12 @@ impl Criteria {
             "gender": self.gender,
             "postcode": self.postcode,
         })
+    }
+
+    /// What is written down of what goes beside it.
+    pub(crate) fn further_told(&self) -> serde_json::Value {
+        let Further { lines, town, carer, school } = &self.further;
+        serde_json::json!({ "lines": lines, "town": town, "carer": carer, "school": school })
     }
 }
 
@@ -183,6 +296,8 @@ codes! {
         Identifier = "identifier",
         /// The given names.
         GivenNames = "givenNames",
+        /// The given names after the first.
+        FurtherNames = "furtherNames",
         /// The family name.
         FamilyName = "familyName",
         /// The date of birth.
@@ -191,6 +306,38 @@ codes! {
         Gender = "gender",
         /// The postcode.
         Postcode = "postcode",
+        /// The number of the house.
+        House = "house",
+        /// The street.
+        Street = "street",
+        /// The town.
+        Town = "town",
+        /// The name of a parent or carer.
+        Carer = "carer",
+        /// The school or nursery.
+        School = "school",
+        /// The general practice.
+        Practice = "practice",
+    }
+}
+
+codes! {
+    /// What may be given to find one child among several.
+    Criterion {
+        /// The date of birth.
+        DateOfBirth = "dateOfBirth",
+        /// The given names.
+        GivenNames = "givenNames",
+        /// The postcode.
+        Postcode = "postcode",
+        /// The lines of an address.
+        Address = "address",
+        /// The school or nursery.
+        School = "school",
+        /// The name of a parent or carer.
+        Carer = "carer",
+        /// The gender.
+        Gender = "gender",
     }
 }
 
@@ -211,16 +358,50 @@ codes! {
         WithinWhatIsKnown = "withinWhatIsKnown",
         /// It is not specified in the record.
         NotSpecified = "notSpecified",
+        /// One of its parts is the same.
+        Part = "part",
+        /// One letter or digit is another, missing or too many, or two have changed places.
+        OneEdit = "oneEdit",
+        /// It is spelt alike.
+        Close = "close",
+        /// It is the same name, written another way, such as Mohammed and Muhammad.
+        Variant = "variant",
+        /// One name is short for the other.
+        Nickname = "nickname",
+        /// One is the initial of the other.
+        Initial = "initial",
+        /// It is among the further given names.
+        OtherGivenName = "otherGivenName",
+        /// It is spelt alike, but both are names of their own.
+        AnotherName = "anotherName",
+        /// Given name and family name have changed places.
+        NamesSwapped = "namesSwapped",
+        /// Day and month have changed places.
+        DayAndMonthSwapped = "dayAndMonthSwapped",
+        /// One digit of the date is another.
+        OneDigit = "oneDigit",
+        /// It agrees in part.
+        Partly = "partly",
+        /// It is another.
+        Different = "different",
     }
 }
 
-/// One field that agreed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+/// One field that was compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Agreement {
     /// What was compared.
     pub field: Field,
     /// How it agreed.
     pub how: How,
+    /// That in plain English, and how rare a name is that agrees; not of an exact search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        nullable = false,
+        required = false,
+        example = "The date of birth has day and month swapped."
+    )]
+    pub words: Option<String>,
 }
 
 /// A child that a search found.
@@ -240,8 +421,12 @@ pub struct Match {
     pub gender: Gender,
     /// How well the child agrees.
     pub strength: Strength,
-    /// What agreed, and how.
+    /// What agreed, and how; where the child is only nearly as asked, what did not too.
     pub agreement: Vec<Agreement>,
+    /// Why it is not certain that it is this child, in plain English; absent where it is, and of an exact search.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, example = json!(["What agrees is too little to be sure."]))]
+    pub doubts: Vec<String>,
 }
 
 /// What a search found.
@@ -287,7 +472,7 @@ impl Candidate {
     /// How the child agrees with a search, if every criterion does.
     pub(crate) fn compare(&self, criteria: &Criteria) -> Option<Match> {
         let mut agreement = Vec::new();
-        let mut say = |field, how| agreement.push(Agreement { field, how });
+        let mut say = |field, how| agreement.push(Agreement { field, how, words: None });
         if let Some(number) = &criteria.index_number {
             (*number == self.index_number).then(|| say(Field::IndexNumber, How::Same))?;
         }
@@ -312,6 +497,11 @@ impl Candidate {
             let former = known.map(|known| known.former).min()?;
             say(Field::Postcode, if former { How::FormerAddress } else { How::Same });
         }
+        Some(Match { strength: strength(&agreement), agreement, ..self.told()? })
+    }
+
+    /// What a search tells of the child, before it was compared.
+    pub(crate) fn told(&self) -> Option<Match> {
         let current = self
             .names
             .iter()
@@ -322,8 +512,9 @@ impl Candidate {
             date_of_birth: self.date_of_birth,
             date_of_birth_precision: self.date_of_birth_precision,
             gender: self.gender,
-            strength: strength(&agreement),
-            agreement,
+            strength: Strength::Weak,
+            agreement: Vec::new(),
+            doubts: Vec::new(),
         })
     }
 

@@ -1,22 +1,32 @@
 //! Children as a search finds them in the database.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::digest;
+use chrono::TimeDelta;
+use linkage::Person;
+use serde_json::{Value, json};
 use sqlx::{PgExecutor, types::Json};
 
-use super::{Candidate, CandidatePostcode, Criteria, Match};
+use super::{
+    Candidate, CandidatePostcode, Criteria, MOST_LISTED, Match, entry,
+    fuzzy::{self, Near},
+    retrieve,
+};
 use crate::{
+    audit::Hidden,
     child::{
         address::Postcode,
         birth::DateOfBirth,
         identifier::Identifier,
         name::{Name, NameKind},
     },
-    ids::{ChildId, IndexNumber},
-    organisation::OrganisationKind,
+    ids::{ChildId, EventId, IndexNumber, OrganisationId},
+    organisation::{OrganisationKind, codes::OrganisationCode},
     problem::Problem,
     work::{Look, Work},
 };
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 /// As many candidates as are compared; a search that has more is told that there are too many.
 const MOST_COMPARED: i64 = 200;
@@ -36,12 +46,118 @@ pub(super) async fn find(
     Ok(Some(agreeing.collect()))
 }
 
-/// The children whom a search by these names and this birth would find.
+/// How long a fuzzy search may follow the exact one that found nobody.
+const FOLLOWS: TimeDelta = TimeDelta::minutes(10);
+
+/// Whether this was an exact search, by the same criteria and for the same people, that found nobody of late.
+pub(super) async fn found_nobody(
+    look: &Look,
+    search: EventId,
+    criteria: &Criteria,
+) -> Result<bool, Problem> {
+    let kept = sqlx::query_scalar!(
+        r#"select details as "details!: Json<Value>" from audit_event
+           where organisation_id = $1 and at between $2 and $3 and event_id = $4 and operation = 'search_children'
+             and outcome = 'answered' and children = '{}' and details is not null
+             and coalesce(account_id, client_id) = $5 and on_behalf_of is not distinct from $6"#,
+        look.caller.organisation.0,
+        look.now - FOLLOWS,
+        look.now,
+        search.0,
+        look.caller.subject.uuid(),
+        look.errand.on_behalf_of.map(|account| account.0) as _,
+    )
+    .fetch_optional(look.db())
+    .await?;
+    let Some(Json(kept)) = kept else { return Ok(false) };
+    let details = Hidden::of(search, &kept, look.vault())?.and_then(|hidden| hidden.details);
+    Ok(details == Some(json!({ "criteria": criteria.told() })))
+}
+
+/// The numbers by which organisations are compared, of those of these codes that the index knows.
+pub(super) async fn numbers(look: &Look, codes: &[OrganisationCode]) -> Result<Vec<u64>, Problem> {
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (lists, codes): (Vec<_>, Vec<_>) = codes
+        .iter()
+        .map(OrganisationCode::parts)
+        .map(|(list, code)| (list.to_owned(), code.to_owned()))
+        .unzip();
+    let known = sqlx::query_scalar!(
+        r#"select organisation_known_as(list, code) as "id: OrganisationId"
+           from unnest($1::text[], $2::text[]) as named (list, code)"#,
+        &lists,
+        &codes,
+    )
+    .fetch_all(look.db())
+    .await?;
+    Ok(known.into_iter().flatten().map(entry::organisation).collect())
+}
+
+/// What a search tells of these children, of those who may still be told of.
+pub(super) async fn told(
+    db: impl PgExecutor<'_>,
+    children: &[ChildId],
+    today: NaiveDate,
+    behind_shield: bool,
+) -> Result<HashMap<ChildId, Match>, Problem> {
+    let ids: Vec<_> = children.iter().map(|child| child.0).collect();
+    let rows = sqlx::query!(
+        r#"select child_id as "child!: ChildId", told as "told!: Json<Candidate>" from candidate_told
+           where child_id = any($1) and in_use(status, archives_on, $2) and not (shielded and $3)"#,
+        &ids,
+        today,
+        behind_shield,
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.child, row.told.0.told()?))).collect())
+}
+
+/// Whom somebody meets who adds a child.
+#[derive(Debug)]
+pub(crate) struct Alike {
+    /// Those who may be the same child, best first: of them the person who adds must have looked at each.
+    pub(crate) met: Vec<(ChildId, Match)>,
+    /// Those who are noted for the stewards, the same and others.
+    pub(crate) noted: Vec<Near>,
+    /// The model by which they were compared.
+    pub(crate) model: String,
+}
+
+/// Whom a child who is to be added resembles: whom a search by these names and this birth would find, and whom the matcher finds.
 pub(crate) async fn alike(
     work: &mut Work,
     names: &[Name],
     born: DateOfBirth,
-) -> Result<Vec<IndexNumber>, Problem> {
+    asked: &Person,
+) -> Result<Alike, Problem> {
+    let (in_force, today) = (work.matcher(), work.today());
+    let thresholds = &in_force.matcher.model.thresholds;
+    let found = retrieve::candidates(work.db(), asked, today, false).await?;
+    let mut noted = fuzzy::near(&in_force.matcher, asked, found.candidates(), thresholds.noted);
+    noted.truncate(MOST_LISTED);
+    let near = noted.iter().filter(|near| near.comparison.bits >= thresholds.review);
+    let near: Vec<_> = near.cloned().collect();
+    let ids: Vec<_> = near.iter().map(|near| near.child).collect();
+    let known = told(work.db(), &ids, today, false).await?;
+    let (ids, results) = fuzzy::results(near, known);
+    let mut met: Vec<_> = ids.into_iter().zip(results).collect();
+    for (child, found) in found_by_name(work, names, born).await? {
+        if !met.iter().any(|(known, _)| *known == child) {
+            met.push((child, found));
+        }
+    }
+    Ok(Alike { met, noted, model: in_force.version.clone() })
+}
+
+/// The children whom a search by these names and this birth would find.
+async fn found_by_name(
+    work: &mut Work,
+    names: &[Name],
+    born: DateOfBirth,
+) -> Result<Vec<(ChildId, Match)>, Problem> {
     let (mut found, today) = (Vec::new(), work.today());
     for name in names.iter().filter(|name| name.kind != NameKind::Former) {
         let criteria = Criteria {
@@ -51,22 +167,22 @@ pub(crate) async fn alike(
             ..Criteria::default()
         };
         let candidates = candidates(work.db(), &criteria, today).await?;
-        let alike =
-            candidates.iter().filter(|(_, candidate)| candidate.compare(&criteria).is_some());
-        found.extend(alike.map(|(_, candidate)| candidate.index_number.clone()));
+        found.extend(
+            candidates
+                .into_iter()
+                .filter_map(|(child, candidate)| Some((child, candidate.compare(&criteria)?))),
+        );
     }
-    found.sort();
-    found.dedup();
+    found.sort_by_key(|(child, _)| *child);
+    found.dedup_by_key(|(child, _)| *child);
     Ok(found)
 }
 
-/// Lets one at a time add a child of these names and this birth, so that two who do so at once do not make two records.
-pub(crate) async fn hold(work: &mut Work, names: &[Name], born: NaiveDate) -> Result<(), Problem> {
-    let mut locks: Vec<_> = names
-        .iter()
-        .filter(|name| name.kind != NameKind::Former)
-        .map(|name| lock(name, born))
-        .collect();
+/// Lets one at a time add a child who was born on this day, or on the day with day and month swapped, so that two who do so at
+/// once do not make two records, however they spell the name.
+pub(crate) async fn hold(work: &mut Work, born: NaiveDate) -> Result<(), Problem> {
+    let swapped = NaiveDate::from_ymd_opt(born.year(), born.day(), born.month());
+    let mut locks: Vec<_> = [Some(born), swapped].into_iter().flatten().map(lock).collect();
     locks.sort_unstable();
     locks.dedup();
     for lock in locks {
@@ -75,8 +191,8 @@ pub(crate) async fn hold(work: &mut Work, names: &[Name], born: NaiveDate) -> Re
     Ok(())
 }
 
-fn lock(name: &Name, born: NaiveDate) -> i64 {
-    let hash = digest::digest(&digest::SHA256, format!("{}|{born}", name.family_key()).as_bytes());
+fn lock(born: NaiveDate) -> i64 {
+    let hash = digest::digest(&digest::SHA256, format!("born|{born}").as_bytes());
     let mut first = [0; 8];
     first.copy_from_slice(&hash.as_ref()[..8]);
     i64::from_be_bytes(first)

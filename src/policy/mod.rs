@@ -8,9 +8,11 @@ use crate::{
     archive::ArchiveGround,
     carer::Relationship,
     consent::{Basis, CapacityBasis, GivenBy},
+    duplicate::DuplicateGround,
     hold::HoldGround,
     identity::IdentityGround,
     involvement::{ServiceCategory, ServiceType},
+    matching::How,
     override_grant::OverrideGround,
     retention::{StayBasis, StayGivenBy, StayGround},
     shield::ShieldGround,
@@ -98,6 +100,8 @@ pub fn code_lists() -> CodeLists {
             list!("identityEndGrounds" IdentityGround),
             list!("transferDeclineGrounds" DeclineGround),
             list!("transferDisputeGrounds" DisputeGround),
+            list!("duplicateGrounds" DuplicateGround),
+            list!("agreements" How),
         ],
     }
 }

@@ -75,6 +75,9 @@ const ASKERS: &[Role] =
 /// A subject sees the own record alone; here nobody is enrolled.
 const ENROLS: &[&str] = &["list_subjects", "enrol_subject", "end_subject"];
 
+/// Records that may be of one child are seen by the authority that answers for one of them.
+const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"];
+
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
 
@@ -89,7 +92,8 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 40] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 41] = [
+    (PAIRS, Other, Role::ALL, 404),
     (&["end_subject"], Own, &[Role::Steward], 404),
     (&["ask_for_shield"], Own, &[Role::Subject], 404),
     (&["ask_for_shield"], Other, &[Role::Subject], 404),

@@ -33,8 +33,16 @@ impl Place {
         self.index.caller(Role::Steward, council).await
     }
 
-    /// The teacher adds a child, and tells its path.
+    /// The teacher adds a child, who is none of those who are like, and tells its path.
     pub(crate) async fn add(&self, child: Value) -> String {
+        let answer = self.index.post(&self.teacher, "/v1/children", child.clone()).await;
+        if answer.status != 409 {
+            return answer.expect(201).header("Location").to_owned();
+        }
+        let candidates = answer.refused(409, "possible-duplicate").body["candidates"].take();
+        let others = candidates.as_array().unwrap().iter();
+        let others: Vec<_> = others.map(|met| met["indexNumber"].clone()).collect();
+        let child = with(child, "distinctFrom", json!(others));
         let added = self.index.post(&self.teacher, "/v1/children", child).await.expect(201);
         added.header("Location").to_owned()
     }
@@ -122,6 +130,16 @@ pub(crate) fn amy(family: &str) -> Value {
         "dateOfBirth": "2015-03-14",
         "gender": "female",
         "whereabouts": { "kind": "current", "address": address("PO1 3AX") },
+    })
+}
+
+/// Bob, of this family name, in nothing like that Amy.
+pub(crate) fn bob(family: &str) -> Value {
+    json!({
+        "names": [{ "kind": "current", "given": ["Bob"], "family": family }],
+        "dateOfBirth": "2009-11-30",
+        "gender": "male",
+        "whereabouts": { "kind": "noneKnown" },
     })
 }
 

@@ -14,7 +14,10 @@ DAY = r"^must not be before .* or after today$"
 
 # Each operation's problems, those of values with what may be said of them.
 MAY = {
-    "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters"},
+    "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters|is only for"},
+    "match_child": {"too-little-to-search-by": "", "invalid-value": f"{CHECK_DIGIT}|^must have given names"},
+    "list_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
+    "decide_possible_duplicate": {VERSION: "", "invalid-value": "does not fit the decision"},
     "add_child": {KEY: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}|{AUTHORITY}"},
     "correct_child": {VERSION: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}"},
     "add_carer": {KEY: ""},

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod decide;
 pub mod estimate;
 pub mod evaluate;
+pub mod explain;
 pub mod fold;
 pub mod frequency;
 pub mod key;

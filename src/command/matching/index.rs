@@ -10,7 +10,7 @@ use crate::{clock::Clock, matching::task, work::Errands};
 /// The running service does it by itself; at once and with its progress it is done here. It may be stopped at any moment and
 /// run again, and while the service is running.
 #[derive(Debug, Args)]
-pub(super) struct Index {
+pub(in crate::command) struct Index {
     #[command(flatten)]
     database: DatabaseUrl,
     /// Make every entry anew

@@ -190,6 +190,9 @@ async fn the_authority_in_whose_area_the_caller_works_answers_for_a_record_unles
     .into_iter()
     .enumerate()
     {
+        let child = with(child, "whereabouts", json!({ "kind": "noneKnown" }));
+        let born = format!("20{:02}-0{}-1{n}", 5 + 2 * n, n + 1);
+        let child = with(child, "dateOfBirth", json!(born));
         let answer = place.index.post(caller, "/v1/children", child).await;
         if let Some(authority) = answers {
             let told = &answer.expect(201).body["responsibleAuthority"];

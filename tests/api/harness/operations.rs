@@ -41,6 +41,7 @@ pub(crate) struct Target {
     pub(crate) investigation: Uuid,
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
+    pub(crate) possible_duplicate: Uuid,
 }
 
 impl Operation {
@@ -98,7 +99,12 @@ impl Operation {
         match self.id {
             "add_child" => {
                 example["names"][0]["family"] = json!(format!("Exampley{letters}"));
-                example.as_object_mut().unwrap().remove("identifiers");
+                let born = chrono::NaiveDate::from_ymd_opt(2009, 1, 1).unwrap();
+                example["dateOfBirth"] = json!(born + chrono::Days::new(n * 37 % 5000));
+                example["whereabouts"] = json!({ "kind": "noneKnown" });
+                for member in ["identifiers", "carers"] {
+                    example.as_object_mut().unwrap().remove(member);
+                }
             }
             "link_external_identity" => {
                 example = json!({ "issuer": ISSUER, "subject": letters });
@@ -135,6 +141,7 @@ impl Operation {
             .replace("{investigationId}", &target.investigation.to_string())
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
+            .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -164,6 +171,7 @@ impl Target {
         let transfer = index.transfer(authority).await;
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
+        let possible_duplicate = index.possible_duplicate(&child, authority).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -186,6 +194,7 @@ impl Target {
             investigation,
             hold,
             purge,
+            possible_duplicate,
         }
     }
 
@@ -197,7 +206,7 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request] = [(); 2].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -216,6 +225,7 @@ impl Target {
             investigation,
             hold,
             purge,
+            possible_duplicate,
         }
     }
 }

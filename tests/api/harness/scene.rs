@@ -513,6 +513,23 @@ impl Index {
         id
     }
 
+    /// A pair of this child and another of the authority, who may be one.
+    pub(crate) async fn possible_duplicate(&self, child: &Child, authority: Organisation) -> Uuid {
+        let (other, id) = (self.child(authority).await, Uuid::new_v4());
+        sqlx::query(
+            "insert into possible_duplicate (possible_duplicate_id, child_id, other_id, model_version, found_at)
+             values ($1, least($2, $3), greatest($2, $3), 'cold', $4)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(other.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A purge that somebody has proposed, of nothing.
     pub(crate) async fn purge(&self) -> Uuid {
         let (id, by) = (Uuid::new_v4(), self.some_account().await);

@@ -155,7 +155,7 @@ async fn what_cannot_be_searched_by_is_pointed_at() {
         let details = json!({ "path": {}, "errors": [pointer] });
         place.recorded(&answer, &place.teacher, "search_children", &[], details).await;
     }
-    place.search(with(asked(31), "school", json!("x"))).await.refused(422, "unknown-property");
+    place.search(with(asked(31), "shoeSize", json!("x"))).await.refused(422, "unknown-property");
     place.add(amy("Ng")).await;
     let found = place
         .found(json!({ "name": { "given": ["Amy"], "family": "ng" }, "dateOfBirth": "2015-03-14" }))

@@ -1,5 +1,7 @@
 //! Finding the one right child.
 
 mod criteria;
+mod fuzzy;
 mod names;
 mod results;
+mod system;

@@ -125,6 +125,8 @@ impl City {
         let said = with(said, "carers", json!([carer]));
         let said =
             with(said, "identifiers", json!([{ "kind": "nhsNumber", "value": canary::nhs(n) }]));
+        let known: Vec<_> = self.kids.iter().map(|kid| kid.number.clone()).collect();
+        let said = with(said, "distinctFrom", json!(known));
         let added = self.ask(&self.sides[0].steward, "/v1/children", said).await.expect(201);
         let child = self.child(added.header("Location"), &family).await;
         let involvement = self.service();
