@@ -313,6 +313,11 @@ async fn a_shield_and_a_copy_at_once_leave_no_copy_open() {
     .into_iter()
     .enumerate()
     {
+        let born = format!("20{:02}-0{}-1{n}", 6 + 3 * n, n + 1);
+        let amy = |family: &str| {
+            let nowhere = with(amy(family), "whereabouts", json!({ "kind": "noneKnown" }));
+            with(nowhere, "dateOfBirth", json!(born))
+        };
         let (first, _) = added(&place, amy(family), &[]).await;
         let (other, _) = added(&place, amy(unlike), &[]).await;
         // Every other time in another spelling.
