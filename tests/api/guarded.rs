@@ -28,9 +28,16 @@ async fn emergency(place: &Place, child: &Child) -> Answer {
 
 /// The child whom the teacher adds so, though a search finds one alike.
 async fn added(place: &Place, said: Value, distinct_from: &[&Child]) -> (Child, Value) {
-    let numbers: Vec<_> = distinct_from.iter().map(|child| &child.number).collect();
-    let said = with(said, "distinctFrom", json!(numbers));
-    let added = place.index.post(&place.teacher, "/v1/children", said).await.expect(201);
+    let mut numbers: Vec<_> = distinct_from.iter().map(|child| json!(child.number)).collect();
+    let said = |numbers: &[Value]| with(said.clone(), "distinctFrom", json!(numbers));
+    let mut added = place.index.post(&place.teacher, "/v1/children", said(&numbers)).await;
+    if added.status == 409 {
+        // Those who are only alike are named too, as a user would.
+        let alike = added.body["candidates"].as_array().unwrap().iter();
+        numbers.extend(alike.map(|candidate| candidate["indexNumber"].clone()));
+        added = place.index.post(&place.teacher, "/v1/children", said(&numbers)).await;
+    }
+    let added = added.expect(201);
     (at(place, added.header("Location")).await, added.body)
 }
 
