@@ -3,6 +3,7 @@
 there. Databases of millions are kept in a folder (--keep), so that a later run measures without loading."""
 
 import argparse
+import concurrent.futures
 import json
 import os
 import shutil
@@ -129,8 +130,11 @@ class Many:
 
     def __enter__(self):
         self.cluster.__enter__()
-        self.url = self.cluster.database()
-        self.index = self.find("load")
+        try:
+            self.index = self.find("load")
+        except BaseException:
+            self.cluster.__exit__()
+            raise
         return self
 
     def __exit__(self, *failed):
@@ -138,7 +142,18 @@ class Many:
 
     def find(self, *words):
         say(f"{self.children:,} children: {' '.join(map(str, words))}")
-        return last_line([f"{self.options.programs}/examples/find", self.url, str(self.children), *map(str, words)])
+        if self.cluster.server.poll() is not None:
+            sys.exit(f"PostgreSQL ended; its log is in {self.cluster.folder}")
+        return last_line([f"{self.options.programs}/examples/find", self.cluster.url, str(self.children), *map(str, words)])
+
+
+def load(options, sizes):
+    """Two indexes at a time, since PostgreSQL makes one on one core; those that are there are left."""
+    def one(children):
+        with Many(options, children):
+            pass
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, sorted(sizes, reverse=True)))
 
 
 def measure(options, children, sizes):
@@ -222,6 +237,7 @@ def main():
         sets = None if options.no_sets else compare(options, folder)
     wanted = sorted({*options.sizes, options.children})
     os.makedirs(options.keep, exist_ok=True)
+    load(options, wanted)
     sizes = {children: measure(options, children, wanted) for children in wanted}
     growth(sizes)
     largest(max(sizes), sizes[max(sizes)])

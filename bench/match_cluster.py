@@ -3,9 +3,9 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
-import sys
 import time
 
 SETTINGS = {
@@ -30,8 +30,8 @@ class Cluster:
             (name for name in ("postgres", "nobody") if name in {one.pw_name for one in pwd.getpwall()}), None)
 
     def run(self, program, *words):
-        return subprocess.run([os.path.join(self.programs, program), *words], user=self.user, cwd="/", check=True,
-                              stdout=subprocess.DEVNULL)
+        subprocess.run([os.path.join(self.programs, program), *words], user=self.user, cwd="/", check=True,
+                       stdout=subprocess.DEVNULL)
 
     def __enter__(self):
         if not os.path.exists(os.path.join(self.data, "PG_VERSION")):
@@ -40,29 +40,28 @@ class Cluster:
             if self.user:
                 shutil.chown(self.folder, self.user)
             self.run("initdb", "-D", self.data, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.give_way()
         words = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         log = open(os.path.join(self.folder, "log"), "w")
         self.server = subprocess.Popen([os.path.join(self.programs, "postgres"), "-D", self.data, "-p", str(self.port), *words],
                                        user=self.user, cwd="/", stdout=log, stderr=log)
-        for _ in range(600):
-            if self.server.poll() is not None:
-                sys.exit(f"PostgreSQL did not start; its log is {log.name}")
-            if subprocess.run([os.path.join(self.programs, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", "bench",
-                               "-d", "postgres"]).returncode == 0:
-                return self
+        self.url = f"postgres://bench@127.0.0.1:{self.port}/match_bench"
+        return self
+
+    def give_way(self):
+        """A server that an earlier run left, because it was killed, ends first."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid")) as note:
+                process = int(note.readline())
+            with open(f"/proc/{process}/cmdline") as line:
+                if self.data not in line.read():
+                    return
+        except (OSError, ValueError):
+            return
+        os.kill(process, signal.SIGINT)
+        while os.path.exists(f"/proc/{process}"):
             time.sleep(0.2)
-        sys.exit(f"PostgreSQL does not answer; its log is {log.name}")
 
     def __exit__(self, *_):
         self.server.terminate()
         self.server.wait()
-
-    def database(self, name="match_bench"):
-        """The address of a database, made if there is none."""
-        url = f"postgres://bench@127.0.0.1:{self.port}/"
-        words = ["psql", "-XAt", "-d", url + "postgres", "-c"]
-        words[0] = os.path.join(self.programs, "psql")
-        there = subprocess.run([*words, f"select 1 from pg_database where datname = '{name}'"], check=True, capture_output=True)
-        if not there.stdout.strip():
-            subprocess.run([*words, f"create database {name}"], check=True, stdout=subprocess.DEVNULL)
-        return url + name

@@ -1,5 +1,7 @@
 //! The index of a population: rows in a schema of their own, which the service's statements find before the real table.
 
+use std::time::{Duration, Instant};
+
 use contactpoint::database;
 use indicatif::{ProgressBar, ProgressStyle};
 use population::{COLUMNS, Population, entries, rows};
@@ -30,15 +32,9 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Result<Value, Fault> {
     let runtime = runtime()?;
     let mut db = runtime.block_on(async {
+        create(options).await?;
         // The statements are the service's of today; the rows may be from an earlier run.
         let mut db: PgConnection = options.connect().await?;
-        let database: String =
-            sqlx::query_scalar("select current_database()::text").fetch_one(&mut db).await?;
-        if database != DATABASE {
-            return Err(Fault::from(format!(
-                "the database {database} is not {DATABASE}, and is left alone"
-            )));
-        }
         db.execute("drop schema public cascade").await?;
         db.execute("create schema public").await?;
         db.close().await?;
@@ -52,10 +48,10 @@ pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Resul
     if loaded {
         runtime.block_on(db.execute("drop schema if exists bench cascade; create schema bench"))?;
         copy(&runtime, &mut db, population)?;
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         eprintln!("index: the keys");
         runtime.block_on(async {
-            db.execute("set maintenance_work_mem = '3GB'").await?;
+            db.execute("set maintenance_work_mem = '4GB'").await?;
             db.execute("alter table bench.match_entry add primary key (child_id)").await?;
             db.execute("create index match_entry_by_key on bench.match_entry using gin (keys) with (fastupdate = off)").await?;
             db.execute("analyze bench.match_entry").await?;
@@ -70,6 +66,30 @@ pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Resul
     Ok(
         json!({"children": population.children, "loaded": loaded, "table_mb": table >> 20, "keys_mb": keys >> 20}),
     )
+}
+
+/// Makes the database, once the server answers.
+async fn create(options: &PgConnectOptions) -> Result<(), Fault> {
+    if options.get_database() != Some(DATABASE) {
+        return Err(Fault::from(format!("only the database {DATABASE} is thrown away")));
+    }
+    let whole = options.clone().database("postgres").disable_statement_logging();
+    let begun = Instant::now();
+    let mut db: PgConnection = loop {
+        match whole.connect().await {
+            Ok(db) => break db,
+            Err(error) if begun.elapsed() > Duration::from_secs(60) => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    };
+    let there: Option<i32> = sqlx::query_scalar("select 1 from pg_database where datname = $1")
+        .bind(DATABASE)
+        .fetch_optional(&mut db)
+        .await?;
+    if there.is_none() {
+        db.execute(AssertSqlSafe(format!("create database {DATABASE}"))).await?;
+    }
+    Ok(db.close().await?)
 }
 
 /// What the index is of: how many children, and a few of them as they are written.

@@ -33,8 +33,10 @@ pub struct Report {
     pub records: u64,
     /// How many pairs were compared.
     pub pairs: u64,
+    /// How many of them are expected to be of one child.
+    pub expected: f64,
     /// For each way of picking pairs: how many there were, and how many of them are expected to be of one child.
-    pub expected: BTreeMap<Pick, (u64, f64)>,
+    pub picked: BTreeMap<Pick, (u64, f64)>,
     /// How many rounds it took.
     pub rounds: usize,
     /// The weights before and now.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use chrono::NaiveDate;
 use linkage::{
     Comparison, Matcher, Model, Outcome, Person, decide,
-    estimate::{self, Pick, Prior},
+    estimate::{self, Pick, Prior, Space},
     sample::{Count, Dice},
 };
 use serde_json::json;
@@ -192,7 +192,13 @@ pub async fn train(
     let today = work.today();
     let sample = sampled.held;
     let pairs = pairs(work.db(), &now, &sample, today, tell).await?;
-    let learnt = estimate::with_same(&now.model, &pairs, Prior::default(), ROUNDS);
+    let learnt = estimate::with_same(
+        &now.model,
+        &pairs,
+        Space::of(sample.len(), children.max(frequencies.children)),
+        Prior::default(),
+        ROUNDS,
+    );
     let after = Matcher { model: learnt.model.clone(), frequencies };
     let decided = decided(work.db(), [&before.matcher, &after], &sample, today).await?;
     let report = Report {
@@ -200,6 +206,7 @@ pub async fn train(
         records: sample.len() as u64,
         pairs: pairs.len() as u64,
         expected: learnt.expected,
+        picked: learnt.picked,
         rounds: learnt.likelihood.len(),
         weights: moved(&model, &learnt.model),
         decided,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::NaiveDate;
 use linkage::{
     Matcher, Model, Outcome, Person, decide,
-    estimate::{self, Prior},
+    estimate::{self, Prior, Space},
     evaluate::{Point, Scored, best, curve, recall_without_false},
     sample,
 };
@@ -139,7 +139,14 @@ pub async fn measure(
         let every: Vec<_> =
             ids.iter().copied().zip(records.iter().map(|record| record.person.clone())).collect();
         let pairs = pairs(&mut db, &matcher, &every, today, &mut tell).await?;
-        matcher.model = estimate::with_same(&matcher.model, &pairs, Prior::default(), 300).model;
+        matcher.model = estimate::with_same(
+            &matcher.model,
+            &pairs,
+            Space::of(every.len(), every.len() as u64),
+            Prior::default(),
+            300,
+        )
+        .model;
         name.push_str(", trained on the file");
     }
     let mut trial = Trial::of(records);

@@ -30,6 +30,7 @@ mod identity;
 mod input;
 mod involvement;
 mod involvement_change;
+mod learning;
 mod matching;
 mod mediated;
 mod notice;

@@ -204,9 +204,17 @@ fn main() {
                 .iter()
                 .map(|(a, b)| learnt.compare(&records[*a].person, &records[*b].person))
                 .collect();
-            let estimate = estimate::with_same(&learnt.model, &compared, Prior::default(), 200);
+            let estimate = {
+                let space = estimate::Space::of(records.len(), records.len() as u64);
+                estimate::with_same(&learnt.model, &compared, space, Prior::default(), 200)
+            };
             if round == 2 {
-                println!("  {:?} rounds {}", estimate.expected, estimate.likelihood.len());
+                println!(
+                    "  {:?} {:.1} rounds {}",
+                    estimate.picked,
+                    estimate.expected,
+                    estimate.likelihood.len()
+                );
             }
             learnt.model = estimate.model;
             show("u and m", &learnt, &records, &pairs, wrong && round == 2);

@@ -3,8 +3,10 @@
 //! The pairs that share a key are of four kinds: of one child, of twins, of a brother and sister, of strangers. Pairs that were
 //! picked for a field that is the same say nothing of how that field agrees, so there are several picks, and each field is
 //! learnt from the picks that do not go by it. Twins share all but given name and gender, brothers and sisters also not the
-//! birthday; without a kind of their own they would teach that one child often has two given names. Every share is drawn
-//! towards the model that stood before, as by as many pairs as [`Prior`] says, so that few duplicates move little.
+//! birthday; without a kind of their own they would teach that one child often has two given names. What a pair is before
+//! anything is compared goes by the size of the index, so that chance likenesses in an index without duplicates teach nothing.
+//! Every share is drawn towards the model that stood before, as by as many pairs as [`Prior`] says, so that few duplicates move
+//! little.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     compare::{Comparison, Field, Level},
-    model::{Model, Weight},
+    model::{Kin, Model, Weight},
 };
 
 /// How many pairs the model before stands for.
@@ -132,106 +134,173 @@ impl Pick {
     }
 }
 
-/// The kinds of pairs: of one child, of twins, of brother and sister, of strangers.
-const KINDS: usize = 4;
-/// As many pairs of each kind are taken to have been seen before: strangers are by far the most.
-const BEFORE: [f64; KINDS] = [1.0, 1.0, 1.0, 100.0];
+/// The kinds of pairs beside strangers: of one child, of twins, of brother and sister.
+const KINDS: usize = 3;
+/// A record has as many others of its child in the index to begin with, and at least and at most.
+const OTHERS: (f64, f64, f64) = (0.1, 1e-3, 1.0);
+/// How often the number of pairs of one child is estimated anew.
+const AGAIN: usize = 3;
+
+/// Of what the pairs are that are learnt from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Space {
+    /// How many records the index has.
+    pub index: f64,
+    /// How many pairs there are of which those that share a key were compared.
+    pub pairs: f64,
+}
+
+impl Space {
+    /// Of `sampled` records of an index with all of its records, each pair once.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts of records are far below 2^52")]
+    pub fn of(sampled: usize, index: u64) -> Self {
+        let (sampled, index) = (sampled as f64, (index as f64).max(sampled as f64).max(2.0));
+        Self { index, pairs: (sampled * (index - (sampled + 1.0) / 2.0)).max(1.0) }
+    }
+}
 
 /// What was learnt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// The model with m as the pairs show it.
     pub model: Model,
+    /// How many pairs are expected to be of one child.
+    pub expected: f64,
     /// For each pick: how many pairs it has, and how many of them are expected to be of one child.
-    pub expected: BTreeMap<Pick, (u64, f64)>,
-    /// The logarithm of the (penalised) likelihood after each round; it never falls.
+    pub picked: BTreeMap<Pick, (u64, f64)>,
+    /// The logarithm of the (penalised) likelihood after each round, since the number of pairs of one child was estimated last;
+    /// it never falls.
     pub likelihood: Vec<f64>,
 }
 
 /// One field of a pair: where its weight stands, and u of what was seen.
 struct Observed {
     slot: usize,
-    field: Field,
     different: f64,
+    /// How often those of one family agree so, twins and others, where they agree otherwise than one child.
+    kin: [Option<f64>; 2],
+    /// Whether it is learnt: not where it is what the pair was picked by.
+    learnt: bool,
 }
+
+type Slots = [(Field, Level, Weight)];
 
 /// Learns m from pairs that were compared by `model`, by no more than `rounds` rounds.
 #[must_use]
-pub fn with_same(model: &Model, pairs: &[Comparison], prior: Prior, rounds: usize) -> Estimate {
-    let slots: Vec<(Field, Level, Weight)> = model
+pub fn with_same(
+    model: &Model,
+    pairs: &[Comparison],
+    space: Space,
+    prior: Prior,
+    rounds: usize,
+) -> Estimate {
+    let slots: Vec<_> = model
         .weights
         .iter()
         .flat_map(|(field, levels)| levels.iter().map(|(level, weight)| (*field, *level, *weight)))
         .collect();
-    let find = |field, level| slots.iter().position(|slot| (slot.0, slot.1) == (field, level));
-    let picked: Vec<Picked> = Pick::ALL
-        .iter()
-        .map(|pick| Picked {
-            pick: *pick,
-            shares: [0.1, 0.01, 0.01, 0.88],
-            pairs: pairs
-                .iter()
-                .filter(|pair| pick.picks(pair))
-                .map(|pair| observed(pair, *pick, &find, &slots))
-                .collect(),
-        })
-        .collect();
-    let mut state = State { same: whole(&slots, slots.iter().map(|slot| slot.2.same)), picked };
-    let start = state.same.clone();
+    let start = whole(&slots, slots.iter().map(|slot| slot.2.same));
+    let kin = [model.kin.twins, model.kin.siblings].map(|number| number / space.index);
+    let mut state = State {
+        known: [start.clone(), start.clone(), start.clone()],
+        odds: [OTHERS.0 / space.index, kin[0], kin[1]],
+        picked: pairs.iter().flat_map(|pair| picked(pair, &slots, &model.kin)).collect(),
+        expected: 0.0,
+    };
     let mut likelihood = Vec::new();
-    for _ in 0..rounds {
-        let reached = state.round(&slots, &start, prior);
-        let gained = likelihood.last().map_or(f64::INFINITY, |before| reached - before);
-        likelihood.push(reached);
-        if gained.abs() < 1e-7 * reached.abs().max(1.0) {
-            break;
+    for _ in 0..AGAIN {
+        likelihood.clear();
+        for _ in 0..rounds {
+            let reached = state.round(&slots, &start, prior);
+            let gained = likelihood.last().map_or(f64::INFINITY, |before| reached - before);
+            likelihood.push(reached);
+            if gained < 1e-9 * reached.abs().max(1.0) {
+                break;
+            }
         }
+        state.odds[0] =
+            (state.expected / space.pairs).clamp(OTHERS.1 / space.index, OTHERS.2 / space.index);
     }
     let mut learnt = model.clone();
-    for ((field, level, weight), (now, before)) in slots.iter().zip(state.same.iter().zip(&start)) {
+    for ((field, level, weight), (now, before)) in
+        slots.iter().zip(state.known[0].iter().zip(&start))
+    {
         // The shares of a field that were set by hand need not add up to one; what was learnt moves them in proportion.
         let same = bounded(weight.same * now / before);
         if let Some(held) = learnt.weights.get_mut(field).and_then(|levels| levels.get_mut(level)) {
             held.same = same;
         }
     }
-    let expected = state
-        .picked
-        .iter()
-        .map(|picked| {
-            #[expect(clippy::cast_precision_loss, reason = "counts of pairs are far below 2^52")]
-            let pairs = picked.pairs.len() as f64;
-            (picked.pick, (picked.pairs.len() as u64, pairs * picked.shares[0]))
-        })
-        .collect();
-    Estimate { model: in_order(learnt), expected, likelihood }
+    let mut picked: BTreeMap<Pick, (u64, f64)> =
+        Pick::ALL.into_iter().map(|pick| (pick, (0, 0.0))).collect();
+    for pair in &state.picked {
+        let (number, expected) = picked.entry(pair.pick).or_default();
+        *number += 1;
+        *expected += pair.same;
+    }
+    let expected = state.expected;
+    Estimate { model: in_order(learnt), expected, picked, likelihood }
 }
 
-fn observed(
-    pair: &Comparison,
-    pick: Pick,
-    find: &impl Fn(Field, Level) -> Option<usize>,
-    slots: &[(Field, Level, Weight)],
-) -> Vec<Observed> {
-    let of_pick = pair.findings.iter().filter(|finding| !pick.goes_by(finding.field));
-    of_pick
-        .filter_map(|finding| {
-            let slot = find(finding.field, finding.level)?;
-            let different = slots[slot].2.same / finding.bits.exp2();
-            Some(Observed { slot, field: finding.field, different })
-        })
-        .collect()
+/// A pair as each of its picks sees it.
+fn picked(pair: &Comparison, slots: &Slots, kin: &Kin) -> Vec<Picked> {
+    let picks: Vec<_> = Pick::ALL.into_iter().filter(|pick| pick.picks(pair)).collect();
+    let first = picks.first().copied();
+    let seen_by = |pick: Pick| Picked {
+        pick,
+        first: first == Some(pick),
+        same: 0.0,
+        observed: observed(pair, pick, slots, kin),
+    };
+    picks.iter().map(|pick| seen_by(*pick)).collect()
 }
 
+fn observed(pair: &Comparison, pick: Pick, slots: &Slots, kin: &Kin) -> Vec<Observed> {
+    let observed = pair.findings.iter().filter_map(|finding| {
+        let at = |slot: &(Field, Level, Weight)| (slot.0, slot.1) == (finding.field, finding.level);
+        let slot = slots.iter().position(at)?;
+        let different = slots[slot].2.same / finding.bits.exp2();
+        let kin = [true, false].map(|twins| of_kin(kin, finding.field, finding.level, twins));
+        Some(Observed { slot, different, kin, learnt: !pick.goes_by(finding.field) })
+    });
+    observed.collect()
+}
+
+/// How often two of one family agree so, where they do otherwise than one child.
+fn of_kin(kin: &Kin, field: Field, level: Level, twins: bool) -> Option<f64> {
+    let of = |shares: &BTreeMap<Level, f64>| Some(shares.get(&level).copied().unwrap_or(BOUND));
+    match field {
+        Field::GivenName => of(&kin.given),
+        Field::FurtherNames => of(&kin.further),
+        Field::DateOfBirth if !twins => of(&kin.birth),
+        Field::Gender => {
+            let one = if twins { kin.one_gender } else { 0.5 };
+            Some(if level == Level::Same { one } else { 1.0 - one })
+        }
+        Field::Identifier => Some(if level == Level::Same { BOUND } else { 1.0 }),
+        _ => None,
+    }
+}
+
+/// A pair as one pick sees it.
 struct Picked {
     pick: Pick,
-    shares: [f64; KINDS],
-    pairs: Vec<Vec<Observed>>,
+    /// Whether this is the first of its picks, so that it is counted here.
+    first: bool,
+    /// The chance that it is of one child.
+    same: f64,
+    observed: Vec<Observed>,
 }
 
 struct State {
-    same: Vec<f64>,
+    /// How often each level is seen, for each kind.
+    known: [Vec<f64>; KINDS],
+    /// The odds of each kind against strangers before anything is compared.
+    odds: [f64; KINDS],
     picked: Vec<Picked>,
+    /// How many pairs are expected to be of one child.
+    expected: f64,
 }
 
 /// A field, and which of its sets of levels: 0 for the common one.
@@ -254,8 +323,14 @@ fn only_nearby(group: Group) -> bool {
     group.0 == Field::House || group == (Field::Street, 1)
 }
 
+/// What is not learnt: how often one child has two given names that are nothing alike. Twins always do, and nothing else
+/// tells twins of one gender from one child; so that is said by design.
+fn is_held(field: Field, level: Level) -> bool {
+    (field, level) == (Field::GivenName, Level::Different)
+}
+
 /// Values of the slots, so that those of a group add up to one.
-fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) -> Vec<f64> {
+fn whole(slots: &Slots, values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<_> = values.collect();
     let mut sums: BTreeMap<Group, f64> = BTreeMap::new();
     for ((field, level, _), value) in slots.iter().zip(&values) {
@@ -265,58 +340,65 @@ fn whole(slots: &[(Field, Level, Weight)], values: impl Iterator<Item = f64>) ->
     slots.iter().zip(&values).map(|(slot, value)| value / of(slot)).collect()
 }
 
+/// The same, where what is not learnt stays as it was.
+fn shares(slots: &Slots, seen: Vec<f64>, start: &[f64]) -> Vec<f64> {
+    let mut shares = whole(slots, seen.into_iter());
+    for (n, (field, level, _)) in slots.iter().enumerate().filter(|(_, s)| is_held(s.0, s.1)) {
+        let scale = (1.0 - start[n]) / (1.0 - shares[n]).max(BOUND);
+        for (m, slot) in slots.iter().enumerate() {
+            if group_of(slot.0, slot.1) == group_of(*field, *level) {
+                shares[m] *= scale;
+            }
+        }
+        shares[n] = start[n];
+    }
+    shares
+}
+
 impl State {
     /// One round of expectation and maximisation; gives the likelihood from before it.
-    fn round(&mut self, slots: &[(Field, Level, Weight)], start: &[f64], prior: Prior) -> f64 {
-        let mut seen: Vec<f64> = start.iter().map(|share| share * prior.same).collect();
-        let mut reached: f64 =
-            seen.iter().zip(&self.same).map(|(before, share)| before * share.ln()).sum();
-        for picked in &mut self.picked {
-            let mut kinds = BEFORE;
-            reached +=
-                BEFORE.iter().zip(&picked.shares).map(|(n, share)| n * share.ln()).sum::<f64>();
-            for pair in &picked.pairs {
-                let odds = odds(pair, &self.same, start);
-                let mut weights = [0.0; KINDS];
-                for (weight, (share, odds)) in
-                    weights.iter_mut().zip(picked.shares.iter().zip(odds))
-                {
-                    *weight = share * odds;
-                }
-                let all: f64 = weights.iter().sum();
-                reached += all.ln();
-                for (kind, weight) in kinds.iter_mut().zip(weights) {
-                    *kind += weight / all;
-                }
-                for observed in pair {
-                    seen[observed.slot] += weights[0] / all;
+    fn round(&mut self, slots: &Slots, start: &[f64], prior: Prior) -> f64 {
+        let before: Vec<_> = start.iter().map(|share| share * prior.same).collect();
+        let mut seen = [before.clone(), before.clone(), before.clone()];
+        let known = self.known.iter().flat_map(|known| known.iter().zip(&before));
+        let mut reached: f64 = known.map(|(share, before)| before * share.ln()).sum();
+        self.expected = 0.0;
+        for pair in &mut self.picked {
+            let mut weights = self.odds;
+            for observed in &pair.observed {
+                for (kind, weight) in weights.iter_mut().enumerate() {
+                    *weight *= observed.share(kind, &self.known[kind], start) / observed.different;
                 }
             }
-            let all: f64 = kinds.iter().sum();
-            picked.shares = kinds.map(|kind| kind / all);
+            // Strangers weigh one.
+            let all = 1.0 + weights.iter().sum::<f64>();
+            reached += all.ln();
+            pair.same = weights[0] / all;
+            self.expected += if pair.first { pair.same } else { 0.0 };
+            for observed in pair.observed.iter().filter(|observed| observed.learnt) {
+                for (kind, seen) in seen.iter_mut().enumerate() {
+                    if observed.of_kin(kind).is_none() {
+                        seen[observed.slot] += weights[kind] / all;
+                    }
+                }
+            }
         }
-        self.same = whole(slots, seen.into_iter());
+        self.known = seen.map(|seen| shares(slots, seen, start));
         reached
     }
 }
 
-/// How much likelier what was seen is for each kind of pair than for strangers. What relatives share agrees as `start` says,
-/// whatever is learnt of one child.
-fn odds(pair: &[Observed], same: &[f64], start: &[f64]) -> [f64; KINDS] {
-    let mut odds = [1.0; KINDS];
-    for observed in pair {
-        let ratio = start[observed.slot] / observed.different;
-        odds[0] *= same[observed.slot] / observed.different;
-        match observed.field {
-            Field::GivenName | Field::Gender | Field::Identifier => {}
-            Field::DateOfBirth => odds[1] *= ratio,
-            _ => {
-                odds[1] *= ratio;
-                odds[2] *= ratio;
-            }
-        }
+impl Observed {
+    /// How often two of a kind agree so; what the pair was picked by agrees as it was thought to in the beginning.
+    fn share(&self, kind: usize, known: &[f64], start: &[f64]) -> f64 {
+        let learnt = if self.learnt { known } else { start };
+        self.of_kin(kind).unwrap_or(learnt[self.slot])
     }
-    odds
+
+    /// The same, where that is not learnt.
+    fn of_kin(&self, kind: usize) -> Option<f64> {
+        kind.checked_sub(1).and_then(|kind| self.kin.get(kind).copied().flatten())
+    }
 }
 
 /// Levels that follow one another: what is closer says no less.

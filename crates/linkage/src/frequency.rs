@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{estimate::Seen, fold::fold, person::Person};
+use crate::{estimate::Seen, fold::fold, nickname, person::Person};
 
 const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
 const FAMILY: &str = include_str!("../../../data/family-names.csv");
@@ -122,6 +122,33 @@ pub fn is_published(folded: &str) -> bool {
 }
 
 impl Frequencies {
+    /// Whether a folded given name may be one that parents choose, and no slip for `other`: it is listed, or it is not
+    /// far rarer than the other among the births or in the index, as a slip is than the name in which it is made.
+    #[must_use]
+    pub fn may_be_chosen(&self, folded: &str, other: &str) -> bool {
+        let births = |name: &str| KNOWN.given.get(name).copied().unwrap_or_default();
+        let here = |name: &str| self.given.get(name).copied().map_or(0.0, f64::from);
+        is_a_given_name(folded)
+            || nickname::is_listed(folded)
+            || births(folded) > 0.0 && births(folded) >= 1e-3 * births(other)
+            || here(folded) >= 2.0 && here(folded) >= 5e-3 * here(other)
+    }
+
+    /// Whether two given names that stand for one another are both so common that twins might have them by chance: so rare are others
+    /// that less than one pair of twins in a hundred thousand would.
+    #[must_use]
+    pub fn are_both_common(&self, a: &str, b: &str) -> bool {
+        const COMMON: f64 = 1e-5;
+        let births = |name: &str| KNOWN.given.get(name).copied().unwrap_or_default();
+        let here = |name: &str| {
+            let count = self.given.get(name).copied().unwrap_or_default();
+            #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
+            let children = self.children.max(1) as f64;
+            if count >= 2 { f64::from(count) / children } else { 0.0 }
+        };
+        [a, b].into_iter().all(|name| births(name).max(here(name)) > COMMON)
+    }
+
     /// Counts a child.
     pub fn count(&mut self, person: &Person) {
         self.children += 1;

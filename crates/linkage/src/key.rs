@@ -75,6 +75,7 @@ impl Keys {
         for birth in births {
             self.name_and_birth(name, *birth);
         }
+        let nowhere = births.is_empty() && places.iter().all(|place| place.outward().is_empty());
         for ((family, _), (given, _)) in pairs(name) {
             for place in places {
                 if !place.outward().is_empty() {
@@ -84,11 +85,11 @@ impl Keys {
                     self.add(b'q', &[family, given, place.number()]);
                 }
             }
-            // Records without a date of birth are found by names; all records only by those who ask without one.
+            // Records without a date of birth are found by names; all records only by those who ask without a date or a place.
             if asked || births.is_empty() {
                 self.add(b'n', &[family, given]);
             }
-            if !asked || births.is_empty() {
+            if !asked || nowhere {
                 self.add(b'f', &[family, given]);
             }
         }
@@ -108,9 +109,7 @@ impl Keys {
                 self.add(b'b', &[&date, given]);
             }
             for ((family, begins), (_, initial)) in pairs(name) {
-                // In either order, so that it holds where the names have changed places.
-                let (first, second) = (begins.min(initial), begins.max(initial));
-                self.add(b'c', &[&date, &format!("{first}{second}")]);
+                self.add(b'c', &[&date, &initials(*begins, *initial)]);
                 let initial = initial.to_string();
                 self.add(b'i', &[family, &initial, &date[..7]]);
                 self.add(b'j', &[family, &initial, &year, &date[8..]]);
@@ -133,11 +132,14 @@ impl Keys {
                     self.add(b'l', &[place.number(), street, family]);
                 }
                 if !place.town.is_empty() {
-                    self.add(b'r', &[street, &sound(&place.town), family]);
+                    self.add(b't', &[street, &sound(&place.town), family]);
                 }
             }
             for (given, _) in name.given.iter().filter(|_| !place.number().is_empty()) {
                 self.add(b'm', &[place.number(), street, given]);
+            }
+            for ((_, begins), (_, initial)) in pairs(name).filter(|_| !place.town.is_empty()) {
+                self.add(b'r', &[street, &sound(&place.town), &initials(*begins, *initial)]);
             }
         }
     }
@@ -146,12 +148,11 @@ impl Keys {
         if let Some(unit) = place.unit() {
             self.add(b'e', &[&unit]);
         }
-        let outward = place.outward();
         for birth in births {
             let Some((month, day)) = birth.month_and_day() else { continue };
             let date = format!("{}-{month:02}-{day:02}", birth.year);
-            if !outward.is_empty() {
-                self.add(b'd', &[&date, outward]);
+            if !place.outward().is_empty() {
+                self.add(b'd', &[&date, place.outward()]);
             }
             if !place.number().is_empty() {
                 self.add(b's', &[&date, place.number()]);
@@ -160,9 +161,14 @@ impl Keys {
     }
 }
 
-/// The first six letters: the rest of a street is often shortened.
+/// The first four letters: the rest of a street is often shortened.
 fn begin(street: &str) -> &str {
-    street.get(..6).unwrap_or(street)
+    street.get(..4).unwrap_or(street)
+}
+
+/// Both initials in the order of the alphabet, so that they hold where the names have changed places.
+fn initials(family: char, given: char) -> String {
+    format!("{}{}", family.min(given), family.max(given))
 }
 
 impl Sounds {

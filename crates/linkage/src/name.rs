@@ -6,7 +6,7 @@ use crate::{
     matcher::Matcher,
     nickname,
     person::{Person, PersonName},
-    similarity::{Likeness, likeness},
+    similarity::{Likeness, likeness, tells_apart},
     variant,
 };
 
@@ -45,15 +45,35 @@ impl Matcher {
             family: self.family(asked, known),
             given,
             further: self.further(asked, known, given.map(|given| given.level)),
-            in_use: given.is_some_and(|given| {
-                matches!(given.level, Level::Variant | Level::Nickname | Level::AnotherRealName)
-            }) && is_a_given_name(asked.first())
-                && is_a_given_name(known.first()),
+            in_use: given
+                .is_some_and(|given| self.may_be_two(given.level, asked.first(), known.first())),
         };
         match self.turned(asked, known) {
             Some(turned) if turned.bits() > straight.bits() => turned,
             _ => straight,
         }
+    }
+
+    /// Whether given names that are not the same may be those of two children.
+    fn may_be_two(&self, level: Level, a: &str, b: &str) -> bool {
+        let both = || self.frequencies.may_be_chosen(a, b) && self.frequencies.may_be_chosen(b, a);
+        match level {
+            Level::AnotherRealName => true,
+            Level::Variant => self.frequencies.are_both_common(a, b),
+            // Of two short forms of one name each may be a child's.
+            Level::Nickname => {
+                self.frequencies.are_both_common(a, b)
+                    || !(nickname::is_short_for(a, b) || nickname::is_short_for(b, a))
+            }
+            Level::OneEdit | Level::Close => tells_apart(a, b) || both(),
+            _ => false,
+        }
+    }
+
+    /// The same of names that have changed places: whoever is called Hassan Hassan has a brother Hussein Hassan.
+    fn may_be_two_turned(&self, crossed: Crossed, a: &str, b: &str) -> bool {
+        let Crossed::Like(likeness) = crossed else { return false };
+        likeness > Likeness::Close || self.may_be_two(level_of(likeness), a, b)
     }
 
     fn family(&self, asked: &PersonName, known: &PersonName) -> Option<Finding> {
@@ -142,6 +162,10 @@ impl Matcher {
 
     /// Given name and family name changed over.
     fn turned(&self, asked: &PersonName, known: &PersonName) -> Option<Named> {
+        // Where the family name is the same, nothing has changed places.
+        if asked.whole_family() == known.whole_family() {
+            return None;
+        }
         let family = crossed(asked, known);
         let given = crossed(known, asked);
         match (family, given) {
@@ -164,6 +188,8 @@ impl Matcher {
         Some(Named {
             family: find(family, Field::FamilyName, family_share),
             given: find(given, Field::GivenName, given_share),
+            in_use: self.may_be_two_turned(family, asked.first(), known.whole_family())
+                || self.may_be_two_turned(given, asked.whole_family(), known.first()),
             ..Named::default()
         })
     }
@@ -212,7 +238,10 @@ fn is_joined(asked: &PersonName, known: &PersonName) -> bool {
 /// Whether one leaves out a name such as Muhammad before the name that the child goes by.
 fn is_left_out(asked: &PersonName, known: &PersonName) -> bool {
     let leaves = |one: &PersonName, other: &PersonName| {
-        other.given.get(1).is_some_and(|second| second == one.first())
+        let same = |second: &String| {
+            second == one.first() || variant::is_one_given_name(second, one.first())
+        };
+        other.given.get(1).is_some_and(same)
             && variant::is_often_left_out(other.first())
             && !variant::is_often_left_out(one.first())
     };

@@ -36,10 +36,14 @@ static LONG: LazyLock<HashMap<&'static str, HashSet<&'static str>>> = LazyLock::
 /// Whether one of two folded given names is short for the other, or both are short for one.
 #[must_use]
 pub fn stand_for_one_another(a: &str, b: &str) -> bool {
-    let shortens =
-        |long: &str, short: &str| SHORT.get(long).is_some_and(|nicks| nicks.contains(short));
     let common = || LONG.get(a).zip(LONG.get(b)).is_some_and(|(a, b)| !a.is_disjoint(b));
-    shortens(a, b) || shortens(b, a) || common()
+    is_short_for(a, b) || is_short_for(b, a) || common()
+}
+
+/// Whether one folded given name is short for another.
+#[must_use]
+pub fn is_short_for(short: &str, long: &str) -> bool {
+    SHORT.get(long).is_some_and(|nicks| nicks.contains(short))
 }
 
 /// Names that may stand for a folded given name: what it is short for, what is short for it, and how it is written besides.
@@ -50,4 +54,10 @@ pub fn others(name: &str) -> Vec<String> {
     let names: BTreeSet<_> = short.chain(long).filter(|other| *other != name).collect();
     let variants: BTreeSet<_> = variant::given_names(name).into_iter().collect();
     variants.into_iter().take(24).chain(names.into_iter().take(12)).map(str::to_owned).collect()
+}
+
+/// Whether a folded given name is among those that are short for others or written in several ways.
+#[must_use]
+pub fn is_listed(name: &str) -> bool {
+    SHORT.contains_key(name) || LONG.contains_key(name) || variant::is_listed(name)
 }

@@ -56,6 +56,12 @@ pub fn is_one_family_name(a: &str, b: &str) -> bool {
     FAMILY.are_one(a, b) || has_other_ending(a, b) || has_other_ending(b, a)
 }
 
+/// Whether a folded given name is among those that are written in several ways.
+#[must_use]
+pub fn is_listed(name: &str) -> bool {
+    GIVEN.of.contains_key(name)
+}
+
 /// How a folded given name is written besides.
 #[must_use]
 pub fn given_names(name: &str) -> HashSet<&'static str> {
@@ -97,6 +103,9 @@ const ENDINGS: [(&str, &str); 18] = [
 ];
 
 fn has_other_ending(a: &str, b: &str) -> bool {
+    if a.as_bytes().get(..3) != b.as_bytes().get(..3) {
+        return false;
+    }
     ENDINGS.iter().any(|(one, other)| {
         let stems = a.strip_suffix(one).zip(b.strip_suffix(other));
         stems.is_some_and(|(a, b)| a == b && a.len() >= 3)

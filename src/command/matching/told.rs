@@ -16,13 +16,13 @@ fn word(value: &impl serde::Serialize) -> String {
 
 /// What was learnt.
 pub(super) fn report(report: &Report) -> String {
-    let Report { in_force, records, pairs, expected, rounds, weights, decided } = report;
+    let Report { in_force, records, pairs, expected, picked, rounds, weights, decided } = report;
     let mut text = format!(
-        "Against model {in_force}: {records} records, {pairs} pairs, {rounds} rounds.\n\n\
+        "Against model {in_force}: {records} records, {pairs} pairs, {rounds} rounds; {expected:.1} pairs are expected to be of one child.\n\n\
          {:<10} {:>10} {:>14}\n",
         "picked by", "pairs", "of one child"
     );
-    for (pick, (pairs, same)) in expected {
+    for (pick, (pairs, same)) in picked {
         let _ = writeln!(text, "{:<10} {pairs:>10} {same:>14.1}", word(pick));
     }
     let _ =
