@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod labelled;
 pub mod plot;
+pub mod replay;
 pub(crate) mod store;
 pub mod task;
 pub mod trial;

@@ -272,3 +272,16 @@ pub(super) async fn ready(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     .await?;
     Ok(())
 }
+
+/// What an event of matching says, as it is kept.
+pub(super) async fn event(
+    db: impl PgExecutor<'_>,
+    event: Uuid,
+) -> Result<Option<serde_json::Value>, sqlx::Error> {
+    let details = sqlx::query_scalar!(
+        r#"select details as "details!: Json<serde_json::Value>" from audit_event
+           where event_id = $1 and operation in ('match_child', 'search_children') and details is not null"#,
+        event,
+    );
+    Ok(details.fetch_optional(db).await?.map(|details| details.0))
+}

@@ -13,10 +13,15 @@ use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 pub use super::store::Listed;
-use super::{Decided, Report, is_due, moved, store, version};
+use super::{
+    Decided, Report, is_due, moved,
+    replay::{Kept, Replayed},
+    store, version,
+};
 use crate::{
-    audit::Trail,
+    audit::{Hidden, Trail},
     clock::Clock,
+    ids::EventId,
     matching::{
         matcher::{InForce, Matchers},
         retrieve,
@@ -138,6 +143,25 @@ pub async fn promote(work: &mut Errands, number: i32, reason: &str) -> Result<bo
     let told = json!({ "version": number, "before": before, "reason": reason });
     work.record(Trail::default().with(told)).await?;
     Ok(true)
+}
+
+/// Makes a decision of matching again, by what its event keeps; none where there is no such event.
+pub async fn explain(
+    work: &mut Errands,
+    event: EventId,
+) -> Result<Option<(Kept, Replayed)>, Problem> {
+    let Some(kept) = store::event(work.db(), event.0).await? else { return Ok(None) };
+    let hidden = Hidden::of(event, &kept, &work.vault()?)?;
+    let Some(kept) = hidden.and_then(|hidden| hidden.details).and_then(Kept::of) else {
+        return Ok(None);
+    };
+    let model = match kept.model() {
+        Some(number) => known(work.db(), number).await?,
+        None => Model::cold(),
+    };
+    let replayed = kept.replay(&model);
+    work.record(Trail::default().with(json!({ "event": event }))).await?;
+    Ok(Some((kept, replayed)))
 }
 
 /// How training goes on.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use contactpoint::{
+    access::Role,
     database::APPLICATION,
     demo::Demo,
+    ids::EventId,
     learning::{
         labelled::read,
         task::{self, Taken},
@@ -18,7 +20,10 @@ use linkage::{Field, Level, Model};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
-use crate::harness::{Index, TODAY};
+use crate::{
+    harness::{Index, TODAY},
+    parts::{Place, amy, with},
+};
 
 fn options(index: &Index) -> PgConnectOptions {
     (*index.db.connect_options()).clone().options([("role", APPLICATION)])
@@ -145,6 +150,30 @@ async fn models_and_promotions_are_only_ever_added() {
     }
     let refused = sqlx::query("update match_model set model = '{}'").execute(&mut db).await;
     assert!(refused.is_err());
+}
+
+#[actix_web::test]
+async fn a_decision_is_made_again_by_what_the_audit_keeps_of_it() {
+    let place = Place::new().await;
+    place.add(amy("Testley")).await;
+    let feed = place.index.caller(Role::Feed, place.school).await;
+    for (given, outcome) in [("Amy", "match"), ("Oliver", "none")] {
+        let known = json!({
+            "names": [{ "given": [given], "family": "Testley" }], "dateOfBirth": "2015-03-14", "gender": "male",
+            "addresses": [{ "lines": ["12 Harbour Way"], "town": "Exampleton", "postcode": "PO1 3AX" }],
+        });
+        let known = if given == "Amy" { with(known, "gender", json!("female")) } else { known };
+        let answer = place.index.post(&feed, "/v1/children/match", known).await.expect(200);
+        assert_eq!(answer.body["outcome"], outcome);
+        let event = serde_json::from_value(answer.body["matchId"].clone()).unwrap();
+        let mut work = place.index.errands("match_explain").await;
+        let (kept, replayed) = task::explain(&mut work, event).await.unwrap().unwrap();
+        assert_eq!((kept.outcome.as_deref(), replayed.same), (Some(outcome), Some(true)));
+        assert!(kept.words(&replayed).contains("comes out the same"));
+        let told = acts(&place.index, "match_explain").await;
+        assert!(told.contains(&json!({ "event": event })), "{told:?}");
+        assert!(task::explain(&mut work, EventId::new()).await.unwrap().is_none());
+    }
 }
 
 fn record(

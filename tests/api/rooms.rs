@@ -49,6 +49,7 @@ const LEVELS: &[&[&str]] = &[
         "learning",
         "learning::labelled",
         "learning::plot",
+        "learning::replay",
         "matching::system",
         "stop",
         "session",

@@ -8,17 +8,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 use linkage::Model;
 use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
+use uuid::Uuid;
 
 use super::{DatabaseUrl, Refused};
 use crate::{
     clock::{Clock, day_in_london},
     database,
+    ids::EventId,
+    keys::Keys,
     learning::{
         labelled, plot,
         task::{self, Progress, RECORDS},
         trial::{self, Measured, Tried},
     },
     postgres::{Cluster, Durability},
+    seal::Vault,
     work::Errands,
 };
 
@@ -36,6 +40,8 @@ pub(super) enum Match {
     Models(Models),
     /// Put a model in force; running instances take it in within 2 seconds
     Promote(Promote),
+    /// Say in words how a match or a fuzzy search came out, and decide again by what the audit keeps of it
+    Explain(Explain),
     /// Measure the matcher on records of which the truth is known
     Evaluate(Evaluate),
 }
@@ -77,6 +83,20 @@ pub(super) struct Promote {
     reason: String,
 }
 
+/// Opens the sealed event of a match or a fuzzy search, prints what each field said of those who came closest, decides again
+/// by the model that was in force, and says whether it comes out the same. That it was opened is in the audit.
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    /// The folder of the secrets
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: PathBuf,
+    /// The id of the event: `matchId` or `searchId` of the answer
+    #[arg(value_name = "EVENT")]
+    event: Uuid,
+}
+
 /// Measures precision, recall and false merges on a file of NDJSON, one record a line, by the code that the service runs:
 /// the held records make an index of their own, and the asked ones are looked for in it. A private PostgreSQL is used, and
 /// removed afterwards, unless a database is given; what that holds is neither read nor changed.
@@ -109,6 +129,7 @@ impl Match {
             Self::Train(train) => train.run().await,
             Self::Models(models) => models.run().await,
             Self::Promote(promote) => promote.run().await,
+            Self::Explain(explain) => explain.run().await,
             Self::Evaluate(evaluate) => evaluate.run().await,
         }
     }
@@ -188,6 +209,20 @@ impl Promote {
     }
 }
 
+impl Explain {
+    async fn run(self) -> Result<(), Refused> {
+        let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        let vault = Vault::new(keys.sealer, &keys.pepper);
+        let options = self.database.options()?;
+        let work = Errands::begin(&options, &Clock::System, "match_explain").await?;
+        let explained = task::explain(&mut work.with_vault(vault), EventId(self.event)).await?;
+        let (kept, replayed) =
+            explained.ok_or_else(|| anyhow!("{} is no match and no fuzzy search", self.event))?;
+        print!("{}", kept.words(&replayed));
+        Ok(())
+    }
+}
+
 /// Where records are tried.
 struct Bench {
     /// Stopped and removed when all is done.
@@ -201,7 +236,7 @@ impl Bench {
             let options = database::options(url).map_err(Refused::configuration)?;
             return Ok(Self { private: None, options });
         }
-        let dir = std::env::temp_dir().join(format!("contactpoint-match-{}", uuid::Uuid::new_v4()));
+        let dir = std::env::temp_dir().join(format!("contactpoint-match-{}", Uuid::new_v4()));
         fs::create_dir(&dir)?;
         let cluster =
             Cluster::start(&dir, Durability::Disposable).await.map_err(Refused::configuration)?;
