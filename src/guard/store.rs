@@ -1,6 +1,6 @@
 //! Shields as the database holds them: every record of a person is sealed before the shield stands, and opened after it fell.
 
-use linkage::{Comparison, Field, Level, Matcher};
+use linkage::{Birth, Comparison, Field, Level, Matcher, Person, similarity::sound};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -106,10 +106,12 @@ async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
 }
 
 /// The records that may be of the same child by what a shield leaves visible: the name, in another spelling too, with the same
-/// birth, as likely as is noted of any two. The entry of the child is made anew for it.
+/// birth, as likely as is noted of any two; as likely as is looked at, where the family name is another. The entry of the child
+/// is made anew for it.
 async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Problem> {
     let Some(mut person) = entry::refresh(work, child).await? else { return Ok(Vec::new()) };
     person.places.clear();
+    hold_alike(work, &person).await?;
     let (today, in_force) = (work.today(), work.matcher());
     let found = retrieve::candidates(work.db(), &person, today, false).await?.candidates();
     let alike = found.into_iter().filter(|(other, known)| {
@@ -118,16 +120,38 @@ async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Probl
     Ok(alike.map(|(other, _)| other.0).collect())
 }
 
+/// The same as [`hold`] for those who are alike: of two that are born on one day and named alike, the later sees the earlier.
+async fn hold_alike(work: &mut impl Unit, person: &Person) -> Result<(), Problem> {
+    let births = person.birth.into_iter().chain(person.birth.and_then(Birth::swapped));
+    let days: Vec<_> = births.map(|birth| format!("{birth:?}")).collect();
+    let names = person
+        .names
+        .iter()
+        .flat_map(|known| [known.name.first(), known.name.whole_family()].map(sound));
+    let alike: Vec<_> =
+        names.flat_map(|name| days.iter().map(move |day| format!("{name}|{day}"))).collect();
+    sqlx::query!(
+        "select pg_advisory_xact_lock(lock)
+         from (select distinct hashtextextended(alike, 2) as lock from unnest($1::text[]) as alike order by 1 offset 0) as by",
+        &alike
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
 fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
-    let named = !matches!(
-        compared.level(Field::GivenName),
-        None | Some(Level::Different | Level::Distant | Level::Initial)
-    );
+    let far = |field| {
+        let level = compared.level(field);
+        matches!(level, None | Some(Level::Different | Level::Distant | Level::Initial))
+    };
     let born = matches!(
         compared.level(Field::DateOfBirth),
         Some(Level::Same | Level::Swapped | Level::WithinWhatIsKnown)
     );
-    named && born && compared.bits >= matcher.model.thresholds.noted
+    let thresholds = matcher.model.thresholds;
+    let enough = if far(Field::FamilyName) { thresholds.review } else { thresholds.noted };
+    born && !far(Field::GivenName) && compared.bits >= enough
 }
 
 /// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.
