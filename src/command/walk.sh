@@ -11,6 +11,11 @@ A walk, to copy and paste into another terminal:
   # Find the one right child
   api {url}/v1/children/search -d '{search}'
 
+  # Misspelt she is not found; the same search with "fuzzy" finds who is nearly so, and says in words what differs
+  WRONG=$(echo '{search}' | sed 's/"family":"[^"]*/&e/')
+  SEARCH=$(api {url}/v1/children/search -d "$WRONG" | sed 's/.*"searchId":"\([^"]*\)".*/\1/')
+  api {url}/v1/children/search -d "${WRONG%\}},\"fuzzy\":true,\"searchId\":\"$SEARCH\"}"
+
   # Open the record: who is working with her, and how to reach them
   api {url}/v1/children/{child}
 

@@ -106,8 +106,7 @@ async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
 }
 
 /// The records that may be of the same child by what a shield leaves visible: the name, in another spelling too, with the same
-/// birth, as likely as is noted of any two; as likely as is looked at, where the family name is another. The entry of the child
-/// is made anew for it.
+/// birth, as likely as is noted of any two. The entry of the child is made anew for it.
 async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Problem> {
     let Some(mut person) = entry::refresh(work, child).await? else { return Ok(Vec::new()) };
     person.places.clear();
@@ -149,9 +148,8 @@ fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
         compared.level(Field::DateOfBirth),
         Some(Level::Same | Level::Swapped | Level::WithinWhatIsKnown)
     );
-    let thresholds = matcher.model.thresholds;
-    let enough = if far(Field::FamilyName) { thresholds.review } else { thresholds.noted };
-    born && !far(Field::GivenName) && compared.bits >= enough
+    let named = !far(Field::GivenName) && !far(Field::FamilyName);
+    born && named && compared.bits >= matcher.model.thresholds.noted
 }
 
 /// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.

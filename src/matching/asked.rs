@@ -6,7 +6,7 @@ use linkage::{Birth, Name as LinkedName, NameKind as LinkedKind, Person, PersonN
 use super::Criteria;
 use crate::child::{
     ChildIn,
-    address::Postcode,
+    address::{AddressLine, Postcode},
     birth::{DatePrecision, Gender},
     identifier::Identifier,
     name::{Name, NameKind, NamePart, PersonName as CarerName},
@@ -36,7 +36,7 @@ impl Criteria {
 /// belongs to another child is refused without saying so.
 pub(crate) fn person_of(child: &ChildIn) -> Person {
     let place = child.whereabouts.address().and_then(|address| {
-        let lines: Vec<_> = address.lines.iter().map(|line| line.as_str()).collect();
+        let lines: Vec<_> = address.lines.iter().map(AddressLine::as_str).collect();
         let former = child.whereabouts.kind() == WhereaboutsKind::LastKnown;
         place(&lines, address.town.as_str(), address.postcode.as_str(), former)
     });
@@ -110,7 +110,7 @@ pub(super) fn place(lines: &[&str], town: &str, postcode: &str, former: bool) ->
 
 impl super::Further {
     fn place(&self, postcode: Option<&Postcode>) -> Option<Place> {
-        let lines: Vec<_> = self.lines.iter().map(|line| line.as_str()).collect();
+        let lines: Vec<_> = self.lines.iter().map(AddressLine::as_str).collect();
         let town = self.town.as_ref().map_or("", |town| town.as_str());
         place(&lines, town, postcode.map_or("", Postcode::as_str), false)
     }

@@ -10,7 +10,7 @@ use linkage::{
 use serde_json::{Value, json};
 
 use super::{Agreement, Field, How, MOST, Match, Strength};
-use crate::ids::ChildId;
+use crate::ids::{ChildId, IndexNumber};
 
 /// As many children as are considered; of more it is told only that they are too many.
 const MOST_CONSIDERED: usize = 20;
@@ -118,7 +118,7 @@ pub(crate) fn side_by_side(
 }
 
 /// What the audit keeps of a child who was compared, by which the decision can be made again.
-pub(crate) fn evidence(comparison: &Comparison, child: Value) -> Value {
+pub(crate) fn evidence(comparison: &Comparison, child: Option<&IndexNumber>) -> Value {
     json!({ "child": child, "bits": comparison.bits, "apart": comparison.apart, "findings": comparison.findings })
 }
 

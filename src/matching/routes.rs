@@ -15,7 +15,7 @@ use super::{
 use crate::{
     access::{Access, MatchChildren, Permission, Role, SearchChildren},
     audit::Trail,
-    child::identifier::IdentifierKind,
+    child::identifier::{Identifier, IdentifierKind},
     http::Json,
     ids::{ChildId, EventId},
     organisation::OrganisationKind,
@@ -60,7 +60,7 @@ async fn search_children(
     let (fuzzy, exact) = (body.value.fuzzy, body.value.search_id);
     let criteria = Criteria::of(body.value)?;
     let look = access.look(&db).await?;
-    may_search_by(&look, criteria.identifier.iter().map(|one| one.kind())).await?;
+    may_search_by(&look, criteria.identifier.iter().map(Identifier::kind)).await?;
     if fuzzy { search_fuzzily(look, &criteria, exact).await } else { search(look, &criteria).await }
 }
 
@@ -102,7 +102,7 @@ async fn search_fuzzily(look: Look, criteria: &Criteria, exact: Option<EventId>)
         .iter()
         .filter_map(|near| {
             let number = &known.get(&near.child)?.index_number;
-            Some(evidence(&near.comparison, json!(number)))
+            Some(evidence(&near.comparison, Some(number)))
         })
         .collect();
     let (children, results) = fuzzy::results(near, known);
@@ -149,7 +149,7 @@ async fn match_child(
 ) -> Reply<Matched> {
     let known = Known::of(body.value)?;
     let look = access.look(&db).await?;
-    may_search_by(&look, known.identifiers.iter().map(|one| one.kind())).await?;
+    may_search_by(&look, known.identifiers.iter().map(Identifier::kind)).await?;
     let behind_shield = known.looks_behind_shields();
     let (schools, practices) = known.organisations();
     let schools = store::numbers(&look, schools).await?;
@@ -192,7 +192,7 @@ async fn answer(
         "model": version,
         "outcome": outcome,
         "reasons": decision.as_ref().map(|decision| &decision.reasons),
-        "ranked": kept.iter().map(|(child, compared)| evidence(compared, json!(number(child)))).collect::<Vec<_>>(),
+        "ranked": kept.iter().map(|(child, compared)| evidence(compared, number(child).as_ref())).collect::<Vec<_>>(),
     });
     let matched = outcome == MatchOutcome::Match;
     let children = best.filter(|_| matched).into_iter().collect();
@@ -207,6 +207,7 @@ async fn answer(
     look.record_as(match_id, Trail::about(children).with_sealed(details), answer).await
 }
 
+/// Every search, fuzzy search and match passes here before anybody is looked for.
 async fn may_search_by(
     look: &Look,
     kinds: impl Iterator<Item = IdentifierKind>,

@@ -28,9 +28,16 @@ async fn emergency(place: &Place, child: &Child) -> Answer {
 
 /// The child whom the teacher adds so, though a search finds one alike.
 async fn added(place: &Place, said: Value, distinct_from: &[&Child]) -> (Child, Value) {
-    let numbers: Vec<_> = distinct_from.iter().map(|child| &child.number).collect();
-    let said = with(said, "distinctFrom", json!(numbers));
-    let added = place.index.post(&place.teacher, "/v1/children", said).await.expect(201);
+    let mut numbers: Vec<_> = distinct_from.iter().map(|child| json!(child.number)).collect();
+    let named = with(said.clone(), "distinctFrom", json!(numbers));
+    let mut added = place.index.post(&place.teacher, "/v1/children", named).await;
+    if added.status == 409 {
+        let candidates = added.refused(409, "possible-duplicate").body["candidates"].take();
+        numbers.extend(candidates.as_array().unwrap().iter().map(|met| met["indexNumber"].clone()));
+        let named = with(said, "distinctFrom", json!(numbers));
+        added = place.index.post(&place.teacher, "/v1/children", named).await;
+    }
+    let added = added.expect(201);
     (at(place, added.header("Location")).await, added.body)
 }
 

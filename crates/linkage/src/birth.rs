@@ -28,8 +28,7 @@ fn whole(a: Birth, a_day: (u8, u8), b: Birth, b_day: (u8, u8)) -> Level {
     if a == b {
         return if a.is_placeholder() { Level::Placeholder } else { Level::Same };
     }
-    let turned = a.swapped();
-    if turned == Some(b) {
+    if a.swapped() == Some(b) {
         return Level::Swapped;
     }
     let written = digits(b.year, b_day);
@@ -40,15 +39,19 @@ fn whole(a: Birth, a_day: (u8, u8), b: Birth, b_day: (u8, u8)) -> Level {
     match parts {
         (false, true, true) => Level::MonthAndDay,
         (true, true, false) | (true, false, true) => Level::TwoParts,
-        _ if turned
-            .and_then(|turned| Some(digits(turned.year, turned.month_and_day()?)))
-            .is_some_and(|turned| within_one_edit(&turned, &written)) =>
-        {
+        _ if nearly_turned(a, &written) || nearly_turned(b, &digits(a.year, a_day)) => {
             Level::SwappedOneDigit
         }
         (true, false, false) => Level::SameYear,
         _ => Level::Different,
     }
+}
+
+/// Whether the date is that which is written but for day and month changed over and a digit.
+fn nearly_turned(date: Birth, written: &[u8; 8]) -> bool {
+    let turned =
+        date.swapped().and_then(|turned| Some(digits(turned.year, turned.month_and_day()?)));
+    turned.is_some_and(|turned| within_one_edit(&turned, written))
 }
 
 fn digits(year: i16, (month, day): (u8, u8)) -> [u8; 8] {

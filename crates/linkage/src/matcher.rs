@@ -128,20 +128,30 @@ impl Matcher {
 
     /// The carer that agrees best; a second one adds to it.
     fn carers(&self, asked: &Person, known: &Person) -> Option<Finding> {
-        let best = |a: &PersonName| {
-            let compared = known.carers.iter().filter_map(|b| self.carer(a, b, asked));
-            compared.max_by(|a, b| a.bits.total_cmp(&b.bits))
+        let is_the_childs = |family: &str| {
+            let mut names = asked.names.iter().chain(&known.names);
+            names.any(|name| name.name.whole_family() == family)
         };
-        let mut found: Vec<_> = asked.carers.iter().filter_map(best).collect();
-        found.sort_by(|a, b| b.bits.total_cmp(&a.bits));
-        let mut found = found.into_iter().take(2);
-        let mut first = found.next()?;
-        let second = found.next().filter(|second| second.bits > 0.0 && known.carers.len() > 1);
-        first.bits += second.map_or(0.0, |second| second.bits);
-        Some(first)
+        let mut found = Vec::with_capacity(asked.carers.len() * known.carers.len());
+        for (n, a) in asked.carers.iter().enumerate() {
+            for (m, b) in known.carers.iter().enumerate() {
+                let finding = self.carer(a, b, is_the_childs(b.whole_family()));
+                found.extend(finding.map(|finding| (n, m, finding)));
+            }
+        }
+        found.sort_by(|(_, _, a), (_, _, b)| b.bits.total_cmp(&a.bits));
+        let (n, m, mut best) = found.first().copied()?;
+        let second = found.iter().find(|(x, y, _)| *x != n && *y != m);
+        best.bits += second.map_or(0.0, |(_, _, second)| second.bits.max(0.0));
+        Some(best)
     }
 
-    fn carer(&self, asked: &PersonName, known: &PersonName, child: &Person) -> Option<Finding> {
+    fn carer(
+        &self,
+        asked: &PersonName,
+        known: &PersonName,
+        is_the_childs: bool,
+    ) -> Option<Finding> {
         if asked.first().is_empty() && asked.family.is_empty()
             || known.first().is_empty() && known.family.is_empty()
         {
@@ -158,8 +168,6 @@ impl Matcher {
             (_, likeness) => likeness,
         };
         let family = !asked.family.is_empty() && asked.whole_family() == known.whole_family();
-        let is_the_childs =
-            child.names.iter().any(|name| name.name.whole_family() == known.whole_family());
         let level = match (given, family) {
             (Likeness::Same, true) => Level::Same,
             (Likeness::Same, false) => Level::SameGivenName,

@@ -112,17 +112,16 @@ fn kindred(matcher: &Matcher, people: &[Person]) -> Kindred {
             homes.entry((name, &place.postcode, &place.house)).or_default().push(person);
         }
     }
-    let (mut twins, mut siblings) = (0.0, 0.0);
+    let mut siblings = 0.0;
     for home in homes.values().filter(|home| home.len() <= 12) {
         for (n, one) in home.iter().enumerate() {
             for other in &home[n + 1..] {
                 let compared = matcher.compare(one, other);
-                if compared.level(Field::GivenName) == Some(Level::Different) {
-                    match compared.level(Field::DateOfBirth) {
-                        Some(Level::Same) => twins += 2.0,
-                        Some(_) => siblings += 2.0,
-                        None => {}
-                    }
+                let born = compared.level(Field::DateOfBirth);
+                if compared.level(Field::GivenName) == Some(Level::Different)
+                    && born.is_some_and(|level| level != Level::Same)
+                {
+                    siblings += 2.0;
                 }
             }
         }
@@ -130,8 +129,9 @@ fn kindred(matcher: &Matcher, people: &[Person]) -> Kindred {
     #[expect(clippy::cast_precision_loss, reason = "counts of children are far below 2^52")]
     let children = people.len() as f64 + BEFORE;
     let kin = &matcher.model.kin;
-    let rate = |seen: f64, before: f64| ((seen + BEFORE * before) / children).min(before);
-    Kindred { twins: rate(twins, kin.twins), siblings: rate(siblings, kin.siblings) }
+    let siblings = ((siblings + BEFORE * kin.siblings) / children).min(kin.siblings);
+    // Of those born on one day nobody can tell here whether they are twins or one child by two names; twins go with the others.
+    Kindred { twins: kin.twins * siblings / kin.siblings, siblings }
 }
 
 fn random(matcher: &Matcher, people: &[Person]) -> Seen {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::Answer,
-    parts::{Place, address, amy, source, with},
+    parts::{Place, address, amy, bob, source, with},
 };
 
 async fn add(place: &Place, key: &str, child: Value) -> Answer {
@@ -54,7 +54,7 @@ async fn a_child_who_is_added_has_a_record_that_says_where_each_fact_comes_from(
     let id = place.child_id(&path).await;
     place.recorded(&added, &place.teacher, "add_child", &[id], json!({ "distinctFrom": [] })).await;
     let mut after = place.index.rows().await;
-    for table in ["child", "child_name", "whereabouts", "idempotency", "match_entry"] {
+    for table in ["child", "child_name", "whereabouts", "match_entry", "idempotency"] {
         assert_eq!(after[table], before[table].as_i64().unwrap() + 1, "{table}");
         after[table] = before[table].clone();
     }
@@ -72,7 +72,7 @@ async fn a_child_is_added_only_with_an_idempotency_key_of_8_to_64_printable_char
     }
     assert_eq!(place.index.rows().await, before);
     add(&place, "12345678", amy("Testley")).await.expect(201);
-    add(&place, &"~".repeat(64), amy("Otherly")).await.expect(201);
+    add(&place, &"~".repeat(64), bob("Otherly")).await.expect(201);
 }
 
 #[actix_web::test]
@@ -119,19 +119,25 @@ async fn a_key_is_its_callers_own_and_is_free_again_after_a_refusal() {
     let place = Place::new().await;
     add(&place, "key-0001", amy("Testley")).await.expect(201);
     let headers = [("Idempotency-Key", "key-0001")];
-    let child = amy("Otherly");
+    let child = bob("Otherly");
     let other = place.index.request(&place.steward, "POST", "/v1/children", child, &headers).await;
     other.expect(201);
 
     add(&place, "key-0002", amy("Testley")).await.refused(409, "possible-duplicate");
-    add(&place, "key-0002", amy("Thirdly")).await.expect(201);
+    let third = with(bob("Thirdly"), "dateOfBirth", json!("2006-06-05"));
+    add(&place, "key-0002", third).await.expect(201);
 }
 
 #[actix_web::test]
 async fn twins_of_a_request_make_one_child() {
     let place = Place::new().await;
     for n in 0..5 {
-        let (key, child) = (format!("key-000{n}"), amy(&format!("Testley{}", "a".repeat(n))));
+        let child = with(
+            bob("Testley"),
+            "dateOfBirth",
+            json!(format!("20{:02}-0{}-1{n}", 5 + 3 * n, n + 1)),
+        );
+        let key = format!("key-000{n}");
         let (one, other) = join(add(&place, &key, child.clone()), add(&place, &key, child)).await;
         let (one, other) = (one.expect(201), other.expect(201));
         assert_eq!(one.body, other.body);
@@ -147,18 +153,24 @@ async fn of_two_who_add_the_same_child_at_once_one_is_told_of_a_possible_duplica
         { "kind": "current", "given": ["Amy"], "family": "Otherly" },
         { "kind": "knownAs", "given": ["Amy"], "family": "TESTLEY" },
     ]);
-    for (n, names) in [amy("Testley")["names"].clone(), known_as].into_iter().enumerate() {
-        let born = json!(format!("201{n}-03-14"));
-        let first = with(amy("Testley"), "dateOfBirth", born.clone());
-        let second = with(with(amy("Testley"), "names", names), "dateOfBirth", born);
+    let misspelt = amy("Testly")["names"].clone();
+    let all = [
+        (amy("Testley")["names"].clone(), "2010-03-14"),
+        (known_as, "2013-08-29"),
+        (misspelt, "2018-11-05"),
+    ];
+    for (n, (names, born)) in all.into_iter().enumerate() {
+        let nowhere = with(amy("Testley"), "whereabouts", json!({ "kind": "noneKnown" }));
+        let first = with(nowhere, "dateOfBirth", json!(born));
+        let second = with(first.clone(), "names", names);
         let keys = [format!("key-one-{n}"), format!("key-other-{n}")];
         let (one, other) = join(add(&place, &keys[0], first), add(&place, &keys[1], second)).await;
         let (done, refused) = if one.status == 201 { (one, other) } else { (other, one) };
-        done.expect(201);
+        let id = place.child_id(done.expect(201).header("Location")).await;
         let refused = refused.refused(409, "possible-duplicate");
-        place.recorded(&refused, &place.teacher, "add_child", &[], Value::Null).await;
+        place.recorded(&refused, &place.teacher, "add_child", &[id], Value::Null).await;
     }
-    assert_eq!(place.index.rows().await["child"], 2);
+    assert_eq!(place.index.rows().await["child"], 3);
 }
 
 #[actix_web::test]

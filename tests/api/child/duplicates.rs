@@ -73,7 +73,8 @@ async fn a_child_of_whom_only_the_month_or_the_year_is_known_is_like_all_born_in
         ("year", "2015-01-01", "2016-01-01", false),
     ] {
         let place = Place::new().await;
-        let nowhere = with(amy("Testley"), "whereabouts", json!({ "kind": "noneKnown" }));
+        let smith = named("Amy", "Smith");
+        let nowhere = with(smith, "whereabouts", json!({ "kind": "noneKnown" }));
         let partly = with(nowhere.clone(), "dateOfBirthPrecision", json!(precision));
         place.add(with(partly, "dateOfBirth", json!(held))).await;
         let new = with(nowhere, "dateOfBirth", json!(born));
