@@ -9,7 +9,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use linkage::{Matcher, Outcome};
+use linkage::Matcher;
 use population::{Chance, Child, Class, Population, Record, SEED, asked, id};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
@@ -83,7 +83,7 @@ impl Trials<'_> {
                     &id(child.number),
                     true,
                 ))?;
-                if answer.outcome == Some(Outcome::Match) {
+                if answer.came == tally::Came::Wrong {
                     let example = json!({"kind": kind, "asked": record, "absent": child.held(), "taken_for": answer.best});
                     self.examples.lock().unwrap_or_else(PoisonError::into_inner).push(example);
                 }

@@ -78,7 +78,7 @@ async fn create(options: &PgConnectOptions) -> Result<(), Fault> {
     let mut db: PgConnection = loop {
         match whole.connect().await {
             Ok(db) => break db,
-            Err(error) if begun.elapsed() > Duration::from_secs(60) => return Err(error.into()),
+            Err(error) if begun.elapsed() > Duration::from_mins(1) => return Err(error.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     };

@@ -1,7 +1,7 @@
 //! Other ways of retrieving, on the same children and questions: trigrams, and the blocking rules of a linkage program as
 //! composite indexes. Retrieval alone: what they find is not compared.
 
-use std::time::Instant;
+use std::{fmt::Write, time::Instant};
 
 use linkage::similarity::sound;
 use population::{Class, Population, Record};
@@ -145,10 +145,11 @@ fn load(
         let mut rows = String::with_capacity(1 << 20);
         for child in population.block(block) {
             let Row7 { name, given, family, born, postcode, outward } = row(&child.held());
-            rows += &format!(
-                "{}\t{name}\t{given}\t{family}\t{born}\t{postcode}\t{outward}\n",
+            writeln!(
+                rows,
+                "{}\t{name}\t{given}\t{family}\t{born}\t{postcode}\t{outward}",
                 child.number
-            );
+            )?;
         }
         runtime.block_on(copy.send(rows.into_bytes()))?;
     }

@@ -10,6 +10,20 @@ use sqlx::PgConnection;
 
 use crate::Fault;
 
+/// What a decision comes to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It names the child.
+    Right,
+    /// It names another.
+    Wrong,
+    /// A person has to decide.
+    Review,
+    /// It names nobody.
+    #[default]
+    None,
+}
+
 /// What came of one question.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Answer {
@@ -22,11 +36,9 @@ pub(crate) struct Answer {
     /// Whether the child is the best of them.
     pub(crate) first: bool,
     /// What was decided.
-    pub(crate) outcome: Option<Outcome>,
+    pub(crate) came: Came,
     /// Whom the decision names.
     pub(crate) best: Option<String>,
-    /// Whether that is the child.
-    pub(crate) right: bool,
     /// How long it took, in milliseconds.
     pub(crate) took: f64,
 }
@@ -57,8 +69,12 @@ pub(crate) async fn ask(
     let decision = decide(&matcher.model, compared);
     answer.took = began.elapsed().as_secs_f64() * 1e3;
     answer.first = decision.ranked.first().is_some_and(|(child, _)| child == truth);
-    answer.right = decision.best.as_deref() == Some(truth);
-    answer.outcome = Some(decision.outcome);
+    answer.came = match decision.outcome {
+        Outcome::Match if decision.best.as_deref() == Some(truth) => Came::Right,
+        Outcome::Match => Came::Wrong,
+        Outcome::Review => Came::Review,
+        Outcome::None => Came::None,
+    };
     answer.best = decision.best;
     Ok(answer)
 }
@@ -74,26 +90,25 @@ impl Tally {
 
     /// The figures of each class.
     pub(crate) fn classes(&self) -> Value {
-        self.0.iter().map(|(class, answers)| (class.clone(), figures(answers.iter()))).collect()
+        self.0.iter().map(|(class, answers)| (class.clone(), figures(&answers.iter()))).collect()
     }
 
     /// The figures of all classes of these names together.
     pub(crate) fn all(&self, of: impl Fn(&str) -> bool) -> Value {
-        figures(self.0.iter().filter(|(class, _)| of(class)).flat_map(|(_, answers)| answers))
+        let some = self.0.iter().filter(|(class, _)| of(class));
+        figures(&some.flat_map(|(_, answers)| answers))
     }
 }
 
-fn figures<'a>(answers: impl Iterator<Item = &'a Answer> + Clone) -> Value {
+fn figures<'a>(answers: &(impl Iterator<Item = &'a Answer> + Clone)) -> Value {
     let count = |holds: &dyn Fn(&Answer) -> bool| answers.clone().filter(|one| holds(one)).count();
-    let came = |outcome: Outcome| count(&|one: &Answer| one.outcome == Some(outcome));
-    let matched = came(Outcome::Match);
-    let right = count(&|one: &Answer| one.outcome == Some(Outcome::Match) && one.right);
+    let came = |came: Came| count(&|one: &Answer| one.came == came);
     let times: Vec<_> = answers.clone().map(|one| one.took).collect();
     #[expect(clippy::cast_precision_loss, reason = "counts of candidates are small")]
     let compared: Vec<_> = answers.clone().map(|one| one.candidates as f64).collect();
     json!({
-        "asked": times.len(), "retrieved": count(&|one| one.retrieved), "top1": count(&|one| one.first), "auto": right,
-        "review": came(Outcome::Review), "missed": came(Outcome::None), "wrong": matched - right,
+        "asked": times.len(), "retrieved": count(&|one| one.retrieved), "top1": count(&|one| one.first), "auto": came(Came::Right),
+        "review": came(Came::Review), "missed": came(Came::None), "wrong": came(Came::Wrong),
         "too_many": count(&|one| one.too_many), "p50_ms": percentile(&times, 50), "p95_ms": percentile(&times, 95),
         "p99_ms": percentile(&times, 99), "candidates_p50": percentile(&compared, 50), "candidates_p99": percentile(&compared, 99),
     })

@@ -162,7 +162,8 @@ pub fn asked(
         At::Moved => here = population.another_home(chance).address(false),
         At::Typo => here.postcode = postcode_typo(chance, &here.postcode),
         At::District => {
-            here.postcode = here.postcode.split(' ').next().unwrap_or_default().to_owned();
+            let district = here.postcode.split(' ').next().unwrap_or_default().to_owned();
+            here.postcode = district;
             here.lines.clear();
         }
     }
