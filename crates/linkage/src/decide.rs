@@ -185,6 +185,9 @@ fn gates(top: &Comparison) -> Vec<Reason> {
 
 /// Whether something agrees strongly beside names, date of birth and gender, which one child in forty shares with another.
 fn is_borne_out(top: &Comparison) -> bool {
+    /// As many bits as two carers have, or one whose family name is not the child's.
+    const MORE_THAN_ONE: f64 = 8.0;
+    let born = top.level(Field::DateOfBirth) == Some(Level::Same);
     top.findings.iter().any(|finding| {
         let strong = match finding.field {
             Field::Identifier | Field::School | Field::Practice => finding.level == Level::Same,
@@ -196,8 +199,10 @@ fn is_borne_out(top: &Comparison) -> bool {
                 finding.level,
                 Level::SameWithHouse | Level::Same | Level::OneEdit | Level::SameHere
             ),
+            // One carer of the child's own family name bears out a date that is the same, and no other.
             Field::Carer => {
                 matches!(finding.level, Level::Same | Level::OneEdit | Level::SameGivenName)
+                    && (born || finding.bits >= MORE_THAN_ONE)
             }
             _ => false,
         };

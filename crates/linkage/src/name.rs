@@ -64,10 +64,22 @@ impl Matcher {
             Level::Nickname => {
                 self.frequencies.are_both_common(a, b)
                     || !(nickname::is_short_for(a, b) || nickname::is_short_for(b, a))
+                    || self.is_short_for_another(a, b)
+                    || self.is_short_for_another(b, a)
             }
             Level::OneEdit | Level::Close => tells_apart(a, b) || both(),
             _ => false,
         }
+    }
+
+    /// Whether what is short for one name is short for another common one too, as Em for Emily and Emma: twins may be so named.
+    fn is_short_for_another(&self, short: &str, long: &str) -> bool {
+        nickname::is_short_for(short, long)
+            && nickname::longer(short).any(|other| {
+                other != long
+                    && !variant::is_one_given_name(other, long)
+                    && self.frequencies.are_both_common(other, long)
+            })
     }
 
     /// The same of names that have changed places: whoever is called Hassan Hassan has a brother Hussein Hassan.

@@ -46,6 +46,11 @@ pub fn is_short_for(short: &str, long: &str) -> bool {
     SHORT.get(long).is_some_and(|nicks| nicks.contains(short))
 }
 
+/// The folded given names that a folded given name is short for.
+pub fn longer(short: &str) -> impl Iterator<Item = &'static str> {
+    LONG.get(short).into_iter().flatten().copied()
+}
+
 /// Names that may stand for a folded given name: what it is short for, what is short for it, and how it is written besides.
 #[must_use]
 pub fn others(name: &str) -> Vec<String> {

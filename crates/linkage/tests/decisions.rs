@@ -189,3 +189,25 @@ fn a_model_that_was_written_down_weighs_the_same() {
         assert!((one.bits - again.bits).abs() < 1e-9 && (one.apart - again.apart).abs() < 1e-9);
     }
 }
+
+#[test]
+fn one_carer_of_the_childs_family_name_bears_out_no_date_that_is_not_the_same() {
+    let cared = |person: Person, given: &[&str]| {
+        let carers = given.iter().map(|given| PersonName::of(&[given], "Testley")).collect();
+        Person { carers, ..person }
+    };
+    let known = Person { birth: Some(Birth::on(2014, 9, 24)), ..moved(&amy()) };
+    let decided = |given: &[&str]| decision(&cared(amy(), given), &[cared(known.clone(), given)]);
+    let (outcome, reasons) = decided(&["Sarah"]);
+    assert_eq!(outcome, Outcome::Review);
+    assert!(reasons.contains(&Reason::Namesake), "{reasons:?}");
+    assert!(!decided(&["Sarah", "Oluwaseyi"]).1.contains(&Reason::Namesake));
+}
+
+#[test]
+fn a_name_that_is_short_for_two_common_ones_may_be_a_twins() {
+    let asked = named(&["Em", "Rose"], "Testley");
+    let (outcome, reasons) = decision(&asked, &[named(&["Emma"], "Testley")]);
+    assert_eq!(outcome, Outcome::Review);
+    assert!(reasons.contains(&Reason::Relative), "{reasons:?}");
+}
