@@ -6,7 +6,7 @@ use linkage::{
     Birth, Comparison, Frequencies, Matcher, Model, Name, NameKind, Person, PersonName, Place,
     estimate::{self, Prior},
     evaluate::{Scored, best, curve, recall_without_false},
-    is_a_relative, sample,
+    sample,
 };
 
 struct Record {
@@ -169,7 +169,6 @@ fn show(label: &str, matcher: &Matcher, records: &[Record], pairs: &[(usize, usi
                 brief(&records[*a].person),
                 brief(&records[*b].person),
             );
-            let _ = is_a_relative(c);
         }
     }
 }

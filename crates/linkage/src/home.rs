@@ -85,16 +85,26 @@ impl Matcher {
     }
 }
 
-/// Another postcode, street and town are one move, not three; the same district and the same town are one place.
+/// Another postcode, street and town are one move, not three; the same district and the same town are one place. A postcode that
+/// is nearly the same is no slip where street and town are others.
 fn once(home: &mut Home) {
     let Some(postcode) = &mut home.postcode else { return };
-    if postcode.level != Level::OneEdit
-        && let Some(street) = &mut home.street
-    {
+    let nearly = matches!(postcode.level, Level::OneEdit | Level::TwoEdits);
+    let others = [home.street, home.town].into_iter().flatten();
+    let elsewhere = home.street.is_some()
+        && home.town.is_some()
+        && others.into_iter().all(|part| part.level == Level::Different);
+    if nearly && elsewhere {
+        postcode.bits = postcode.bits.min(0.0);
+    }
+    let counted = !nearly || home.street.is_some_and(|street| street.level == Level::Different);
+    if !nearly && let Some(street) = &mut home.street {
         street.bits = street.bits.max(0.0);
     }
     if let Some(town) = &mut home.town {
-        town.bits = town.bits.max(0.0);
+        if counted {
+            town.bits = town.bits.max(0.0);
+        }
         let lesser = if town.bits < postcode.bits { &mut town.bits } else { &mut postcode.bits };
         if *lesser > 0.0 {
             *lesser *= 0.25;

@@ -211,3 +211,16 @@ fn a_name_that_is_short_for_two_common_ones_may_be_a_twins() {
     assert_eq!(outcome, Outcome::Review);
     assert!(reasons.contains(&Reason::Relative), "{reasons:?}");
 }
+
+#[test]
+fn a_postcode_that_is_nearly_the_same_says_nothing_where_street_and_town_are_others() {
+    let near = |lines: &str, town: &str| Person {
+        places: vec![Place::of(&[lines], town, "LS1 4AD", false)],
+        ..amy()
+    };
+    let bits = |other: &Person| matcher().compare(&amy(), other).bits;
+    let (slip, elsewhere) = (near("12 High Street", "Leeds"), near("7 Mill Lane", "Hull"));
+    let far = moved(&amy());
+    assert!(bits(&slip) > bits(&elsewhere), "{} {}", bits(&slip), bits(&elsewhere));
+    assert!(bits(&elsewhere) < bits(&far) + 4.0, "{} {}", bits(&elsewhere), bits(&far));
+}
