@@ -85,14 +85,18 @@ pub(crate) fn page() -> Config<'static> {
         .doc_expansion("list")
 }
 
+/// What a reader looks for first; a path before those whose parameter it would match too.
+const FIRST: [&str; 5] = [
+    "/v1/sessions",
+    "/oauth/token",
+    "/v1/children/search",
+    "/v1/children/match",
+    "/v1/children/{indexNumber}",
+];
+
 /// Adds to every operation the headers that it takes, the problems that it can give and who may call it.
 pub(crate) fn complete(api: &mut openapi::OpenApi) {
-    let first = |path: &str| {
-        ["/v1/sessions", "/oauth/token", "/v1/children/search", "/v1/children/{indexNumber}"]
-            .iter()
-            .position(|first| *first == path)
-            .unwrap_or(usize::MAX)
-    };
+    let first = |path: &str| FIRST.iter().position(|first| *first == path).unwrap_or(usize::MAX);
     api.paths.paths.sort_by(|a, _, b, _| first(a).cmp(&first(b)));
     for (path, item) in &mut api.paths.paths {
         let methods =
