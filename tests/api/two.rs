@@ -104,10 +104,15 @@ async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_th
             }
         }));
         let stopping = async {
-            sleep(Duration::from_millis(200)).await;
+            let wait = async |enough: &dyn Fn(&[(Instant, u16)]) -> bool| {
+                while !enough(&asked.borrow()) {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            };
+            wait(&|asked| asked.iter().any(|(_, status)| *status == 200)).await;
             place.stop(stop, &caller).await.expect(200);
             let answered = Instant::now();
-            sleep(Duration::from_millis(200)).await;
+            wait(&|asked| asked.iter().filter(|(began, _)| *began >= answered).count() >= 8).await;
             done.set(true);
             answered
         };
