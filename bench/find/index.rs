@@ -37,8 +37,10 @@ pub(crate) fn load(options: &PgConnectOptions, population: &Population) -> Resul
         let mut db: PgConnection = options.connect().await?;
         db.execute("drop schema public cascade").await?;
         db.execute("create schema public").await?;
+        // What has been migrated is written beside what is migrated, not beside the rows.
+        db.execute("drop table if exists bench._sqlx_migrations").await?;
         db.close().await?;
-        database::migrate(options).await?;
+        database::migrate(&options.clone().options([("search_path", "public")])).await?;
         connect(options).await
     })?;
     let mark = mark(population);
