@@ -33,7 +33,7 @@ pub enum Reason {
     FamilyName,
     /// The gender is the other.
     Gender,
-    /// The postcode is the same and the house another.
+    /// The postcode is the same and the house another, and name or date of birth is not the same.
     House,
     /// Fewer than two fields are the same.
     FewAreSame,
@@ -165,6 +165,10 @@ fn gates(top: &Comparison) -> Vec<Reason> {
     let counted = [Field::GivenName, Field::FamilyName, Field::DateOfBirth, Field::Postcode];
     let exact = counted.into_iter().filter(|field| same(*field)).count() + usize::from(identified);
     let inexact = is(Field::GivenName, &[OneEdit, Close, SwappedLike]);
+    // Of one name and one birthday there is hardly another in a street: the number is wrong, or they moved next door.
+    let named_and_born = same(Field::GivenName)
+        && same(Field::DateOfBirth)
+        && is(Field::FamilyName, &[Same, Variant, OneEdit, Part]);
     let mut reasons = Vec::new();
     let mut because = |holds: bool, reason| {
         if holds {
@@ -176,7 +180,7 @@ fn gates(top: &Comparison) -> Vec<Reason> {
     because(!born, Reason::DateOfBirth);
     because(!family && !identified && !at_home, Reason::FamilyName);
     because(is(Field::Gender, &[Different]), Reason::Gender);
-    because(is(Field::House, &[Different]) && !identified, Reason::House);
+    because(is(Field::House, &[Different]) && !identified && !named_and_born, Reason::House);
     because(exact < 2, Reason::FewAreSame);
     because(inexact && !same(Field::DateOfBirth), Reason::NameAndBirth);
     because(!is_borne_out(top), Reason::Namesake);

@@ -158,6 +158,9 @@ fn house_level(asked: &Place, known: &Place) -> Option<Level> {
         let same = a.trim_end_matches(letter) == b.trim_end_matches(letter);
         let both = a.ends_with(letter) && b.ends_with(letter);
         if same && !both { Level::Part } else { Level::Different }
+    } else if digits(a) != digits(b) {
+        // A house may have a name and a number, of which either is written.
+        return None;
     } else if likeness(a, b) <= Likeness::Close {
         Level::Part
     } else {

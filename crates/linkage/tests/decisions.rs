@@ -224,3 +224,14 @@ fn a_postcode_that_is_nearly_the_same_says_nothing_where_street_and_town_are_oth
     assert!(bits(&slip) > bits(&elsewhere), "{} {}", bits(&slip), bits(&elsewhere));
     assert!(bits(&elsewhere) < bits(&far) + 4.0, "{} {}", bits(&elsewhere), bits(&far));
 }
+
+#[test]
+fn another_house_in_the_street_forbids_only_where_name_or_birthday_is_not_the_same() {
+    let next_door = Place::of(&["14 High Street"], "Leeds", "LS1 4AB", false);
+    let there = |person: Person| Person { places: vec![next_door.clone()], ..person };
+    assert_eq!(decision(&amy(), &[there(amy())]), (Outcome::Match, vec![]));
+    let earlier = Person { birth: Some(Birth::on(2014, 9, 24)), ..amy() };
+    let (outcome, reasons) = decision(&amy(), &[there(earlier)]);
+    assert_eq!(outcome, Outcome::Review);
+    assert!(reasons.contains(&Reason::House), "{reasons:?}");
+}
