@@ -155,7 +155,9 @@ fn gates(top: &Comparison) -> Vec<Reason> {
     let family = is(Field::FamilyName, &named) || is(Field::FamilyName, &[Part]);
     let home =
         same(Field::Postcode) && same(Field::House) || is(Field::Street, &[Level::SameWithHouse]);
-    let at_home = home && same(Field::GivenName) && same(Field::DateOfBirth);
+    // Another family name is a new one only at the very same address: streets of one name are in many towns.
+    let at_home = [Field::Postcode, Field::House, Field::GivenName, Field::DateOfBirth];
+    let at_home = at_home.into_iter().all(same);
     // 1 January is written where no date is known: it is no date that agrees, and no hindrance where all else does.
     let undated = is(Field::DateOfBirth, &[Placeholder])
         && same(Field::GivenName)
@@ -195,17 +197,14 @@ fn is_borne_out(top: &Comparison) -> bool {
     top.findings.iter().any(|finding| {
         let strong = match finding.field {
             Field::Identifier | Field::School | Field::Practice => finding.level == Level::Same,
-            Field::Postcode => matches!(
-                finding.level,
-                Level::Same | Level::OneEdit | Level::TwoEdits | Level::SameSector
-            ),
+            Field::Postcode => matches!(finding.level, Level::Same | Level::OneEdit),
             Field::Street => matches!(
                 finding.level,
                 Level::SameWithHouse | Level::Same | Level::OneEdit | Level::SameHere
             ),
             // One carer of the child's own family name bears out a date that is the same, and no other.
             Field::Carer => {
-                matches!(finding.level, Level::Same | Level::OneEdit | Level::SameGivenName)
+                matches!(finding.level, Level::Same | Level::SameGivenName)
                     && (born || finding.bits >= MORE_THAN_ONE)
             }
             _ => false,
