@@ -58,12 +58,11 @@ async fn in_force(
     numbers: store::Numbers,
     clock: &Clock,
 ) -> Result<InForce, Problem> {
-    let (number, model) = match numbers.promoted {
-        Some(promoted) => (promoted, known(db, promoted).await?),
-        None => {
-            let cold = Model::cold();
-            (store::shipped(db, &cold, clock.now()).await?, cold)
-        }
+    let (number, model) = if let Some(promoted) = numbers.promoted {
+        (promoted, known(db, promoted).await?)
+    } else {
+        let cold = Model::cold();
+        (store::shipped(db, &cold, clock.now()).await?, cold)
     };
     let revision = numbers.revision.unwrap_or_default();
     let frequencies = store::frequencies(&mut *db, revision).await?.unwrap_or_default();

@@ -211,8 +211,8 @@ impl<'r> Trial<'r> {
         let right = |other: usize| self.records[other].child == asked.child;
         let present = self.others(asked) > 0;
         let first = decision.ranked.first().is_some_and(|(other, _)| right(*other));
-        let matched = decision.best.filter(|_| decision.outcome == Outcome::Match);
-        let wrong = matched.filter(|other| !right(*other));
+        let chosen = decision.best.filter(|_| decision.outcome == Outcome::Match);
+        let wrong = chosen.filter(|other| !right(*other));
         if let Some(other) = wrong.filter(|_| self.examples.len() < EXAMPLES) {
             self.examples.push((asked.id.clone(), self.records[other].id.clone()));
         }
@@ -220,7 +220,7 @@ impl<'r> Trial<'r> {
         let class = self.classes.entry(class).or_default();
         let tally = if present { &mut class.present } else { &mut class.absent };
         tally.asked += 1;
-        tally.matched += u64::from(matched.is_some() && wrong.is_none());
+        tally.matched += u64::from(chosen.is_some() && wrong.is_none());
         tally.wrong += u64::from(wrong.is_some());
         tally.review += u64::from(decision.outcome == Outcome::Review);
         tally.none += u64::from(decision.outcome == Outcome::None);

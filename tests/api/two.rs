@@ -88,6 +88,9 @@ impl Place {
     }
 }
 
+/// When it was asked for, and the status.
+type Answered = (Instant, u16);
+
 #[actix_web::test]
 async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_the_other() {
     let place = Place::new().await;
@@ -104,7 +107,7 @@ async fn whoever_is_stopped_at_one_server_gets_no_answer_that_begins_later_at_th
             }
         }));
         let stopping = async {
-            let wait = async |enough: &dyn Fn(&[(Instant, u16)]) -> bool| {
+            let wait = async |enough: &dyn Fn(&[Answered]) -> bool| {
                 while !enough(&asked.borrow()) {
                     sleep(Duration::from_millis(20)).await;
                 }

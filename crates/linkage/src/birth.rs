@@ -39,7 +39,7 @@ fn whole(a: Birth, a_day: (u8, u8), b: Birth, b_day: (u8, u8)) -> Level {
     match parts {
         (false, true, true) => Level::MonthAndDay,
         (true, true, false) | (true, false, true) => Level::TwoParts,
-        _ if nearly_turned(a, &written) || nearly_turned(b, &digits(a.year, a_day)) => {
+        _ if nearly_turned(a, written) || nearly_turned(b, digits(a.year, a_day)) => {
             Level::SwappedOneDigit
         }
         (true, false, false) => Level::SameYear,
@@ -48,10 +48,10 @@ fn whole(a: Birth, a_day: (u8, u8), b: Birth, b_day: (u8, u8)) -> Level {
 }
 
 /// Whether the date is that which is written but for day and month changed over and a digit.
-fn nearly_turned(date: Birth, written: &[u8; 8]) -> bool {
+fn nearly_turned(date: Birth, written: [u8; 8]) -> bool {
     let turned =
         date.swapped().and_then(|turned| Some(digits(turned.year, turned.month_and_day()?)));
-    turned.is_some_and(|turned| within_one_edit(&turned, written))
+    turned.is_some_and(|turned| within_one_edit(&turned, &written))
 }
 
 fn digits(year: i16, (month, day): (u8, u8)) -> [u8; 8] {

@@ -9,8 +9,17 @@ use crate::{
 
 /// Field, level, m, u; u of 0 stands for the frequency of the value. The m of levels that exclude one another add up to one.
 pub(crate) const WEIGHTS: [(Field, Level, f64, f64); 68] = {
-    use Field::*;
-    use Level::*;
+    use Field::{
+        Carer, DateOfBirth, FamilyName, FurtherNames, Gender, GivenName, House, Identifier,
+        Postcode, Practice, School, Street, Town,
+    };
+    use Level::{
+        AlikeHere, AnotherRealName, Close, Different, DifferentHere, Distant, Initial, MonthAndDay,
+        Nickname, OneDigit, OneEdit, OtherGivenName, Part, Placeholder, Same, SameArea,
+        SameDistrict, SameFamilyName, SameGivenName, SameHere, SameSector, SameWithHouse, SameYear,
+        Swapped, SwappedLike, SwappedOneDigit, SwappedSame, TwoEdits, TwoParts, Variant,
+        WithinWhatIsKnown,
+    };
     [
         (FamilyName, Same, 0.85, 0.0),
         (FamilyName, Variant, 0.01, 0.0),

@@ -156,7 +156,7 @@ impl Space {
     #[expect(clippy::cast_precision_loss, reason = "counts of records are far below 2^52")]
     pub fn of(sampled: usize, index: u64) -> Self {
         let (sampled, index) = (sampled as f64, (index as f64).max(sampled as f64).max(2.0));
-        Self { index, pairs: (sampled * (index - (sampled + 1.0) / 2.0)).max(1.0) }
+        Self { index, pairs: (sampled * (index - f64::midpoint(sampled, 1.0))).max(1.0) }
     }
 }
 

@@ -29,6 +29,7 @@ const FURTHER: f64 = 0.25;
 impl Matcher {
     /// A model by which different children agree as the pairs of the index do; how records of one child agree is the model's.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "who has a matcher needs the model no more")]
     pub fn of(model: Model, frequencies: Frequencies) -> Self {
         let model = estimate::with_different(&model, &frequencies.random, Prior::default());
         Self { model, frequencies }

@@ -171,8 +171,8 @@ impl Matcher {
         given: Option<Level>,
     ) -> Option<Finding> {
         let (a, b) = (asked.further(), known.further());
-        let aligned = !matches!(given, None | Some(Level::OtherGivenName))
-            && !(given == Some(Level::Variant) && is_left_out(asked, known));
+        let aligned = !(matches!(given, None | Some(Level::OtherGivenName))
+            || given == Some(Level::Variant) && is_left_out(asked, known));
         if !aligned || a.is_empty() || b.is_empty() || is_joined(asked, known) {
             return None;
         }

@@ -58,7 +58,7 @@ pub(crate) fn names_in(part: &str) -> Vec<String> {
     };
     let counts = |word: &String| COUNTING.contains(&word.as_str());
     let named = |(n, word): &(usize, String)| {
-        !is_placeholder(word) && !(*n > first && counts(word)) && word != "of"
+        !(is_placeholder(word) || *n > first && counts(word) || word == "of")
     };
     words.into_iter().enumerate().filter(named).map(|(_, word)| word).collect()
 }

@@ -80,9 +80,10 @@ impl World {
                     "twins" => !matches!(field, Field::GivenName | Field::Gender),
                     _ => false,
                 };
-                let level = match pick.is_some_and(|pick| pick.goes_by(field)) {
-                    true => Level::Same,
-                    false => self.level(field, levels, of_one),
+                let level = if pick.is_some_and(|pick| pick.goes_by(field)) {
+                    Level::Same
+                } else {
+                    self.level(field, levels, of_one)
                 };
                 Finding { field, level, bits: model.bits(field, level, common(field)) }
             })
