@@ -1,5 +1,4 @@
 //! When two records are one child, by the rules that stand above any sum.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use linkage::{
     Birth, Comparison, Frequencies, Gender, Matcher, Model, Name, NameKind, Outcome, Person,
