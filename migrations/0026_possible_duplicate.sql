@@ -22,6 +22,17 @@ create table possible_duplicate (
 create index possible_duplicate_by_other on possible_duplicate (other_id);
 create index possible_duplicate_by_age on possible_duplicate (found_at, possible_duplicate_id);
 
+-- Nothing joins an identity that has ended to another record (security rule S-4).
+create function pairs_end_with_an_identity() returns trigger
+    language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+    delete from possible_duplicate where child_id = new.child_id;
+    delete from possible_duplicate where other_id = new.child_id;
+    return null;
+end $$;
+create trigger pairs_end_with_an_identity after update of status on child
+    for each row when (new.status = 'retired' and old.status <> 'retired') execute function pairs_end_with_an_identity();
+
 grant select, insert on possible_duplicate to contactpoint_app;
 grant update (status, ground, decided_by, decided_at, version) on possible_duplicate to contactpoint_app;
 

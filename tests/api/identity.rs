@@ -205,6 +205,24 @@ async fn nothing_tells_of_an_identity_that_has_ended_and_the_new_one_together() 
 }
 
 #[actix_web::test]
+async fn a_pair_that_may_be_one_child_ends_with_the_identity_of_either() {
+    let town = Town::new().await;
+    town.index.catch_up().await;
+    let alike = json!({
+        "names": [{ "kind": "current", "given": ["Amy"], "family": town.child.family }], "dateOfBirth": "2015-03-14",
+        "gender": "female", "whereabouts": { "kind": "noneKnown" }, "distinctFrom": [town.child.number],
+    });
+    town.index.post(&town.teacher, "/v1/children", alike).await.expect(201);
+    let pairs = async || -> i64 {
+        let of = "select count(*) from possible_duplicate where $1 in (child_id, other_id)";
+        sqlx::query_scalar(of).bind(town.child.id).fetch_one(&town.index.db).await.unwrap()
+    };
+    assert_eq!(pairs().await, 1);
+    town.end_identity().await;
+    assert_eq!(pairs().await, 0);
+}
+
+#[actix_web::test]
 async fn a_record_that_is_added_of_an_identity_that_has_ended_is_born_shielded() {
     let town = Town::new().await;
     town.end_identity().await;
