@@ -88,7 +88,8 @@ pub(super) async fn list(
         Row,
         r#"
         select p.possible_duplicate_id as "id: PossibleDuplicateId", p.child_id as "child: ChildId", p.other_id as "other: ChildId",
-               one.told as "one!: Json<Candidate>", two.told as "two!: Json<Candidate>", p.status as "status: DuplicateStatus",
+               (select told from candidate_told where child_id = p.child_id) as "one!: Json<Candidate>",
+               (select told from candidate_told where child_id = p.other_id) as "two!: Json<Candidate>", p.status as "status: DuplicateStatus",
                p.ground as "ground: DuplicateGround", p.found_at, p.model_version as model, p.decided_at, p.version
         from (select p.*
               from possible_duplicate p
@@ -98,8 +99,6 @@ pub(super) async fn list(
                 and $4::uuid[] <@ array[c.responsible_authority_id, o.responsible_authority_id]
                 and in_use(c.status, c.archives_on, $5) and in_use(o.status, o.archives_on, $5)
               order by p.found_at, p.possible_duplicate_id limit $6) p
-        join candidate_told one on one.child_id = p.child_id
-        join candidate_told two on two.child_id = p.other_id
         order by p.found_at, p.possible_duplicate_id
         "#,
         after.0,
@@ -133,13 +132,12 @@ async fn read(
         Row,
         r#"
         select p.possible_duplicate_id as "id: PossibleDuplicateId", p.child_id as "child: ChildId", p.other_id as "other: ChildId",
-               one.told as "one!: Json<Candidate>", two.told as "two!: Json<Candidate>", p.status as "status: DuplicateStatus",
+               (select told from candidate_told where child_id = p.child_id) as "one!: Json<Candidate>",
+               (select told from candidate_told where child_id = p.other_id) as "two!: Json<Candidate>", p.status as "status: DuplicateStatus",
                p.ground as "ground: DuplicateGround", p.found_at, p.model_version as model, p.decided_at, p.version
         from possible_duplicate p
         join child c on c.child_id = p.child_id
         join child o on o.child_id = p.other_id
-        join candidate_told one on one.child_id = p.child_id
-        join candidate_told two on two.child_id = p.other_id
         where p.possible_duplicate_id = $1 and $2::uuid[] <@ array[c.responsible_authority_id, o.responsible_authority_id]
           and in_use(c.status, c.archives_on, $3) and in_use(o.status, o.archives_on, $3)
         "#,
