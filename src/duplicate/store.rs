@@ -77,7 +77,8 @@ impl Row {
 }
 
 /// A page of the pairs with a record for which the authorities of all who look are responsible; one more than asked for where
-/// there is a next page.
+/// there is a next page. `offset 0` keeps the two records of a pair looked up by their ids: joined, a planner that takes few
+/// children to be in use pairs every child with every other first.
 pub(super) async fn list(
     look: &Look,
     query: &DuplicateQuery,
@@ -93,11 +94,12 @@ pub(super) async fn list(
                p.ground as "ground: DuplicateGround", p.found_at, p.model_version as model, p.decided_at, p.version
         from (select p.*
               from possible_duplicate p
-              join child c on c.child_id = p.child_id
-              join child o on o.child_id = p.other_id
+              cross join lateral (select responsible_authority_id from child
+                                  where child_id = p.child_id and in_use(status, archives_on, $5) offset 0) c
+              cross join lateral (select responsible_authority_id from child
+                                  where child_id = p.other_id and in_use(status, archives_on, $5) offset 0) o
               where (p.found_at, p.possible_duplicate_id) > ($1, $2) and ($3::text is null or p.status = $3)
                 and $4::uuid[] <@ array[c.responsible_authority_id, o.responsible_authority_id]
-                and in_use(c.status, c.archives_on, $5) and in_use(o.status, o.archives_on, $5)
               order by p.found_at, p.possible_duplicate_id limit $6) p
         order by p.found_at, p.possible_duplicate_id
         "#,
