@@ -120,7 +120,7 @@ create constraint trigger child_has_an_entry after insert on child deferrable in
 
 insert into match_stale (child_id) select child_id from child where status = 'active';
 
--- The records in use that share a key with what is asked: one row for each, or a single row of nulls where they are more than
+-- The records in use that share a key with what is asked, in one row, each at the place of its child; no row where they are more than
 -- `most`. Where that is due to keys that more than 1,000 records share, these keys say nothing and are left out, unless
 -- there are no others. `unshielded` leaves out whom a shield hides.
 --
@@ -128,14 +128,11 @@ insert into match_stale (child_id) select child_id from child where status = 'ac
 -- beginning, in parallel or with compiled expressions, must not look cheaper. A table of the same name in the session's own
 -- schema takes the place of the index, so that the same statement is measured on other records.
 create function match_candidates(asked bigint[], of_scheme smallint, day date, unshielded boolean, most integer)
-    returns table (child_id uuid, packed bytea)
+    returns table (children uuid[], records bytea[])
     language plpgsql stable
     set enable_seqscan = off set max_parallel_workers_per_gather = 0 set jit = off set plan_cache_mode = force_generic_plan
     as $$
 #variable_conflict use_column
-declare
-    children uuid[];
-    records  bytea[];
 begin
     select array_agg(f.child_id), array_agg(f.packed) into children, records
     from (select e.child_id, e.packed from match_entry e
@@ -157,11 +154,12 @@ begin
               join match_entry e on e.child_id = found.child_id
               limit most + 1) f;
         if children is null or cardinality(children) > most then
-            return query select null::uuid, null::bytea;
             return;
         end if;
     end if;
-    return query select * from unnest(children, records);
+    children := coalesce(children, '{}');
+    records := coalesce(records, '{}');
+    return next;
 end $$;
 
 -- The records that resemble a record, as far as the matcher finds them likely to be of the same child: never those of the

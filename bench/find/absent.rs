@@ -10,7 +10,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use linkage::Matcher;
-use population::{Chance, Child, Class, Population, Record, SEED, asked, id};
+use population::{Chance, Child, Class, Population, Record, SEED, asked};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 
@@ -80,7 +80,7 @@ impl Trials<'_> {
                     &mut db,
                     &self.matcher,
                     &person,
-                    &id(child.number),
+                    crate::child(child.number)?,
                     true,
                 ))?;
                 if answer.came == tally::Came::Wrong {

@@ -10,6 +10,7 @@ mod tally;
 
 use std::{env, error::Error, str::FromStr};
 
+use contactpoint::ids::ChildId;
 use linkage::{Matcher, Model, sample};
 use population::{Population, SEED};
 use sqlx::postgres::PgConnectOptions;
@@ -43,6 +44,11 @@ pub(crate) fn matcher(population: &Population) -> Matcher {
     let mut frequencies = sample::count(&Model::cold(), &people);
     frequencies.index = population.children;
     Matcher::of(Model::cold(), frequencies)
+}
+
+/// The child of a number.
+pub(crate) fn child(number: u64) -> Result<ChildId, Fault> {
+    Ok(ChildId(population::id(number).parse()?))
 }
 
 /// At most so many blocks, from everywhere in the population.

@@ -1,11 +1,11 @@
 //! Children who are there, asked for with something wrong.
 
 use linkage::Person;
-use population::{Chance, Class, Population, Record, SEED, asked, id};
+use population::{Chance, Class, Population, Record, SEED, asked};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::{Fault, index, matcher, spread, tally};
+use crate::{Fault, child, index, matcher, spread, tally};
 
 /// A question, and the child whom it means.
 pub(crate) struct Question {
@@ -59,8 +59,8 @@ pub(crate) fn measure(
     let (mut first, mut warm) = (tally::Tally::default(), tally::Tally::default());
     for tally in [&mut first, &mut warm] {
         for (question, person) in questions.iter().zip(&people) {
-            let truth = id(question.truth);
-            let answer = tally::ask(&mut db, &matcher, person, &truth, false);
+            let truth = child(question.truth)?;
+            let answer = tally::ask(&mut db, &matcher, person, truth, false);
             tally.add(question.class.name, runtime.block_on(answer)?);
         }
     }

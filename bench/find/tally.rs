@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use linkage::{Matcher, Outcome, Person, decide};
 use serde_json::{Value, json};
 
-use contactpoint::matching::retrieve::{Found, candidates};
+use contactpoint::{
+    ids::ChildId,
+    matching::retrieve::{Found, candidates},
+};
 use sqlx::PgConnection;
 
 use crate::Fault;
@@ -38,7 +41,7 @@ pub(crate) struct Answer {
     /// What was decided.
     pub(crate) came: Came,
     /// Whom the decision names.
-    pub(crate) best: Option<String>,
+    pub(crate) best: Option<ChildId>,
     /// How long it took, in milliseconds.
     pub(crate) took: f64,
 }
@@ -48,7 +51,7 @@ pub(crate) async fn ask(
     db: &mut PgConnection,
     matcher: &Matcher,
     asked: &Person,
-    truth: &str,
+    truth: ChildId,
     absent: bool,
 ) -> Result<Answer, Fault> {
     let began = std::time::Instant::now();
@@ -57,20 +60,16 @@ pub(crate) async fn ask(
         .await
         .map_err(|problem| format!("{problem:?}"))?;
     let too_many = matches!(found, Found::TooMany);
-    let compared: Vec<_> = found
-        .candidates()
-        .into_iter()
-        .map(|(child, known)| (child.to_string(), known))
-        .filter(|(child, _)| !absent || child != truth)
-        .map(|(child, known)| (child, matcher.compare(asked, &known)))
-        .collect();
+    let mut compared =
+        found.candidates().compared(matcher, asked).map_err(|problem| format!("{problem:?}"))?;
+    compared.retain(|(child, _)| !absent || *child != truth);
     let mut answer = Answer { candidates: compared.len(), too_many, ..Answer::default() };
-    answer.retrieved = compared.iter().any(|(child, _)| child == truth);
+    answer.retrieved = compared.iter().any(|(child, _)| *child == truth);
     let decision = decide(&matcher.model, compared);
     answer.took = began.elapsed().as_secs_f64() * 1e3;
-    answer.first = decision.ranked.first().is_some_and(|(child, _)| child == truth);
+    answer.first = decision.ranked.first().is_some_and(|(child, _)| *child == truth);
     answer.came = match decision.outcome {
-        Outcome::Match if decision.best.as_deref() == Some(truth) => Came::Right,
+        Outcome::Match if decision.best == Some(truth) => Came::Right,
         Outcome::Match => Came::Wrong,
         Outcome::Review => Came::Review,
         Outcome::None => Came::None,

@@ -113,9 +113,9 @@ async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Probl
     hold_alike(work, &person).await?;
     let (today, in_force) = (work.today(), work.matcher());
     let found = retrieve::candidates(work.db(), &person, today, false).await?.candidates();
-    let alike = found.into_iter().filter(|(other, known)| {
-        *other != child && is_alike(&in_force.matcher, &in_force.matcher.compare(&person, known))
-    });
+    let compared = found.compared(&in_force.matcher, &person)?.into_iter();
+    let alike = compared
+        .filter(|(other, compared)| *other != child && is_alike(&in_force.matcher, compared));
     Ok(alike.map(|(other, _)| other.0).collect())
 }
 

@@ -284,12 +284,11 @@ pub(super) async fn pairs(
     let mut pairs = Vec::new();
     for (n, (id, person)) in sample.iter().enumerate() {
         let found = retrieve::candidates(&mut *db, person, today, false).await?;
-        for (other, known) in found.candidates() {
+        for (other, compared) in found.candidates().compared(matcher, person)? {
             let seen_from_there = sampled.contains(&other.0) && other.0 <= *id;
             if other.0 == *id || seen_from_there {
                 continue;
             }
-            let compared = matcher.compare(person, &known);
             if Pick::ALL.iter().any(|pick| pick.picks(&compared)) {
                 pairs.push(compared);
             }
@@ -312,18 +311,16 @@ async fn decided(
     let mut counted: BTreeMap<(u8, u8), Decided> = BTreeMap::new();
     for (id, person) in sample.iter().take(DECIDED) {
         let found = retrieve::candidates(&mut *db, person, today, false).await?;
-        let mut known = found.candidates();
-        known.retain(|(other, _)| other.0 != *id);
-        let [before, now] = matchers.map(|matcher| outcome(matcher, person, &known));
+        let found = found.candidates();
+        let outcome = |matcher: &Matcher| -> Result<Outcome, Problem> {
+            let mut compared = found.compared(matcher, person)?;
+            compared.retain(|(other, _)| other.0 != *id);
+            Ok(decide(&matcher.model, compared).outcome)
+        };
+        let (before, now) = (outcome(matchers[0])?, outcome(matchers[1])?);
         let counted =
             counted.entry((before as u8, now as u8)).or_insert(Decided { before, now, records: 0 });
         counted.records += 1;
     }
     Ok(counted.into_values().collect())
-}
-
-fn outcome<I: Clone>(matcher: &Matcher, asked: &Person, known: &[(I, Person)]) -> Outcome {
-    let compared =
-        known.iter().map(|(id, known)| (id.clone(), matcher.compare(asked, known))).collect();
-    decide(&matcher.model, compared).outcome
 }

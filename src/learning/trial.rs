@@ -153,7 +153,7 @@ pub async fn measure(
     let asked: Vec<_> = (0..records.len()).filter(|n| records[*n].asked).collect();
     for (done, n) in asked.iter().enumerate() {
         let found = retrieve::candidates(&mut db, &records[*n].person, today, false).await?;
-        trial.take(*n, &matcher, found);
+        trial.take(*n, &matcher, found)?;
         tell(Progress { done: done + 1, of: asked.len() });
     }
     db.close().await?;
@@ -192,15 +192,13 @@ impl<'r> Trial<'r> {
         self.held.get(asked.child.as_str()).copied().unwrap_or_default() - u64::from(asked.held)
     }
 
-    fn take(&mut self, n: usize, matcher: &Matcher, found: retrieve::Found) {
+    fn take(&mut self, n: usize, matcher: &Matcher, found: retrieve::Found) -> Result<(), Problem> {
         let asked = &self.records[n];
         self.too_many += u64::from(matches!(found, retrieve::Found::TooMany));
         let number = |id: Uuid| usize::try_from(id.as_u128() - 1).unwrap_or(usize::MAX);
-        let others = found.candidates().into_iter().map(|(id, person)| (number(id.0), person));
-        let compared: Vec<_> = others
-            .filter(|(other, _)| *other != n)
-            .map(|(other, person)| (other, matcher.compare(&asked.person, &person)))
-            .collect();
+        let compared = found.candidates().compared(matcher, &asked.person)?;
+        let others = compared.into_iter().map(|(id, compared)| (number(id.0), compared));
+        let compared: Vec<_> = others.filter(|(other, _)| *other != n).collect();
         for (other, comparison) in &compared {
             let twice = asked.held && self.records[*other].asked;
             let pair = if twice && *other < n { (*other, n) } else { (n, *other) };
@@ -225,6 +223,7 @@ impl<'r> Trial<'r> {
         tally.review += u64::from(decision.outcome == Outcome::Review);
         tally.none += u64::from(decision.outcome == Outcome::None);
         tally.top1 += u64::from(first);
+        Ok(())
     }
 
     /// The pairs of one child, each once.

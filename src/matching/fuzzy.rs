@@ -9,8 +9,11 @@ use linkage::{
 };
 use serde_json::{Value, json};
 
-use super::{Agreement, Field, How, MOST, Match, Strength};
-use crate::ids::{ChildId, IndexNumber};
+use super::{Agreement, Field, How, MOST, Match, Strength, retrieve::Candidates};
+use crate::{
+    ids::{ChildId, IndexNumber},
+    problem::Problem,
+};
 
 /// As many children as are considered; of more it is told only that they are too many.
 const MOST_CONSIDERED: usize = 20;
@@ -39,16 +42,17 @@ pub(crate) struct Near {
 pub(crate) fn near(
     matcher: &Matcher,
     asked: &Person,
-    candidates: Vec<(ChildId, Person)>,
+    candidates: &Candidates,
     floor: f64,
-) -> Vec<Near> {
-    let compared = candidates.into_iter().map(|(child, known)| {
+) -> Result<Vec<Near>, Problem> {
+    let mut live = Vec::new();
+    for known in candidates.known() {
+        let (child, known) = known?;
         let comparison = matcher.compare(asked, &known);
-        (child, known, comparison)
-    });
-    let mut live: Vec<_> = compared
-        .filter(|(.., comparison)| comparison.bits >= floor && !is_a_relative(comparison))
-        .collect();
+        if comparison.bits >= floor && !is_a_relative(&comparison) {
+            live.push((child, known, comparison));
+        }
+    }
     live.sort_by(|(a, _, one), (b, _, other)| {
         other.bits.total_cmp(&one.bits).then_with(|| a.cmp(b))
     });
@@ -57,23 +61,23 @@ pub(crate) fn near(
         let (strength, doubts) = judged(&matcher.model, &comparison);
         Near { child, comparison, said, strength, doubts }
     });
-    told.collect()
+    Ok(told.collect())
 }
 
 /// Those whom a search tells of: none where too many come close to the best.
 pub(crate) fn told(
     matcher: &Matcher,
     asked: &Person,
-    candidates: Vec<(ChildId, Person)>,
-) -> Option<Vec<Near>> {
-    let mut near = near(matcher, asked, candidates, FLOOR);
+    candidates: &Candidates,
+) -> Result<Option<Vec<Near>>, Problem> {
+    let mut near = near(matcher, asked, candidates, FLOOR)?;
     let best = near.first().map_or(FLOOR, |best| best.comparison.bits);
     near.retain(|one| one.comparison.bits >= best - BEHIND);
     if near.len() > MOST_CONSIDERED {
-        return None;
+        return Ok(None);
     }
     near.truncate(MOST);
-    Some(near)
+    Ok(Some(near))
 }
 
 /// How well a child agrees, judged alone: strong where it would be a match, good where a person would have to decide.

@@ -1,8 +1,9 @@
 //! The records worth comparing with what is asked, as the database finds them by their keys.
 
 use chrono::NaiveDate;
-use linkage::{Person, key::SCHEME};
+use linkage::{Comparison, Matcher, Person, key::SCHEME};
 use sqlx::PgExecutor;
+use uuid::Uuid;
 
 use crate::{ids::ChildId, problem::Problem};
 
@@ -12,20 +13,58 @@ pub const MOST: i32 = 4000;
 /// The records that share a key with what is asked.
 #[derive(Debug)]
 pub enum Found {
-    /// Each with what is known of the child.
-    Candidates(Vec<(ChildId, Person)>),
-    /// More than [`MOST`].
+    /// At most [`MOST`].
+    Candidates(Candidates),
+    /// More.
     TooMany,
 }
 
 impl Found {
     /// The records, none where they are too many to compare.
     #[must_use]
-    pub fn candidates(self) -> Vec<(ChildId, Person)> {
+    pub fn candidates(self) -> Candidates {
         match self {
             Self::Candidates(candidates) => candidates,
-            Self::TooMany => Vec::new(),
+            Self::TooMany => Candidates::default(),
         }
+    }
+}
+
+/// Records as they are packed: each is read when it is compared and let go of before the next.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    children: Vec<Uuid>,
+    records: Vec<Vec<u8>>,
+}
+
+impl Candidates {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.children.len()
+    }
+
+    /// Each with what is known of the child.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn known(&self) -> impl Iterator<Item = Result<(ChildId, Person), Problem>> {
+        self.children.iter().zip(&self.records).map(|(child, packed)| {
+            Ok((ChildId(*child), Person::unpack(packed).map_err(Problem::internal)?))
+        })
+    }
+
+    /// Each with what speaks for it and against it.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn compared(
+        &self,
+        matcher: &Matcher,
+        asked: &Person,
+    ) -> Result<Vec<(ChildId, Comparison)>, Problem> {
+        let compare = |(child, known)| (child, matcher.compare(asked, &known));
+        self.known().map(|known| known.map(compare)).collect()
     }
 }
 
@@ -37,22 +76,17 @@ pub async fn candidates(
     today: NaiveDate,
     behind_shield: bool,
 ) -> Result<Found, Problem> {
-    let rows = sqlx::query!(
-        r#"select child_id as "child: ChildId", packed from match_candidates($1, $2, $3, $4, $5)"#,
+    let found = sqlx::query!(
+        r#"select children as "children!", records as "records!" from match_candidates($1, $2, $3, $4, $5)"#,
         &asked.keys_to_find(),
         SCHEME,
         today,
         behind_shield,
         MOST,
     )
-    .fetch_all(db)
+    .fetch_optional(db)
     .await?;
-    let mut candidates = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (Some(child), Some(packed)) = (row.child, row.packed) else {
-            return Ok(Found::TooMany);
-        };
-        candidates.push((child, Person::unpack(&packed).map_err(Problem::internal)?));
-    }
-    Ok(Found::Candidates(candidates))
+    Ok(found.map_or(Found::TooMany, |found| {
+        Found::Candidates(Candidates { children: found.children, records: found.records })
+    }))
 }

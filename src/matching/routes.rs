@@ -89,7 +89,7 @@ async fn search_fuzzily(look: Look, criteria: &Criteria, exact: Option<EventId>)
     let in_force = look.matcher();
     let found = retrieve::candidates(look.db(), &asked, look.today(), behind_shield).await?;
     let near = match found {
-        Found::Candidates(candidates) => fuzzy::told(&in_force.matcher, &asked, candidates),
+        Found::Candidates(candidates) => fuzzy::told(&in_force.matcher, &asked, &candidates)?,
         Found::TooMany => None,
     };
     let mut told = json!({
@@ -158,10 +158,8 @@ async fn match_child(
     let found = retrieve::candidates(look.db(), &asked, look.today(), behind_shield).await?;
     let decision = match found {
         Found::Candidates(candidates) => {
-            let compared = candidates
-                .iter()
-                .map(|(child, held)| (*child, in_force.matcher.compare(&asked, held)));
-            Some(decide(&in_force.matcher.model, compared.collect()))
+            let compared = candidates.compared(&in_force.matcher, &asked)?;
+            Some(decide(&in_force.matcher.model, compared))
         }
         Found::TooMany => None,
     };

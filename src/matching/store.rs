@@ -136,7 +136,7 @@ pub(crate) async fn alike(
     let (in_force, today) = (work.matcher(), work.today());
     let thresholds = &in_force.matcher.model.thresholds;
     let found = retrieve::candidates(work.db(), asked, today, false).await?;
-    let mut noted = fuzzy::near(&in_force.matcher, asked, found.candidates(), thresholds.noted);
+    let mut noted = fuzzy::near(&in_force.matcher, asked, &found.candidates(), thresholds.noted)?;
     noted.truncate(MOST_LISTED);
     let near = noted.iter().filter(|near| near.comparison.bits >= thresholds.review);
     let near: Vec<_> = near.cloned().collect();
