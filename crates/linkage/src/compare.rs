@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::matcher::Matcher;
+use crate::model::Model;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,5 +133,12 @@ impl Comparison {
     #[must_use]
     pub fn level(&self, field: Field) -> Option<Level> {
         self.findings.iter().find(|finding| finding.field == field).map(|finding| finding.level)
+    }
+
+    /// Whether a field says more than the model has for its level, as a spelling does that nobody else has.
+    #[must_use]
+    pub(crate) fn says_more_than(&self, model: &Model, field: Field) -> bool {
+        let finding = self.findings.iter().find(|finding| finding.field == field);
+        finding.is_some_and(|finding| finding.bits > model.bits(field, finding.level, 0.0))
     }
 }

@@ -98,7 +98,7 @@ pub fn decide_for<I: Clone>(
         return Decision { outcome, best, reasons: Vec::new(), ranked: compared };
     };
     let top = &compared[best].1;
-    let mut reasons = gates(top);
+    let mut reasons = gates(model, top);
     if identified.iter().any(|n| *n != best) {
         reasons.push(Reason::ManyMatch);
     }
@@ -141,9 +141,9 @@ pub fn is_a_relative(comparison: &Comparison) -> bool {
 }
 
 /// What forbids a match whatever the sum.
-fn gates(top: &Comparison) -> Vec<Reason> {
+fn gates(model: &Model, top: &Comparison) -> Vec<Reason> {
     use Level::{
-        Close, Different, Nickname, OneDigit, OneEdit, Part, Placeholder, Same, Swapped,
+        Close, Different, Distant, Nickname, OneDigit, OneEdit, Part, Placeholder, Same, Swapped,
         SwappedLike, SwappedSame, Variant,
     };
     let is =
@@ -152,9 +152,13 @@ fn gates(top: &Comparison) -> Vec<Reason> {
     let identified = same(Field::Identifier);
     let named = [Same, Variant, OneEdit, Close, SwappedSame, SwappedLike];
     let given = is(Field::GivenName, &named) || is(Field::GivenName, &[Nickname]);
-    let family = is(Field::FamilyName, &named) || is(Field::FamilyName, &[Part]);
-    let home =
-        same(Field::Postcode) && same(Field::House) || is(Field::Street, &[Level::SameWithHouse]);
+    let whole_home = same(Field::Postcode) && same(Field::House);
+    let home = whole_home || is(Field::Street, &[Level::SameWithHouse]);
+    // Of one birthday, alike in both names: in one house it is one child; in one school only by a spelling that nobody else has.
+    let alike = is(Field::FamilyName, &[Distant])
+        && same(Field::DateOfBirth)
+        && (whole_home || same(Field::School) && top.says_more_than(model, Field::FamilyName));
+    let family = is(Field::FamilyName, &named) || is(Field::FamilyName, &[Part]) || alike;
     // Another family name is a new one only at the very same address: streets of one name are in many towns.
     let at_home = [Field::Postcode, Field::House, Field::GivenName, Field::DateOfBirth];
     let at_home = at_home.into_iter().all(same);
@@ -164,7 +168,8 @@ fn gates(top: &Comparison) -> Vec<Reason> {
         && same(Field::FamilyName)
         && (home || same(Field::School) || same(Field::Carer));
     let born = is(Field::DateOfBirth, &[Same, Swapped, OneDigit]) || undated;
-    let counted = [Field::GivenName, Field::FamilyName, Field::DateOfBirth, Field::Postcode];
+    let counted =
+        [Field::GivenName, Field::FamilyName, Field::DateOfBirth, Field::Postcode, Field::School];
     let exact = counted.into_iter().filter(|field| same(*field)).count() + usize::from(identified);
     let inexact = is(Field::GivenName, &[OneEdit, Close, SwappedLike]);
     // Of one name and one birthday there is hardly another in a street: the number is wrong, or they moved next door.
@@ -193,7 +198,10 @@ fn gates(top: &Comparison) -> Vec<Reason> {
 fn is_borne_out(top: &Comparison) -> bool {
     /// As many bits as two carers have, or one whose family name is not the child's.
     const MORE_THAN_ONE: f64 = 8.0;
-    let born = top.level(Field::DateOfBirth) == Some(Level::Same);
+    let same = |field| top.level(field) == Some(Level::Same);
+    let born = same(Field::DateOfBirth);
+    let all_names =
+        [Field::GivenName, Field::FurtherNames, Field::FamilyName].into_iter().all(same);
     top.findings.iter().any(|finding| {
         let strong = match finding.field {
             Field::Identifier | Field::School | Field::Practice => finding.level == Level::Same,
@@ -202,10 +210,10 @@ fn is_borne_out(top: &Comparison) -> bool {
                 finding.level,
                 Level::SameWithHouse | Level::Same | Level::OneEdit | Level::SameHere
             ),
-            // One carer of the child's own family name bears out a date that is the same, and no other.
+            // One carer of the child's own family name bears out a date that is the same, and another only where all names are the same.
             Field::Carer => {
                 matches!(finding.level, Level::Same | Level::SameGivenName)
-                    && (born || finding.bits >= MORE_THAN_ONE)
+                    && (born || all_names || finding.bits >= MORE_THAN_ONE)
             }
             _ => false,
         };

@@ -112,7 +112,7 @@ impl Matcher {
             other => level_of(other),
         };
         Some(match level {
-            Level::OneEdit | Level::Close => {
+            Level::OneEdit | Level::Close | Level::Distant => {
                 self.slip(Field::FamilyName, level, (share(a), share(b)))
             }
             _ => self.finding(Field::FamilyName, level, 0.0),

@@ -190,17 +190,35 @@ fn a_model_that_was_written_down_weighs_the_same() {
 }
 
 #[test]
-fn one_carer_of_the_childs_family_name_bears_out_no_date_that_is_not_the_same() {
+fn one_carer_of_the_childs_family_name_bears_out_another_date_only_where_all_names_are_the_same() {
     let cared = |person: Person, given: &[&str]| {
         let carers = given.iter().map(|given| PersonName::of(&[given], "Testley")).collect();
         Person { carers, ..person }
     };
-    let known = Person { birth: Some(Birth::on(2014, 9, 24)), ..moved(&amy()) };
-    let decided = |given: &[&str]| decision(&cared(amy(), given), &[cared(known.clone(), given)]);
-    let (outcome, reasons) = decided(&["Sarah"]);
+    let decided = |names: &[&str], given: &[&str]| {
+        let asked = named(names, "Testley");
+        let known = Person { birth: Some(Birth::on(2014, 9, 24)), ..moved(&asked) };
+        decision(&cared(asked, given), &[cared(known, given)])
+    };
+    let (outcome, reasons) = decided(&["Amy"], &["Sarah"]);
     assert_eq!(outcome, Outcome::Review);
     assert!(reasons.contains(&Reason::Namesake), "{reasons:?}");
-    assert!(!decided(&["Sarah", "Oluwaseyi"]).1.contains(&Reason::Namesake));
+    assert!(!decided(&["Amy"], &["Sarah", "Oluwaseyi"]).1.contains(&Reason::Namesake));
+    assert_eq!(decided(&["Amy", "Rose"], &["Sarah"]), (Outcome::Match, vec![]));
+}
+
+#[test]
+fn slips_in_both_names_are_one_childs_at_one_school_and_birthday_where_nobody_has_such_a_name() {
+    let at_school = |person: Person| Person { schools: vec![900_001], ..person };
+    let decided = |given: &str, family: &str, known: &str| {
+        let known = at_school(moved(&named(&["Isabelle"], known)));
+        decision(&at_school(named(&[given], family)), &[known])
+    };
+    assert_eq!(decided("Isabxelle", "Longfelxow", "Longfellow"), (Outcome::Match, vec![]));
+    assert_eq!(decided("Isabxelle", "Lxngfelxow", "Longfellow"), (Outcome::Match, vec![]));
+    let (outcome, reasons) = decided("Isabelle", "Williams", "Wilson");
+    assert_eq!(outcome, Outcome::Review);
+    assert!(reasons.contains(&Reason::FamilyName), "{reasons:?}");
 }
 
 #[test]
