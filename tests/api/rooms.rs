@@ -60,6 +60,8 @@ const LEVELS: &[&[&str]] = &[
         "audit",
         "load",
         "load::lines",
+        "feed",
+        "feed::row",
         "notice",
         "reseal",
         "transfer",
