@@ -80,6 +80,12 @@ ids! {
     PossibleDuplicateId
     /// A purge of records whose time is over.
     PurgeId
+    /// A source system of an organisation, which sends what it holds.
+    FeedId
+    /// What a feed sends at once.
+    BatchId
+    /// A row of a feed that a steward decides on.
+    ReviewTaskId
 }
 
 word! {

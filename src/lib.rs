@@ -29,6 +29,7 @@ pub mod duplicate;
 pub mod edge;
 pub mod examples;
 pub mod external;
+pub mod feed;
 pub mod guard;
 pub mod health;
 pub mod hold;

@@ -61,6 +61,8 @@ const LEVELS: &[&[&str]] = &[
         "audit",
         "load",
         "load::lines",
+        "feed",
+        "feed::row",
         "notice",
         "reseal",
         "transfer",
