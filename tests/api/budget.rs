@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use crate::{
-    harness::{Answer, Caller, Child, Index, Organisation, Scene},
+    harness::{Answer, Caller, Child, Index, Operation, Organisation, Scene},
     parts::with,
 };
 
@@ -287,6 +287,17 @@ async fn a_system_has_a_budget_of_matches_of_its_own() {
     desk.index.post(&other, "/v1/children/match", known.clone()).await.expect(200);
     desk.searches(1).await;
     desk.waits(refused, ask).await;
+}
+
+#[test]
+fn no_operation_that_tells_of_one_child_goes_uncounted() {
+    let tells = |operation: &Operation| {
+        operation.method == "GET" && operation.path.starts_with("/v1/children/{indexNumber}")
+    };
+    for operation in Operation::all().filter(tells) {
+        let described = &operation.described["responses"]["429"]["description"];
+        assert!(described.to_string().contains("over-budget"), "{}: see src/budget", operation.id);
+    }
 }
 
 #[actix_web::test]
