@@ -190,6 +190,21 @@ pub async fn analyze(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
     connection.close().await.map_err(silent)
 }
 
+/// Makes the limits of E-3 that hold for all a thousand times as wide: programs that try a demo out ask more in a minute than a
+/// person may in a day.
+pub async fn widen_budgets(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
+    let mut connection = connect(options).await?;
+    sqlx::query!(
+        "update budget set searches_an_hour = 1000 * searches_an_hour, searches_a_day = 1000 * searches_a_day,
+             misses_in_a_row = 1000 * misses_in_a_row, children_a_day = 1000 * children_a_day, matches_a_day = 1000 * matches_a_day
+         where organisation_id is null"
+    )
+    .execute(&mut connection)
+    .await
+    .map_err(silent)?;
+    connection.close().await.map_err(silent)
+}
+
 async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseFault> {
     let connecting = PgConnection::connect_with(options);
     match tokio::time::timeout(Duration::from_secs(10), connecting).await {
