@@ -45,6 +45,7 @@ const LEVELS: &[&[&str]] = &[
         "record",
         "matching",
         "matching::asked",
+        "matching::candidates",
         "matching::fuzzy",
         "matching::matcher",
         "learning",
