@@ -65,6 +65,7 @@ create table feed_row (
 );
 create index feed_row_to_do on feed_row (batch_id, line) where outcome is null;
 create index feed_row_by_child on feed_row (child_id) where child_id is not null;
+create index feed_row_by_reference on feed_row (batch_id, reference) where reference is not null;
 
 -- Which child a record of a source is of: one at most. What it said last is kept, sealed, so that a repeat costs no write and the
 -- record can be built again from its sources.
@@ -104,6 +105,7 @@ create table review_task (
     check ((status in ('linked', 'created', 'dismissed')) = (decided_by is not null and decided_at is not null and rationale is not null))
 );
 create unique index review_task_once on review_task (feed_id, reference) where status = 'open';
+create index review_task_by_reference on review_task (feed_id, reference);
 create index review_task_by_authority on review_task (authority_id, raised_at, review_task_id);
 
 grant select, insert on feed, feed_batch, feed_row, source_record, review_task to contactpoint_app;

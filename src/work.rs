@@ -835,6 +835,75 @@ pub(crate) trait Unit {
     }
 }
 
+/// A unit in which somebody's word is written down.
+pub(crate) trait Author: Unit {
+    /// The organisation whose word it is.
+    fn source(&self) -> OrganisationId;
+
+    /// Who writes it down.
+    fn by(&self) -> Uuid;
+
+    /// The day as at which it is true.
+    fn as_at(&self) -> NaiveDate {
+        self.today()
+    }
+}
+
+impl Author for Work {
+    fn source(&self) -> OrganisationId {
+        self.caller.organisation
+    }
+
+    fn by(&self) -> Uuid {
+        self.caller.subject.uuid()
+    }
+}
+
+/// The word of an organisation that does not act itself: what a feed has sent.
+#[derive(Debug)]
+pub(crate) struct WordOf<'w, W> {
+    /// The unit in which it is written down.
+    pub(crate) work: &'w mut W,
+    /// Whose word it is.
+    pub(crate) source: OrganisationId,
+    /// Who sent it, or decided that it is taken.
+    pub(crate) by: Uuid,
+    /// The day as at which it is true.
+    pub(crate) as_at: NaiveDate,
+}
+
+impl<W: Unit> Unit for WordOf<'_, W> {
+    fn db(&mut self) -> &mut PgConnection {
+        self.work.db()
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        self.work.vault()
+    }
+
+    fn matcher(&self) -> Arc<InForce> {
+        self.work.matcher()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.work.now()
+    }
+}
+
+impl<W: Unit> Author for WordOf<'_, W> {
+    fn source(&self) -> OrganisationId {
+        self.source
+    }
+
+    fn by(&self) -> Uuid {
+        self.by
+    }
+
+    fn as_at(&self) -> NaiveDate {
+        self.as_at
+    }
+}
+
 impl Unit for Work {
     fn db(&mut self) -> &mut PgConnection {
         self.db()
@@ -930,6 +999,12 @@ impl Errands {
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         day_in_london(self.now)
+    }
+
+    /// Undoes what was done since the last was recorded.
+    pub(crate) async fn undo(&mut self) -> Result<(), Problem> {
+        self.connection.execute("rollback; begin").await?;
+        Ok(())
     }
 
     /// Writes down what was done, makes it lasting, and begins the next.

@@ -3,6 +3,7 @@
 use crate::code::codes;
 
 pub mod row;
+pub mod worker;
 
 codes! {
     /// Whether what a feed sends counts.

@@ -95,7 +95,8 @@ const LEVELS: &[&[&str]] = &[
     &["work"],
     &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
     &["client::admission", "guard::store"],
-    &["involvement::discreet"],
+    &["involvement::discreet", "feed::worker::held", "feed::worker::rule"],
+    &["feed::worker", "feed::worker::apply", "feed::worker::decide", "feed::worker::store"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial"],
     &["demo::protection"],
     &["app"],
@@ -126,8 +127,16 @@ const EDGE: [&str; 17] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 6] =
-    ["database", "scribe", "work", "matching::entry", "matching::retrieve", "*::store"];
+const SQL: [&str; 8] = [
+    "database",
+    "scribe",
+    "work",
+    "feed::worker::held",
+    "feed::worker::store",
+    "matching::entry",
+    "matching::retrieve",
+    "*::store",
+];
 
 #[test]
 fn every_file_has_a_level() {
