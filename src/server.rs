@@ -17,6 +17,7 @@ use crate::{
     app::{self, Shared},
     clock::{day_in_london, midnight_in_london},
     database,
+    feed::worker,
     keys::{rotation, sealing},
     learning::task as learning,
     listener::{self, Limits},
@@ -137,6 +138,34 @@ async fn retain_once(
     let mut work = work.with_vault(shared.door.vault.clone());
     let today = work.today();
     task::run(&mut work, today, task::BATCH, |_| true).await
+}
+
+/// Works on what feeds have sent. Every instance does; a row that one is at work on is left to it.
+pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
+    let patient = [
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "10min"),
+        ("idle_in_transaction_session_timeout", "1min"),
+    ];
+    let options = guarded(&options).options(patient);
+    loop {
+        match work_on_feeds_once(&options, &shared).await {
+            Ok(done) if done.rows() > 0 => tracing::info!(?done, "rows of feeds are done"),
+            Ok(_) => {}
+            Err(problem) => tell(&problem, "rows of feeds could not be done"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn work_on_feeds_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<worker::Progress, Problem> {
+    let work = Errands::begin(options, &shared.clock, "feed_work").await?;
+    let vault = shared.door.vault.clone();
+    let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());
+    worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
 }
 
 /// Takes in the keys of a folder of secrets whenever they have changed, within 2 seconds, so that no change needs a restart.

@@ -18,6 +18,7 @@ mod dpop;
 mod entry;
 mod exchange;
 mod external;
+mod feed_work;
 mod flag;
 mod forged;
 mod guarded;
