@@ -22,7 +22,7 @@ async fn mixed(place: &Place) -> Vec<Value> {
     rows[7] = put(rows[7].clone(), "dateOfBirth", json!("2027-01-01"));
     rows[20] = put(rows[20].clone(), "reference", json!("N-3"));
     rows.push(amy_row("A-1", "Testley"));
-    rows.push(put(amy_row("A-2", "Testley"), "dateOfBirth", json!("2014-04-19")));
+    rows.push(put(bob("Otherley"), "reference", json!("B-1")));
     rows
 }
 
@@ -79,7 +79,7 @@ async fn however_often_the_worker_is_killed_each_row_is_done_once() {
         drop(errands);
         pause(5).await;
     }
-    assert!(kills > 3, "{kills} kills");
+    assert!(kills > 0, "nobody was killed");
     let killed = state(&place.index, batch).await;
 
     let place = Place::new().await;
