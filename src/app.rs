@@ -23,6 +23,7 @@ use crate::{
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
+    feed,
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
@@ -89,6 +90,7 @@ pub fn mount(api: &mut ServiceConfig) {
         account::routes::mount(rooms);
         client::routes::mount(rooms);
         external::routes::mount(rooms);
+        feed::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);

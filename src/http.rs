@@ -94,7 +94,8 @@ impl FromRequest for Form {
     }
 }
 
-fn declared_length(request: &HttpRequest) -> usize {
+/// How long the body is, as far as the request says.
+pub(crate) fn declared_length(request: &HttpRequest) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     length.and_then(|v| v.parse().ok()).unwrap_or(0)
 }
@@ -117,7 +118,8 @@ async fn body(mut payload: Payload, declared: usize) -> Result<Bytes, Problem> {
     tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Kind::RequestTimeout.into()))
 }
 
-fn media_type(request: &HttpRequest) -> Option<String> {
+/// The type of a body in UTF-8 without a content encoding; nothing where it is another.
+pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return None;
     }

@@ -62,6 +62,7 @@ const LEVELS: &[&[&str]] = &[
         "load",
         "load::lines",
         "feed",
+        "feed::batch",
         "feed::row",
         "notice",
         "reseal",
@@ -75,6 +76,7 @@ const LEVELS: &[&[&str]] = &[
     ],
     &[
         "account",
+        "feed::import",
         "account::enrolment",
         "archive",
         "contact_request",
@@ -94,10 +96,22 @@ const LEVELS: &[&[&str]] = &[
     &["access_request"],
     &["scribe"],
     &["work"],
-    &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
+    &["feed::batch::reader"],
+    &[
+        "database",
+        "edge",
+        "health",
+        "bounds",
+        "matching::entry",
+        "matching::retrieve",
+        "*::store",
+        "feed::batch::store",
+    ],
     &["client::admission", "guard::store"],
     &["involvement::discreet", "feed::worker::held", "feed::worker::rule"],
     &["feed::worker", "feed::worker::apply", "feed::worker::decide", "feed::worker::store"],
+    &["feed::batch::intake", "feed::batch::task"],
+    &["feed::batch::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial"],
     &["demo::protection"],
     &["app"],
@@ -107,7 +121,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 17] = [
+const EDGE: [&str; 18] = [
     "access",
     "app",
     "catalogue",
@@ -125,10 +139,11 @@ const EDGE: [&str; 17] = [
     "span",
     "work",
     "*::routes",
+    "feed::batch::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 8] = [
+const SQL: [&str; 9] = [
     "database",
     "scribe",
     "work",
@@ -137,6 +152,7 @@ const SQL: [&str; 8] = [
     "matching::entry",
     "matching::retrieve",
     "*::store",
+    "feed::batch::store",
 ];
 
 #[test]

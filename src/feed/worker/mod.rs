@@ -23,6 +23,7 @@ pub(crate) mod decide;
 pub(crate) mod held;
 pub(crate) mod rule;
 pub(crate) mod store;
+pub(crate) mod unlink;
 
 /// As many rows as one transaction does: few enough that nobody waits for long on what it holds.
 pub const CHUNK: i64 = 100;
@@ -206,7 +207,7 @@ async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progr
     }
     let rows: Vec<_> =
         rows.into_iter().map(|row| opened(work, job, row)).collect::<Result<_, _>>()?;
-    let new = rows.iter().filter(|(row, _)| row.child.is_none() && !row.twice);
+    let new = rows.iter().filter(|(row, _)| row.child.is_none());
     let births: HashSet<_> =
         new.filter_map(|(_, said)| Some(said.as_ref()?.date_of_birth)).collect();
     matching::store::hold_all(work, births).await?;
@@ -214,7 +215,7 @@ async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progr
     let (mut done, mut again) = (Vec::new(), Vec::new());
     for (n, (row, said)) in rows.into_iter().enumerate() {
         let line = row.line;
-        let known = row.child.filter(|_| row.same && !row.twice);
+        let known = row.child.filter(|_| row.same);
         let one = match known {
             Some(child) => {
                 again.extend(row.reference);
@@ -245,7 +246,7 @@ fn opened(
 ) -> Result<(store::Row, Option<FeedRow>), Problem> {
     let vault = work.vault()?;
     let place = FeedRow::waiting_at(job.source.batch, row.line);
-    let said = row.sent.as_ref().filter(|_| !row.same && !row.twice);
+    let said = row.sent.as_ref().filter(|_| !row.same);
     let said = said.and_then(|sealed| sealed.open(&vault, &place).ok());
     Ok((row, said))
 }
@@ -257,9 +258,6 @@ async fn one(
     row: store::Row,
     said: Option<FeedRow>,
 ) -> Result<Done, Problem> {
-    if row.twice {
-        return Ok(Done::rejected(vec![fault("/reference", "is given twice")]));
-    }
     let (Some(said), Some(hash)) = (said, &row.hash) else {
         return Ok(Done::rejected(vec![fault("", "cannot be read")]));
     };

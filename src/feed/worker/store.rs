@@ -36,8 +36,6 @@ pub(super) struct Row {
     pub(super) child: Option<ChildId>,
     /// Whether it says what it said last.
     pub(super) same: bool,
-    /// Whether the batch has the same reference before.
-    pub(super) twice: bool,
     /// Whether a steward has said of the same words that they are not to be taken.
     pub(super) dismissed: bool,
 }
@@ -94,7 +92,6 @@ pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<V
             where batch_id = $1 and outcome is null order by line limit $3 for update skip locked)
         select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
                coalesce(s.hash = r.hash, false) as "same!",
-               exists (select from feed_row e where e.batch_id = $1 and e.reference = r.reference and e.line < r.line) as "twice!",
                exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
                        and t.status = 'dismissed') as "dismissed!"
         from mine r

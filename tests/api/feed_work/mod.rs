@@ -72,8 +72,8 @@ impl Feed {
         let (batch, vault) = (BatchId(Uuid::new_v4()), &Index::door().vault);
         let came = chrono::TimeDelta::microseconds(CAME.fetch_add(1, Ordering::Relaxed));
         sqlx::query(
-            "insert into feed_batch (batch_id, feed_id, format, complete, trial, status, as_at, rows, sent_by, received_at)
-             values ($1, $2, 'ndjson', $3, $4, 'waiting', $5, $6, $7, $8)",
+            "insert into feed_batch (batch_id, feed_id, format, complete, trial, status, as_at, rows, sent_by, received_at, heard_at)
+             values ($1, $2, 'ndjson', $3, $4, 'waiting', $5, $6, $7, $8, $8)",
         )
         .bind(batch.0)
         .bind(self.id)

@@ -14,13 +14,13 @@ use crate::{
     parts::{Place, amy, bob},
 };
 
-/// Forty rows of every kind: new, like a child who is here, nearly like one, bad, and given twice.
+/// Forty rows of every kind: new, like a child who is here, nearly like one, and bad.
 async fn mixed(place: &Place) -> Vec<Value> {
     place.add(amy("Testley")).await;
     place.add(bob("Otherly")).await;
     let mut rows: Vec<_> = (0..36).map(nth_row).collect();
     rows[7] = put(rows[7].clone(), "dateOfBirth", json!("2027-01-01"));
-    rows[20] = put(rows[20].clone(), "reference", json!("N-3"));
+    rows[20] = put(rows[20].clone(), "responsibleAuthority", json!("999"));
     rows.push(amy_row("A-1", "Testley"));
     rows.push(put(bob("Otherley"), "reference", json!("B-1")));
     rows
