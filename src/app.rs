@@ -32,7 +32,7 @@ use crate::{
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
-    retention,
+    retention, review,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -91,6 +91,7 @@ pub fn mount(api: &mut ServiceConfig) {
         client::routes::mount(rooms);
         external::routes::mount(rooms);
         feed::routes::mount(rooms);
+        review::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);

@@ -49,6 +49,7 @@ use crate::{
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "feeds", description = "What other systems send, and what became of it."),
+        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
@@ -314,6 +315,10 @@ impl Operating<'_> {
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
             "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);

@@ -116,6 +116,12 @@ examples! {
     "add_feed" asks "request";
     "open_feed";
     "change_feed" asks "request";
+    "set_feed_stage" asks "request";
+    "list_review_tasks";
+    "open_review_task";
+    "decide_review_task" asks "request";
+    "list_sources";
+    "unlink_source";
     "send_batch";
     "list_batches";
     "open_batch";

@@ -124,6 +124,13 @@ kinds! {
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// What a feed sends counts once its last batch on trial held at least 20 rows, of which at least 95 % were of a child of the index or
+    /// made a new record, without a steward and without being rejected.
+    FeedNotReady 409 "feed-not-ready" "The feed is not ready to count";
+    /// It has been decided already which child the row is of, or its source has said something else since.
+    ReviewTaskDecided 409 "review-task-decided" "It is decided already";
+    /// What was sent cannot be taken so; `errors` say why.
+    RowNotTaken 409 "row-not-taken" "The row cannot be taken";
     /// Another feed of the organisation has this name.
     FeedNameHeld 409 "feed-name-held" "The organisation has a feed of this name";
     /// Another account has this user name.

@@ -96,7 +96,7 @@ pub(super) async fn numbers(look: &Look, codes: &[OrganisationCode]) -> Result<V
 }
 
 /// What a search tells of these children, of those who may still be told of.
-pub(super) async fn told(
+pub(crate) async fn told(
     db: impl PgExecutor<'_>,
     children: &[ChildId],
     today: NaiveDate,

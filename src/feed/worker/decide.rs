@@ -18,6 +18,8 @@ use crate::{
     work::Unit,
 };
 
+/// Why a row waits of which a steward has said that it is not of the child whom it is like.
+pub(crate) const UNLINKED: &str = "unlinked";
 /// As many children as a steward is shown beside a row.
 const SHOWN: usize = 5;
 
@@ -54,9 +56,15 @@ pub(crate) async fn find(
         let reasons = vec!["tooMany".to_owned()];
         return Ok(Found { verdict: Verdict::Doubt { candidates: Vec::new(), reasons }, model });
     };
+    if let Some(best) = decision.best.filter(|_| decision.outcome == Outcome::Match)
+        && store::unlinked(work, source.feed, said, best).await?
+    {
+        let reasons = vec![UNLINKED.to_owned()];
+        return Ok(Found { verdict: Verdict::Doubt { candidates: vec![best], reasons }, model });
+    }
     if decision.outcome == Outcome::None
         && behind_shield
-        && let Some(child) = shielded(work, source, asked).await?
+        && let Some(child) = shielded(work, source, said, asked).await?
     {
         return Ok(Found { verdict: Verdict::Child(child), model });
     }
@@ -93,6 +101,7 @@ fn verdict(work: &impl Unit, decision: Decision<ChildId>) -> Result<Verdict, Pro
 async fn shielded(
     work: &mut impl Unit,
     source: &Source,
+    said: &FeedRow,
     asked: Person,
 ) -> Result<Option<ChildId>, Problem> {
     let (places, schools, practices, identifiers) = Default::default();
@@ -101,7 +110,8 @@ async fn shielded(
     let Some(child) = decision.best.filter(|_| decision.outcome == Outcome::Match) else {
         return Ok(None);
     };
-    Ok(store::is_shielded(work, child).await?.then_some(child))
+    let known = store::is_shielded(work, child).await?;
+    Ok((known && !store::unlinked(work, source.feed, said, child).await?).then_some(child))
 }
 
 /// Decides among the records that share a key with what is said; nothing where they are too many to compare.

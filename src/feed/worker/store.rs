@@ -297,7 +297,24 @@ pub(super) async fn held_of(
     Ok(held.fetch_all(work.db()).await?)
 }
 
-/// Which of these children are shielded.
+/// Whether a steward has said that a source's record is not of this child, by unlinking it or by not taking it.
+pub(super) async fn unlinked(
+    work: &mut impl Unit,
+    feed: FeedId,
+    said: &FeedRow,
+    child: ChildId,
+) -> Result<bool, Problem> {
+    let unlinked = sqlx::query_scalar!(
+        r#"select exists (select from review_task where feed_id = $1 and reference = $2 and $3 = any(candidates)
+                          and (status = 'dismissed' or 'unlinked' = any(reasons))) as "unlinked!""#,
+        feed.0,
+        said.reference.as_str(),
+        child.0,
+    );
+    Ok(unlinked.fetch_one(work.db()).await?)
+}
+
+/// Whether a child is shielded.
 pub(super) async fn is_shielded(work: &mut impl Unit, child: ChildId) -> Result<bool, Problem> {
     let shielded = sqlx::query_scalar!("select shielded from child where child_id = $1", child.0);
     Ok(shielded.fetch_optional(work.db()).await?.unwrap_or(false))

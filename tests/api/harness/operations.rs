@@ -42,6 +42,7 @@ pub(crate) struct Target {
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
     pub(crate) possible_duplicate: Uuid,
+    pub(crate) review_task: Uuid,
     pub(crate) feed: Uuid,
     pub(crate) batch: Uuid,
 }
@@ -150,6 +151,8 @@ impl Operation {
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
+            .replace("{reviewTaskId}", &target.review_task.to_string())
+            .replace("{reference}", "PUPIL-7")
             .replace("{feedId}", &target.feed.to_string())
             .replace("{batchId}", &target.batch.to_string())
             .replace("{flag}", "takingAction")
@@ -187,6 +190,7 @@ impl Target {
         let contact_request = index.contact_request(&child, account, provider).await;
         let feed = index.feed(organisation).await;
         let batch = index.batch(feed).await;
+        let review_task = index.review_task(&child, feed, batch).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -207,6 +211,7 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            review_task,
             feed,
             batch,
         }
@@ -221,7 +226,7 @@ impl Target {
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
-        let [feed, batch] = [(); 2].map(|()| Uuid::new_v4());
+        let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -241,6 +246,7 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            review_task,
             feed,
             batch,
         }
