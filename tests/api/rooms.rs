@@ -63,6 +63,7 @@ const LEVELS: &[&[&str]] = &[
         "load",
         "load::lines",
         "feed",
+        "feed::batch",
         "feed::row",
         "notice",
         "reseal",
@@ -76,10 +77,12 @@ const LEVELS: &[&[&str]] = &[
     ],
     &[
         "account",
+        "feed::import",
         "account::enrolment",
         "archive",
         "contact_request",
         "duplicate",
+        "review",
         "sensitive",
         "investigation",
     ],
@@ -95,9 +98,28 @@ const LEVELS: &[&[&str]] = &[
     &["access_request"],
     &["scribe"],
     &["work"],
-    &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
+    &["feed::batch::reader"],
+    &[
+        "database",
+        "edge",
+        "health",
+        "bounds",
+        "matching::entry",
+        "matching::retrieve",
+        "*::store",
+        "feed::batch::store",
+    ],
     &["client::admission", "guard::store"],
-    &["involvement::discreet"],
+    &["involvement::discreet", "feed::worker::held", "feed::worker::rule"],
+    &[
+        "feed::worker",
+        "feed::worker::apply",
+        "feed::worker::decide",
+        "feed::worker::store",
+        "feed::worker::unlink",
+    ],
+    &["feed::batch::intake", "feed::batch::task"],
+    &["feed::batch::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial"],
     &["demo::protection"],
     &["app"],
@@ -107,7 +129,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 17] = [
+const EDGE: [&str; 18] = [
     "access",
     "app",
     "catalogue",
@@ -125,11 +147,21 @@ const EDGE: [&str; 17] = [
     "span",
     "work",
     "*::routes",
+    "feed::batch::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 6] =
-    ["database", "scribe", "work", "matching::entry", "matching::retrieve", "*::store"];
+const SQL: [&str; 9] = [
+    "database",
+    "scribe",
+    "work",
+    "feed::worker::held",
+    "feed::worker::store",
+    "matching::entry",
+    "matching::retrieve",
+    "*::store",
+    "feed::batch::store",
+];
 
 #[test]
 fn every_file_has_a_level() {
