@@ -15,7 +15,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, archive, audit, bounds, carer, catalogue, child, client,
+    access_request, account, archive, audit, bounds, carer, catalogue, change, child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
@@ -35,7 +35,7 @@ use crate::{
     session::{self, Door},
     shield,
     span::QuietSpan,
-    stop, subject,
+    stop, subject, subscription,
     token::Verifier,
     transfer,
     work::Db,
@@ -92,6 +92,8 @@ pub fn mount(api: &mut ServiceConfig) {
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);
+        change::routes::mount(rooms);
+        subscription::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         retention::routes::mount(rooms);

@@ -48,6 +48,8 @@ use crate::{
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
+        (name = "subscriptions", description = "Changes sent to an address as signed events."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
@@ -200,6 +202,10 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/changes" => kinds.push(Kind::ChangesForgotten),
+            "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
+                kinds.push(Kind::DeliveryNotReplayable);
+            }
             "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
             "/v1/contact-requests/{contactRequestId}/closure" => {
@@ -301,6 +307,8 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotFound, Kind::StillArchived, Kind::IdentifierHeld]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            "/v1/subscriptions" => kinds.push(Kind::TooManySubscriptions),
+            "/v1/subscriptions/{subscriptionId}" => kinds.push(Kind::SubscriptionUnconfirmed),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),

@@ -118,6 +118,16 @@ examples! {
     "answer_transfer" asks "request";
     "dispute_transfer" asks "request";
     "withdraw_transfer";
+    "list_changes";
+    "list_subscriptions";
+    "subscribe" asks "request";
+    "open_subscription";
+    "change_subscription" asks "request";
+    "unsubscribe";
+    "ping_subscription";
+    "list_deliveries";
+    "open_delivery";
+    "replay_delivery";
     "list_notices";
     "see_notice";
     "list_audit_events";

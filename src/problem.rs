@@ -95,6 +95,14 @@ kinds! {
     /// A fuzzy search names in `searchId` the exact search that you made by the same criteria within the last 10 minutes, and
     /// that found nobody. Make that first.
     ExactSearchFirst 409 "exact-search-first" "Search exactly first";
+    /// The address has not answered a ping yet, so nothing is sent there and nothing can be paused.
+    SubscriptionUnconfirmed 409 "subscription-unconfirmed" "The address is not confirmed yet";
+    /// The organisation has 10 subscriptions, and no more are made.
+    TooManySubscriptions 409 "too-many-subscriptions" "There are enough subscriptions";
+    /// The event is still to be sent, or may not be told any more.
+    DeliveryNotReplayable 409 "delivery-not-replayable" "The event cannot be sent again";
+    /// What changed after the place in `after` is kept no longer. Read again what you follow, and begin without `after`.
+    ChangesForgotten 410 "changes-forgotten" "Too long ago";
     /// It has been decided already whether the two records are of one child.
     PossibleDuplicateDecided 409 "possible-duplicate-decided" "It is decided already";
     /// Another child holds this identifier.

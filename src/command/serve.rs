@@ -120,6 +120,7 @@ impl Running {
         actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {

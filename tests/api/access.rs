@@ -19,7 +19,7 @@ enum Whose {
 
 use Whose::{Other, Own};
 
-/// Accounts and clients are seen by the administrators of their own organisation alone; the operator sees those of national
+/// Accounts, clients and subscriptions are seen by the administrators of their own organisation alone; the operator sees those of national
 /// partners.
 const ACCOUNTS: &[&str] = &[
     "open_account",
@@ -32,6 +32,13 @@ const ACCOUNTS: &[&str] = &[
     "open_client",
     "change_client",
     "renew_client_secret",
+    "open_subscription",
+    "change_subscription",
+    "unsubscribe",
+    "ping_subscription",
+    "list_deliveries",
+    "open_delivery",
+    "replay_delivery",
 ];
 
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.

@@ -69,6 +69,7 @@ const LEVELS: &[&[&str]] = &[
         "purge",
         "shield",
         "override_grant",
+        "change",
         "subject",
         "identity",
     ],
@@ -80,6 +81,9 @@ const LEVELS: &[&[&str]] = &[
         "duplicate",
         "sensitive",
         "investigation",
+        "subscription",
+        "subscription::event",
+        "subscription::signature",
     ],
     &[
         "policy",

@@ -16,6 +16,13 @@ DAY = r"^must not be before .* or after today$"
 MAY = {
     "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters|is only for"},
     "match_child": {"too-little-to-search-by": "", "invalid-value": f"{CHECK_DIGIT}|^must have given names"},
+    "list_changes": {"invalid-query": r"^after must be the `next`", "changes-forgotten": ""},
+    "subscribe": {KEY: "", "invalid-value": "^must "},
+    "change_subscription": {VERSION: "", "invalid-value": "^must |with a new `target`"},
+    "unsubscribe": {VERSION: ""},
+    "ping_subscription": {KEY: ""},
+    "list_deliveries": {"invalid-query": r"^after must be the `next`"},
+    "replay_delivery": {VERSION: ""},
     "list_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
     "decide_possible_duplicate": {VERSION: "", "invalid-value": "does not fit the decision"},
     "add_child": {KEY: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}|{AUTHORITY}"},

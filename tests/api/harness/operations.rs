@@ -42,6 +42,8 @@ pub(crate) struct Target {
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
     pub(crate) possible_duplicate: Uuid,
+    pub(crate) subscription: Uuid,
+    pub(crate) delivery: Uuid,
 }
 
 impl Operation {
@@ -142,6 +144,8 @@ impl Operation {
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
+            .replace("{subscriptionId}", &target.subscription.to_string())
+            .replace("{deliveryId}", &target.delivery.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -172,6 +176,7 @@ impl Target {
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
+        let (subscription, delivery) = index.subscription(organisation, account).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -195,6 +200,8 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            subscription,
+            delivery,
         }
     }
 
@@ -226,6 +233,8 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            subscription,
+            delivery,
         }
     }
 }

@@ -277,6 +277,32 @@ impl Index {
         id
     }
 
+    /// A subscription of an organisation at an address that answered, and a ping of it that is dead.
+    pub(crate) async fn subscription(
+        &self,
+        organisation: Organisation,
+        account: Uuid,
+    ) -> (Uuid, Uuid) {
+        let (subscription, delivery) = (Uuid::new_v4(), Uuid::new_v4());
+        sqlx::query(
+            "with made as (
+                 insert into subscription (subscription_id, organisation_id, target, status, created_by, created_at, confirmed_at)
+                 values ($1, $2, 'https://hooks.example.org/contactpoint', 'active', $3, $4, $4)
+             )
+             insert into delivery (delivery_id, subscription_id, status, made_at, attempts, next_at, tried_at, outcome)
+             values ($5, $1, 'dead', $4, 1, $4, $4, '503')",
+        )
+        .bind(subscription)
+        .bind(organisation.id)
+        .bind(account)
+        .bind(self.now())
+        .bind(delivery)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        (subscription, delivery)
+    }
+
     /// Somebody's request that a child be shielded, which waits.
     pub(crate) async fn shield_request(&self, child: &Child, asker: &Caller) -> Uuid {
         let id = Uuid::new_v4();
