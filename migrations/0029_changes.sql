@@ -45,7 +45,9 @@ $$;
 create function note_child_added() returns trigger
     language plpgsql security definer set search_path = public, pg_temp as $$
 begin
-    insert into change (child_id, kind) select n.child_id, 'added' from new_rows n on conflict do nothing;
+    -- Facts of the same statement may have been noted before it.
+    delete from change x using new_rows n where x.child_id = n.child_id and x.xid = pg_current_xact_id();
+    insert into change (child_id, kind) select n.child_id, 'added' from new_rows n;
     return null;
 end $$;
 create trigger change_added after insert on child

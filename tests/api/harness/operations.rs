@@ -213,7 +213,8 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate, subscription, delivery] =
+            [(); 5].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
