@@ -222,8 +222,15 @@ pub async fn send_events(options: PgConnectOptions, shared: Shared) {
                 poster: poster.clone(),
             };
             actix_web::rt::spawn(async move {
-                if let Err(problem) = sender.deliver().await {
-                    tell(&problem, "events could not be sent");
+                loop {
+                    match sender.deliver().await {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(problem) => {
+                            tell(&problem, "events could not be sent");
+                            break;
+                        }
+                    }
                 }
                 drop(lane);
             });

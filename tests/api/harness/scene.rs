@@ -284,6 +284,12 @@ impl Index {
         account: Uuid,
     ) -> (Uuid, Uuid) {
         let (subscription, delivery) = (Uuid::new_v4(), Uuid::new_v4());
+        // An organisation has ten at most, and a test makes many targets.
+        sqlx::query("delete from subscription where organisation_id = $1")
+            .bind(organisation.id)
+            .execute(&self.db)
+            .await
+            .unwrap();
         sqlx::query(
             "with made as (
                  insert into subscription (subscription_id, organisation_id, target, status, created_by, created_at, confirmed_at)
