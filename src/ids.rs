@@ -80,6 +80,8 @@ ids! {
     PossibleDuplicateId
     /// A purge of records whose time is over.
     PurgeId
+    /// Two records that are one, or are to be.
+    MergeId
     /// A source system of an organisation, which sends what it holds.
     FeedId
     /// What a feed sends at once.

@@ -32,6 +32,7 @@ mod involvement;
 mod involvement_change;
 mod learning;
 mod matching;
+mod merge;
 mod mediated;
 mod notice;
 mod organisation;
