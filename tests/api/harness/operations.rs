@@ -42,6 +42,7 @@ pub(crate) struct Target {
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
     pub(crate) possible_duplicate: Uuid,
+    pub(crate) merge: Uuid,
 }
 
 impl Operation {
@@ -142,6 +143,7 @@ impl Operation {
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
+            .replace("{mergeId}", &target.merge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -172,6 +174,7 @@ impl Target {
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
+        let merge = index.merge(&child, authority).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -195,6 +198,7 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            merge,
         }
     }
 
@@ -206,7 +210,8 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate, merge] =
+            [(); 4].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -226,6 +231,7 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            merge,
         }
     }
 }
