@@ -61,7 +61,8 @@ async fn propose_merge(
     body.value.check()?;
     let pair = store::pair(&mut work, &body.value).await?;
     if !pair.authorities.contains(&work.caller.organisation) {
-        let detail = "A merge is proposed by a steward of an authority that answers for one of the records.";
+        let detail =
+            "A merge is proposed by a steward of an authority that answers for one of the records.";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
     if !store::is_of(&mut work, &body.value, &pair).await? {
@@ -100,8 +101,7 @@ async fn list_merges(
     let limit = query.limit.unwrap_or(20);
     let look = access.look(&db).await?;
     let found = store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
-    let (found, next) =
-        cursor::page(found, limit, |last| (last.merge.proposed_at, last.merge.id));
+    let (found, next) = cursor::page(found, limit, |last| (last.merge.proposed_at, last.merge.id));
     let mut children: Vec<_> =
         found.iter().flat_map(|found| [found.survivor, found.retired]).collect();
     children.sort();

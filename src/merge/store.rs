@@ -4,9 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, types::Json};
 use uuid::Uuid;
 
-use super::{
-    Merge, MergeIn, MergePreview, MergeQuery, MergeReversalIn, MergeStatus, Shields,
-};
+use super::{Merge, MergeIn, MergePreview, MergeQuery, MergeReversalIn, MergeStatus, Shields};
 use crate::{
     ids::{ChildId, IndexNumber, InvolvementId, MergeId, OrganisationId, PersonId},
     problem::{Kind, Problem},
@@ -88,11 +86,7 @@ async fn hold(work: &mut Work, records: [ChildId; 2]) -> Result<(), Problem> {
 }
 
 /// Whether a pair of possible duplicates is of these two, and nobody has said that they are of two children.
-pub(super) async fn is_of(
-    work: &mut Work,
-    asked: &MergeIn,
-    pair: &Pair,
-) -> Result<bool, Problem> {
+pub(super) async fn is_of(work: &mut Work, asked: &MergeIn, pair: &Pair) -> Result<bool, Problem> {
     let Some(id) = asked.possible_duplicate_id else { return Ok(true) };
     let found = sqlx::query_scalar!(
         r#"select exists (select from possible_duplicate where possible_duplicate_id = $1 and status in ('open', 'same')
@@ -444,9 +438,13 @@ pub(super) async fn part(
     let own = match kept {
         None if had.is_some() || shielded => {
             let new = PersonId::new();
-            sqlx::query!("insert into person (person_id, shielded) values ($1, $2)", new.0, shielded)
-                .execute(work.db())
-                .await?;
+            sqlx::query!(
+                "insert into person (person_id, shielded) values ($1, $2)",
+                new.0,
+                shielded
+            )
+            .execute(work.db())
+            .await?;
             Some(new)
         }
         kept => kept,

@@ -159,8 +159,11 @@ async fn purge(
     .await?;
     let identifiers: Vec<_> =
         identifiers.into_iter().map(|row| Identifier::from_stored(row.kind, row.value)).collect();
-    let mut hashes: Vec<_> =
-        row.births.iter().flat_map(|born| hashes(vault, *born, &row.names.0, &identifiers)).collect();
+    let mut hashes: Vec<_> = row
+        .births
+        .iter()
+        .flat_map(|born| hashes(vault, *born, &row.names.0, &identifiers))
+        .collect();
     hashes.sort();
     hashes.dedup();
     let purged = sqlx::query_scalar!(

@@ -68,6 +68,7 @@ impl Town {
 
     /// What every table holds of a record, but how often it was changed and what is made of the rest.
     pub(super) async fn held(&self, child: &Child) -> Value {
+        self.index.catch_up().await;
         let tables: Vec<String> = sqlx::query_scalar(
             "select c.relname::text from pg_class c join pg_attribute a on a.attrelid = c.oid
              where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attname = 'child_id'
@@ -172,20 +173,28 @@ async fn where_two_authorities_answer_a_steward_of_each_agrees() {
     let town = Town::new().await;
     let other = town.index.authority().await;
     let theirs = town.index.child(other).await;
-    let (there, colleague) =
-        (town.index.account(Role::Steward, other).await, town.index.account(Role::Steward, other).await);
+    let (there, colleague) = (
+        town.index.account(Role::Steward, other).await,
+        town.index.account(Role::Steward, other).await,
+    );
     let unrelated = town.index.authority().await;
     let stranger = town.index.account(Role::Steward, unrelated).await;
     town.propose(&stranger, &town.survivor, &theirs).await.refused(403, "forbidden");
-    let path =
-        town.propose(&there, &town.survivor, &theirs).await.expect(201).header("Location").to_owned();
+    let path = town
+        .propose(&there, &town.survivor, &theirs)
+        .await
+        .expect(201)
+        .header("Location")
+        .to_owned();
     town.act(&colleague, &path, "approval").await.refused(403, "forbidden");
     let unknown = format!("/v1/merges/{}", Uuid::new_v4());
     for path in [&path, &unknown] {
         town.index.get(&stranger, path).await.refused(404, "not-found");
-        for (what, body) in
-            [("approval", Value::Null), ("refusal", Value::Null), ("reversal", json!({ "ground": "relatives" }))]
-        {
+        for (what, body) in [
+            ("approval", Value::Null),
+            ("refusal", Value::Null),
+            ("reversal", json!({ "ground": "relatives" })),
+        ] {
             let path = format!("{path}/{what}");
             town.index.put(&stranger, &path, 1, body).await.refused(404, "not-found");
         }
@@ -233,13 +242,19 @@ async fn the_preview_tells_what_moves_and_what_differs() {
     let preview = &opened.body["preview"];
     assert_eq!(preview["shielded"], false);
     assert_eq!(preview["conflicts"], json!(["name", "involvement"]));
-    let moves: Vec<_> = preview["moves"].as_array().unwrap().iter().map(|m| m["fact"].as_str().unwrap()).collect();
-    assert_eq!(moves, ["name", "whereabouts", "carer", "involvement", "hold"], "and no sensitive service");
+    let moves: Vec<_> =
+        preview["moves"].as_array().unwrap().iter().map(|m| m["fact"].as_str().unwrap()).collect();
+    assert_eq!(
+        moves,
+        ["name", "whereabouts", "carer", "involvement", "hold"],
+        "and no sensitive service"
+    );
     town.index.shield(&town.retired).await;
     let opened = town.index.get(&town.two, proposed.header("Location")).await.expect(200);
     let preview = &opened.body["preview"];
     assert_eq!((&preview["shielded"], &preview["conflicts"]), (&json!(true), &json!(["name"])));
-    let moves: Vec<_> = preview["moves"].as_array().unwrap().iter().map(|m| m["fact"].as_str().unwrap()).collect();
+    let moves: Vec<_> =
+        preview["moves"].as_array().unwrap().iter().map(|m| m["fact"].as_str().unwrap()).collect();
     assert_eq!(moves, ["name", "carer"], "what the shield leaves visible");
 }
 
@@ -255,8 +270,19 @@ async fn the_survivor_has_all_and_the_retired_number_leads_to_it() {
     assert_eq!(record["carers"][0]["id"], json!(carer));
     assert_eq!(record["involvements"][0]["id"], json!(involvement));
     assert_eq!(record["involvements"][0]["flags"][0]["flag"], "takingAction");
-    let names: Vec<_> = record["names"].as_array().unwrap().iter().map(|name| (&name["kind"], &name["family"])).collect();
-    assert_eq!(names, [(&json!("current"), &json!(town.survivor.family)), (&json!("former"), &json!(town.retired.family))]);
+    let names: Vec<_> = record["names"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| (&name["kind"], &name["family"]))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            (&json!("current"), &json!(town.survivor.family)),
+            (&json!("former"), &json!(town.retired.family))
+        ]
+    );
     town.index.get(&town.teacher, &format!("/v1/involvements/{involvement}")).await.expect(200);
 
     for (method, rest, body) in [
@@ -264,10 +290,15 @@ async fn the_survivor_has_all_and_the_retired_number_leads_to_it() {
         ("GET", "/carers", Value::Null),
         ("GET", "/history", Value::Null),
         ("PATCH", "", json!({ "gender": "female" })),
-        ("POST", "/carers", json!({ "name": { "given": ["Ann"], "family": "Testley" }, "relationship": "mother", "parentalResponsibility": true })),
+        (
+            "POST",
+            "/carers",
+            json!({ "name": { "given": ["Ann"], "family": "Testley" }, "relationship": "mother", "parentalResponsibility": true }),
+        ),
     ] {
         let path = town.retired.path(rest);
-        let moved = town.index.request(&town.one, method, &path, body, &[("If-Match", "\"1\"")]).await;
+        let moved =
+            town.index.request(&town.one, method, &path, body, &[("If-Match", "\"1\"")]).await;
         let moved = moved.refused(308, "record-merged");
         assert_eq!(moved.header("Location"), town.survivor.path(rest), "{method} {rest}");
         assert_eq!(town.index.event(&moved).await["problem"], "record-merged");
@@ -288,13 +319,17 @@ async fn a_retired_number_leads_nowhere_for_whoever_cannot_see_the_survivor() {
     let ask = json!({ "ground": "threatToLife", "emergency": false });
     let path = town.retired.path("/shield-requests");
     town.index.post(&account, &path, ask).await.refused(404, "not-found");
-    sqlx::query("update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1")
-        .bind(town.survivor.id)
-        .execute(&town.index.db)
-        .await
-        .unwrap();
-    let hidden = town.index.get(&town.teacher, &town.retired.path("")).await.refused(404, "not-found");
-    let unknown = town.index.get(&town.teacher, "/v1/children/73018462597").await.refused(404, "not-found");
+    sqlx::query(
+        "update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1",
+    )
+    .bind(town.survivor.id)
+    .execute(&town.index.db)
+    .await
+    .unwrap();
+    let hidden =
+        town.index.get(&town.teacher, &town.retired.path("")).await.refused(404, "not-found");
+    let unknown =
+        town.index.get(&town.teacher, "/v1/children/73018462597").await.refused(404, "not-found");
     assert_eq!(hidden.bytes, unknown.bytes);
     assert_eq!(hidden.headers.len(), unknown.headers.len());
     let merge = town.propose(&town.one, &town.survivor, &town.retired).await;
