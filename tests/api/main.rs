@@ -9,6 +9,7 @@ mod archive;
 mod assertion;
 mod audit;
 mod audit_guard;
+mod budget;
 mod carer;
 mod child;
 mod client;
