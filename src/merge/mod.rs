@@ -325,10 +325,8 @@ impl Shields {
     /// What is shielded once the records are two again: each as it was; both, where a shield was raised since, since nobody knows whose
     /// it is; and the survivor no more, where its shield was lifted since.
     pub(crate) fn apart(self, now: bool, raised_since: bool) -> Self {
-        Self {
-            survivor: now && (self.survivor || raised_since),
-            retired: self.retired || now && raised_since,
-        }
+        let new = now && (raised_since || !self.survivor && !self.retired);
+        Self { survivor: now && self.survivor || new, retired: self.retired || new }
     }
 }
 
@@ -347,6 +345,7 @@ mod tests {
         assert_eq!(apart(false, true, true, false), (false, true));
         assert_eq!(apart(true, true, true, false), (true, true));
         assert_eq!(apart(false, false, true, true), (true, true));
+        assert_eq!(apart(false, false, true, false), (true, true), "whoever raised it");
         assert_eq!(apart(false, true, true, true), (true, true));
         assert_eq!(apart(true, true, false, false), (false, true), "a shield that was lifted");
     }

@@ -343,7 +343,7 @@ pub(super) struct Before {
     pub(super) shields: Shields,
     /// The person of the retired record, where it had one.
     pub(super) retired: Option<PersonId>,
-    /// Whether a shield of the person was asked for and put in force since.
+    /// Whether a request was put in force since, even if it was closed since too.
     pub(super) raised_since: bool,
 }
 
@@ -352,7 +352,7 @@ pub(super) async fn before(work: &mut Work, found: &Found) -> Result<Before, Pro
     let row = sqlx::query!(
         r#"select survivor_shielded as "survivor!", retired_shielded as "retired!", retired_person as "person: PersonId",
                   exists (select from shield_request r join child c on c.child_id = r.child_id
-                          where r.status = 'inForce' and r.shield_request_id <> all(m.held_up_by)
+                          where (r.status = 'inForce' or r.closed_at > m.decided_at) and r.shield_request_id <> all(m.held_up_by)
                             and c.person_id = (select x.person_id from child x where x.child_id = m.survivor_id)) as "raised!"
            from child_merge m where m.merge_id = $1"#,
         found.merge.id.0,
