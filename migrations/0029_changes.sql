@@ -66,6 +66,8 @@ begin
         select new.child_id, 'standing'
         where not exists (select from change x where x.child_id = new.child_id and x.xid = pg_current_xact_id() and x.kind = 'added')
         on conflict do nothing;
+    elsif old.status = 'merged' and new.status = 'merged' and not new.shielded and old.merged_into <> new.merged_into then
+        insert into change (child_id, kind) values (new.child_id, 'standing') on conflict do nothing;
     elsif was then
         perform note_change(new.child_id, 'child', null, false);
         if old.responsible_authority_id <> new.responsible_authority_id then
@@ -77,10 +79,10 @@ end $$;
 create trigger change_of_child after update on child
     for each row when (
         (old.status, old.shielded, old.date_of_birth, old.date_of_birth_precision, old.date_of_birth_estimated, old.gender,
-         old.without_service, old.responsible_authority_id, old.died_on)
+         old.without_service, old.responsible_authority_id, old.died_on, old.merged_into)
         is distinct from
         (new.status, new.shielded, new.date_of_birth, new.date_of_birth_precision, new.date_of_birth_estimated, new.gender,
-         new.without_service, new.responsible_authority_id, new.died_on))
+         new.without_service, new.responsible_authority_id, new.died_on, new.merged_into))
     execute function note_child_changed();
 
 -- Facts that are new, many at a time.
@@ -165,6 +167,10 @@ create function note_flag_changed() returns trigger
 begin
     perform note_change(new.child_id, 'flags', i.organisation_id, i.sensitive)
     from involvement i where i.involvement_id = new.involvement_id;
+    if tg_op = 'UPDATE' and old.child_id <> new.child_id then
+        perform note_change(old.child_id, 'flags', i.organisation_id, i.sensitive)
+        from involvement i where i.involvement_id = new.involvement_id;
+    end if;
     return null;
 end $$;
 create trigger change_added after insert on flag for each row execute function note_flag_changed();
@@ -177,19 +183,25 @@ revoke execute on function is_told(text, boolean), note_change(uuid, text, uuid,
 -- What an organisation is told of a change; nothing where it is not told of it. It is asked anew whenever something is told, so
 -- that nothing leaves that may not be known any more. An organisation is told of children with whom it works, a steward's also
 -- of those for whom it answers; of others' involvements where others may know of them, and a feed of its own alone.
--- Whoever is told that a record is withdrawn is not told why; what stands withdrawn says nothing more.
+-- Whoever is told that a record is withdrawn is not told why; what stands withdrawn says nothing more. A merged record is what its
+-- survivor is.
 create function change_told(of_child uuid, of_kind text, of_organisation uuid, of_hidden boolean, viewer uuid, is_steward boolean,
                             is_feed boolean, day date)
-    returns table (kind text, index_number text)
+    returns table (kind text, index_number text, survivor text)
     language sql stable as $$
-    select case when of_kind <> 'standing' then of_kind when s.away or not s.follows then 'withdrawn' else 'child' end, c.index_number
+    select t.kind, c.index_number, case when t.kind = 'merged' then k.index_number end
     from child c
+    join child k on k.child_id = coalesce(c.merged_into, c.child_id)
     cross join lateral (
-        select c.shielded or not in_use(c.status, c.archives_on, day) as away,
-               is_steward and c.responsible_authority_id = viewer
-               or exists (select from involvement i where i.child_id = c.child_id and i.organisation_id = viewer
+        select k.shielded or not in_use(k.status, k.archives_on, day) as away,
+               is_steward and viewer in (k.responsible_authority_id, c.responsible_authority_id)
+               or exists (select from involvement i where i.child_id = k.child_id and i.organisation_id = viewer
                           and (i.ended_on is null or i.ended_on > day)) as follows
     ) s
+    cross join lateral (
+        select case when of_kind <> 'standing' then of_kind when s.away or not s.follows then 'withdrawn'
+                    when c.merged_into is not null then 'merged' else 'child' end as kind
+    ) t
     where c.child_id = of_child
       and (of_organisation is not distinct from viewer and (of_kind <> 'standing' or is_steward)
            or s.follows and (of_organisation is null or of_kind in ('involvements', 'flags') and not of_hidden and not is_feed))

@@ -27,7 +27,7 @@ use crate::{
     hold, identity, investigation, involvement,
     limit::Rates,
     matching::{self, matcher::Matchers},
-    notice, oauth, organisation, override_grant, policy,
+    merge, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
@@ -75,6 +75,7 @@ pub fn mount(api: &mut ServiceConfig) {
         matching::routes::mount(rooms);
         child::routes::mount(rooms);
         duplicate::routes::mount(rooms);
+        merge::routes::mount(rooms);
         record::routes::mount(rooms);
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);

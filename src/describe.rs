@@ -33,6 +33,7 @@ use crate::{
         (name = "signing in", description = "Tokens for people and for systems."),
         (name = "children", description = "Find the one right child; open, add and correct a record."),
         (name = "possible duplicates", description = "Records that may be of one child, and what stewards decide of them."),
+        (name = "merges", description = "Two records of one child made one by two stewards, and two again."),
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
@@ -205,6 +206,14 @@ impl Operating<'_> {
             "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
+            "/v1/merges/{mergeId}/approval" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+                kinds.extend([Kind::SaidToBeOthers, Kind::IdentifierHeld]);
+            }
+            "/v1/merges/{mergeId}/refusal" => kinds.push(Kind::MergeStatus),
+            "/v1/merges/{mergeId}/reversal" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
             "/v1/changes" => kinds.push(Kind::ChangesForgotten),
             "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
@@ -224,6 +233,9 @@ impl Operating<'_> {
         self.leave_choices_open();
         self.bodies(&mut kinds);
         self.preconditions(&mut kinds);
+        if self.path.starts_with("/v1/children/{indexNumber}") {
+            kinds.push(Kind::RecordMerged);
+        }
         if self.path.contains('{') {
             kinds.push(Kind::NotFound);
         }
@@ -267,6 +279,7 @@ impl Operating<'_> {
             "/v1/possible-duplicates/{possibleDuplicateId}/decision" => {
                 kinds.push(Kind::PossibleDuplicateDecided);
             }
+            "/v1/merges" => kinds.extend([Kind::MergeProposed, Kind::SaidToBeOthers]),
             "/v1/children/{indexNumber}/subjects" => kinds.push(Kind::SubjectExists),
             "/v1/children/{indexNumber}/shield-requests" => kinds.push(Kind::StepUpRequired),
             "/v1/children" => {
@@ -342,7 +355,9 @@ impl Operating<'_> {
                     Kind::IdempotencyKeyReused,
                     Kind::RequestInProgress,
                 ]);
-                if self.path.starts_with("/v1/children") || self.path == RESTORATIONS {
+                if self.path.starts_with("/v1/children")
+                    || [RESTORATIONS, "/v1/merges"].contains(&self.path)
+                {
                     kinds.push(Kind::AnswerForgotten);
                 }
             }
@@ -424,6 +439,9 @@ fn response(kinds: &[Kind], policy: Option<&Policy>) -> Response {
     if kinds.iter().any(|kind| matches!(kind.status(), 429 | 503)) {
         response = response.header("Retry-After", seconds());
     }
+    if kinds.contains(&Kind::RecordMerged) {
+        response = response.header("Location", location());
+    }
     response.header("X-Request-Id", mirrored()).build()
 }
 
@@ -450,6 +468,12 @@ fn mirrored() -> Header {
     header.description = Some(
         "The request's number, as sent or made, by which it is found in the audit.".to_owned(),
     );
+    header
+}
+
+fn location() -> Header {
+    let mut header = Header::new(String::schema());
+    header.description = Some("Where the record is now.".to_owned());
     header
 }
 

@@ -31,6 +31,12 @@ examples! {
     "list_possible_duplicates";
     "open_possible_duplicate";
     "decide_possible_duplicate" asks "request";
+    "propose_merge" asks "request";
+    "list_merges";
+    "open_merge";
+    "approve_merge";
+    "refuse_merge";
+    "reverse_merge" asks "request";
     "open_child";
     "correct_child" asks "request";
     "read_history";

@@ -84,6 +84,8 @@ ids! {
     SubscriptionId
     /// An event that is sent, however often.
     DeliveryId
+    /// Two records that are one, or are to be.
+    MergeId
     /// A source system of an organisation, which sends what it holds.
     FeedId
     /// What a feed sends at once.

@@ -46,6 +46,7 @@ pub mod limit;
 pub mod listener;
 pub mod load;
 pub mod matching;
+pub mod merge;
 pub mod notice;
 pub mod oauth;
 pub mod object;

@@ -37,6 +37,8 @@ codes! {
         Involvements = "involvements",
         /// Flags that you may know of.
         Flags = "flags",
+        /// The record was merged into another, which `into` names: go on with that.
+        Merged = "merged",
         /// You are told no more of the record: drop what you keep of it. Why is not told. Where it is told of again, a `child`
         /// follows.
         Withdrawn = "withdrawn",
@@ -51,6 +53,10 @@ pub struct Change {
     pub index_number: IndexNumber,
     /// What has changed.
     pub kind: ChangeKind,
+    /// The number of the record that goes on, where this one was merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub into: Option<IndexNumber>,
     /// When it was written, in UTC.
     #[schema(example = "2026-11-16T09:30:00Z")]
     pub at: DateTime<Utc>,

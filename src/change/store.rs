@@ -1,7 +1,5 @@
 //! Changes in the database.
 
-use chrono::{DateTime, Utc};
-
 use super::{Change, ChangeKind, Found, LOOKED_THROUGH, Place};
 use crate::{
     access::Role,
@@ -27,10 +25,10 @@ pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Resul
                (select xid::text from looked order by xid desc, position desc limit 1) as last,
                (select position from looked order by xid desc, position desc limit 1) as last_row,
                told.xid::text as "xid?", told.position as "position?", told.child_id as "child?: ChildId", told.kind as "kind?: ChangeKind",
-               told.index_number as "number?: IndexNumber", told.at as "at?"
+               told.index_number as "number?: IndexNumber", told.survivor as "into?: IndexNumber", told.at as "at?"
         from change_cursor f
         left join (
-            select l.xid, l.position, l.child_id, t.kind, t.index_number, l.at
+            select l.xid, l.position, l.child_id, t.kind, t.index_number, t.survivor, l.at
             from looked l
             cross join lateral change_told(l.child_id, l.kind, l.organisation_id, l.hidden, $4, $5, $6, $7) t
             order by l.xid, l.position limit $8
@@ -66,22 +64,15 @@ pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Resul
     for row in rows {
         let (Some(xid), Some(position)) = (row.xid, row.position) else { continue };
         told_last = Some(place(&xid, position)?);
-        if let Some(item) = told(row.child, row.number, row.kind, row.at) {
-            items.push(item);
+        if let (Some(child), Some(index_number), Some(kind), Some(at)) =
+            (row.child, row.number, row.kind, row.at)
+        {
+            items.push((child, Change { index_number, kind, into: row.into, at }));
         }
     }
     let full = i64::try_from(items.len()).is_ok_and(|told| told >= limit);
     let next = told_last.filter(|_| full).unwrap_or(last);
     Ok(Found { items, next, more: full || !looked_at_all })
-}
-
-fn told(
-    child: Option<ChildId>,
-    index_number: Option<IndexNumber>,
-    kind: Option<ChangeKind>,
-    at: Option<DateTime<Utc>>,
-) -> Option<(ChildId, Change)> {
-    Some((child?, Change { index_number: index_number?, kind: kind?, at: at? }))
 }
 
 fn place(transaction: &str, row: i64) -> Result<Place, Problem> {

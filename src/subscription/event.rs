@@ -18,15 +18,20 @@ pub struct Pointer {
     pub index_number: IndexNumber,
     /// What has changed.
     pub kind: ChangeKind,
+    /// The number of the record that goes on, where this one was merged.
+    pub into: Option<IndexNumber>,
 }
 
 /// An event, as sent: a pointer, or a ping where there is none.
 #[must_use]
 pub fn event(id: DeliveryId, issuer: &str, at: DateTime<Utc>, told: Option<&Pointer>) -> Value {
     let (kind, data) = match told {
-        Some(told) => (
+        Some(Pointer { index_number, kind, into: None }) => {
+            ("contactpoint.child.changed", json!({ "indexNumber": index_number, "kind": kind }))
+        }
+        Some(Pointer { index_number, kind, into }) => (
             "contactpoint.child.changed",
-            json!({ "indexNumber": told.index_number, "kind": told.kind }),
+            json!({ "indexNumber": index_number, "kind": kind, "into": into }),
         ),
         None => ("contactpoint.ping", json!({})),
     };

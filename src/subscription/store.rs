@@ -303,7 +303,8 @@ pub(super) async fn fan_out(work: &mut Errands, today: NaiveDate) -> Result<(i64
             order by r.xid, r.position limit $1
         ), concerned as (
             select l.xid, l.position, s.subscription_id from looked l
-            join involvement i on i.child_id = l.child_id
+            join child c on c.child_id = l.child_id
+            join involvement i on i.child_id = coalesce(c.merged_into, c.child_id)
             join subscription s on s.organisation_id = i.organisation_id and s.confirmed_at is not null
             union
             select l.xid, l.position, s.subscription_id from looked l
@@ -379,7 +380,7 @@ pub(super) async fn take(work: &mut Errands, today: NaiveDate) -> Result<Option<
     let rows = sqlx::query!(
         r#"
         select d.delivery_id as "id: DeliveryId", d.child_id as "child: ChildId", d.attempts, coalesce(r.at, d.made_at) as "at!",
-               t.kind as "kind?: ChangeKind", t.index_number as "number?: IndexNumber"
+               t.kind as "kind?: ChangeKind", t.index_number as "number?: IndexNumber", t.survivor as "into?: IndexNumber"
         from delivery d
         left join change r on r.xid = d.xid and r.position = d.position
         left join lateral change_told(r.child_id, r.kind, r.organisation_id, r.hidden, $2, false, false, $3) t on true
@@ -400,10 +401,11 @@ pub(super) async fn take(work: &mut Errands, today: NaiveDate) -> Result<Option<
         .map(|row| TakenEvent {
             id: row.id,
             child: row.child,
-            told: row
-                .number
-                .zip(row.kind)
-                .map(|(index_number, kind)| Pointer { index_number, kind }),
+            told: row.number.zip(row.kind).map(|(index_number, kind)| Pointer {
+                index_number,
+                kind,
+                into: row.into,
+            }),
             at: row.at,
             attempts: row.attempts,
         })

@@ -85,6 +85,9 @@ const ENROLS: &[&str] = &["list_subjects", "enrol_subject", "end_subject"];
 /// Records that may be of one child are seen by the authority that answers for one of them.
 const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"];
 
+/// Merges are seen by the authorities that answer for one of the records; the records of the example are nobody's.
+const MERGES: &[&str] = &["open_merge", "approve_merge", "refuse_merge", "reverse_merge"];
+
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
 
@@ -99,7 +102,12 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 41] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 46] = [
+    (MERGES, Other, Role::ALL, 404),
+    (&["propose_merge"], Own, Role::ALL, 422),
+    (&["propose_merge"], Other, Role::ALL, 422),
+    (&["propose_merge"], Whose::Unknown, Role::ALL, 422),
+    (&["reverse_merge"], Own, Role::ALL, 409),
     (PAIRS, Other, Role::ALL, 404),
     (&["end_subject"], Own, &[Role::Steward], 404),
     (&["ask_for_shield"], Own, &[Role::Subject], 404),

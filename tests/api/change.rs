@@ -462,3 +462,67 @@ async fn cursor_of(town: &Town, by: &Caller) -> String {
     let answer = page(&town.index, by, None, 1).await.expect(200);
     answer.body["next"].as_str().unwrap().to_owned()
 }
+
+#[actix_web::test]
+async fn a_merge_is_told_of_the_number_that_goes_with_the_one_that_stays_and_taken_back() {
+    let town = Town::new().await;
+    let (index, system) = (&town.index, town.system());
+    let [one, two] = [
+        index.account(Role::Steward, town.scene.authority).await,
+        town.scene.caller(Role::Steward).clone(),
+    ];
+    let survivor = index.child(town.scene.authority).await;
+    let other = index.caller(Role::CaseSystem, town.scene.other_school).await;
+    let [place, of_other] = [town.now(system).await, town.now(&other).await];
+    let body = json!({ "survivor": survivor.number, "retired": town.child.number, "ground": "recordedTwice" });
+    let merge = index.post(&one, "/v1/merges", body).await.expect(201);
+    let (path, version) = (merge.header("Location").to_owned(), merge.version());
+    let merged =
+        index.put(&two, &format!("{path}/approval"), version, Value::Null).await.expect(200);
+
+    settled(index).await;
+    let (items, next) = follow(index, system, Some(&place), 100).await;
+    let of = |number: &str| -> Vec<&Value> {
+        items.iter().filter(|item| item["indexNumber"] == number).collect()
+    };
+    let retired = of(&town.child.number);
+    assert_eq!(retired.len(), 1, "{items:#?}");
+    assert_eq!(
+        (&retired[0]["kind"], &retired[0]["into"]),
+        (&json!("merged"), &json!(survivor.number))
+    );
+    assert!(
+        of(&survivor.number).iter().any(|item| item["kind"] == "involvements"),
+        "it works with the one that stays"
+    );
+    assert!(follow(index, &other, Some(&of_other), 100).await.0.is_empty());
+
+    let back = json!({ "ground": "relatives" });
+    let asked =
+        index.put(&one, &format!("{path}/reversal"), merged.version(), back).await.expect(200);
+    index.put(&two, &format!("{path}/approval"), asked.version(), Value::Null).await.expect(200);
+    let (kinds, next) = town.told(system, Some(&next)).await;
+    assert!(
+        kinds.contains(&"child".to_owned()) && !kinds.contains(&"merged".to_owned()),
+        "{kinds:?}"
+    );
+    let (items, _) = follow(index, system, Some(&place), 100).await;
+    assert!(
+        items.iter().all(|item| item["kind"] != "merged"),
+        "who reads only now is told how it stands now"
+    );
+
+    // Of a merged record whose survivor is archived, no more is told than of any that is withdrawn.
+    let merge = index.post(&one, "/v1/merges", json!({
+        "survivor": survivor.number, "retired": town.child.number, "ground": "recordedTwice",
+    })).await.expect(201);
+    let (path, version) = (merge.header("Location").to_owned(), merge.version());
+    index.put(&two, &format!("{path}/approval"), version, Value::Null).await.expect(200);
+    sqlx::query("update child set archives_on = '2026-11-16' where child_id = $1")
+        .bind(survivor.id)
+        .execute(&index.db)
+        .await
+        .unwrap();
+    let (kinds, _) = town.told(system, Some(&next)).await;
+    assert_eq!(kinds, ["withdrawn"]);
+}

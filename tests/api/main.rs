@@ -35,6 +35,7 @@ mod involvement_change;
 mod learning;
 mod matching;
 mod mediated;
+mod merge;
 mod notice;
 mod organisation;
 mod override_grant;

@@ -44,6 +44,7 @@ pub(crate) struct Target {
     pub(crate) possible_duplicate: Uuid,
     pub(crate) subscription: Uuid,
     pub(crate) delivery: Uuid,
+    pub(crate) merge: Uuid,
 }
 
 impl Operation {
@@ -146,6 +147,7 @@ impl Operation {
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
             .replace("{subscriptionId}", &target.subscription.to_string())
             .replace("{deliveryId}", &target.delivery.to_string())
+            .replace("{mergeId}", &target.merge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -177,6 +179,7 @@ impl Target {
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
         let (subscription, delivery) = index.subscription(organisation, account).await;
+        let merge = index.merge(&child, authority).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -202,6 +205,7 @@ impl Target {
             possible_duplicate,
             subscription,
             delivery,
+            merge,
         }
     }
 
@@ -213,8 +217,8 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request, possible_duplicate, subscription, delivery] =
-            [(); 5].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate, subscription, delivery, merge] =
+            [(); 6].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -236,6 +240,7 @@ impl Target {
             possible_duplicate,
             subscription,
             delivery,
+            merge,
         }
     }
 }

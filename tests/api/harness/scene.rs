@@ -562,6 +562,26 @@ impl Index {
         id
     }
 
+    /// A merge of this child and another of the authority, which somebody of it has proposed.
+    pub(crate) async fn merge(&self, child: &Child, authority: Organisation) -> Uuid {
+        let (other, id) = (self.child(authority).await, Uuid::new_v4());
+        let by = self.account(Role::Steward, authority).await.id;
+        sqlx::query(
+            "insert into child_merge (merge_id, survivor_id, retired_id, ground, proposed_by, proposed_for, proposed_at)
+             values ($1, $2, $3, 'recordedTwice', $4, $5, $6)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(other.id)
+        .bind(by)
+        .bind(authority.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A purge that somebody has proposed, of nothing.
     pub(crate) async fn purge(&self) -> Uuid {
         let (id, by) = (Uuid::new_v4(), self.some_account().await);
