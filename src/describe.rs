@@ -16,6 +16,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::{
     access::{POLICIES, Policy, Reason, goes_on},
+    budget::is_limited,
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -160,6 +161,9 @@ impl Operating<'_> {
                 kinds.push(Kind::StepUpRequired);
             }
             kinds.push(Kind::TooManyRequests);
+            if is_limited(self.operation.operation_id.as_deref().unwrap_or_default()) {
+                kinds.push(Kind::OverBudget);
+            }
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());

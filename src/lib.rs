@@ -7,6 +7,7 @@ pub mod app;
 pub mod archive;
 pub mod audit;
 pub mod bounds;
+pub mod budget;
 pub mod carer;
 pub mod catalogue;
 pub mod child;

@@ -190,6 +190,10 @@ kinds! {
     PreconditionRequired 428 "precondition-required" "Say which version you change";
     /// Wait as `Retry-After` says.
     TooManyRequests 429 "too-many-requests" "Too many requests";
+    /// You have looked for children, or opened records, as often as you may for now, or your searches found nobody too often in
+    /// a row; `detail` says which. Wait as `Retry-After` says. Who needs more asks the national operator to raise the limits of the
+    /// organisation.
+    OverBudget 429 "over-budget" "You have looked as often as you may";
     /// The header is over 16 KiB or has over 100 fields.
     HeaderTooLarge 431 "header-too-large" "The header is too large";
     /// Our own failure; it is logged with the request id, and nothing was stored.

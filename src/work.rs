@@ -121,7 +121,7 @@ impl Db {
         let known = caller.is_some();
         let event = Event::refused(self.now(), caller, errand, problem, trail);
         let verdict = self.scribe.write(event).await?;
-        verdict.filter(|_| known).map_or(Ok(()), |kind| Err(kind.into()))
+        verdict.filter(|_| known).map_or(Ok(()), |barred| Err(barred.into()))
     }
 
     /// Whether the database answers, is migrated and takes the audit.
@@ -262,7 +262,7 @@ async fn write_down(
 ) -> Result<(), Problem> {
     let line = Line::of(event, vault)?;
     let verdicts = scribe::statement(db, &[line], instance).await.map_err(unaudited)?;
-    verdicts.into_iter().flatten().next().map_or(Ok(()), |kind| Err(kind.into()))
+    verdicts.into_iter().flatten().next().map_or(Ok(()), |barred| Err(barred.into()))
 }
 
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
@@ -391,7 +391,7 @@ impl Look {
         event.id = id;
         match self.scribe.write(event).await? {
             None => Ok(answer),
-            Some(kind) => Err(Problem::from(kind).recorded()),
+            Some(barred) => Err(Problem::from(barred).recorded()),
         }
     }
 
@@ -417,7 +417,7 @@ impl Look {
         let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
         match self.scribe.write(event).await {
             Ok(None) => problem.recorded(),
-            Ok(Some(kind)) => Problem::from(kind).recorded(),
+            Ok(Some(barred)) => Problem::from(barred).recorded(),
             Err(unaudited) => unaudited,
         }
     }

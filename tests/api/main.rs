@@ -10,6 +10,7 @@ mod assertion;
 mod audit;
 mod audit_guard;
 mod batch;
+mod budget;
 mod carer;
 mod child;
 mod client;

@@ -33,6 +33,7 @@ const LEVELS: &[&[&str]] = &[
         "listener",
         "listener::*",
     ],
+    &["budget"],
     &["http", "span", "describe", "examples"],
     &["child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],
