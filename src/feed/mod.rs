@@ -2,6 +2,7 @@
 
 use crate::code::codes;
 
+pub mod import;
 pub mod row;
 
 codes! {

@@ -78,6 +78,8 @@ const LEVELS: &[&[&str]] = &[
         "archive",
         "contact_request",
         "duplicate",
+        "feed::import",
+        "feed::import::*",
         "sensitive",
         "investigation",
     ],
