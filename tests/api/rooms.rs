@@ -76,11 +76,12 @@ const LEVELS: &[&[&str]] = &[
     ],
     &[
         "account",
-        "feed::import",
         "account::enrolment",
         "archive",
         "contact_request",
         "duplicate",
+        "feed::import",
+        "feed::import::*",
         "sensitive",
         "investigation",
     ],

@@ -232,10 +232,10 @@ impl Index {
         .fetch_all(&self.db)
         .await
         .unwrap();
-        let counts =
-            tables.iter().map(|table| format!("'{table}', (select count(*) from {table})"));
-        let counted =
-            format!("select jsonb_build_object({})", counts.collect::<Vec<_>>().join(", "));
+        let counts = tables
+            .iter()
+            .map(|table| format!("jsonb_build_object('{table}', (select count(*) from {table}))"));
+        let counted = format!("select {}", counts.collect::<Vec<_>>().join(" || "));
         let rows: Json<Value> =
             sqlx::query_scalar(AssertSqlSafe(counted)).fetch_one(&self.db).await.unwrap();
         rows.0
