@@ -5,12 +5,19 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
+use crate::{
+    access::{Role, Viewer},
+    code::codes,
+    contact::PersonLine,
+    ids::{FeedId, OrganisationId},
+    involvement::{ServiceCategory, ServiceType},
+    problem::Problem,
+};
+
 pub mod batch;
 pub mod import;
 pub mod routes;
 pub mod row;
-pub mod row;
-pub(crate) mod store;
 pub(crate) mod store;
 
 codes! {
