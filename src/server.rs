@@ -4,6 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -23,8 +25,10 @@ use crate::{
     listener::{self, Limits},
     matching::task as indexing,
     problem::Problem,
+    remote::Poster,
     retention::task,
     scribe::Scribe,
+    subscription::task as events,
     token::Issuer,
     work::{Connections, Db, Errands, guarded},
 };
@@ -230,6 +234,53 @@ pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
             tell(&problem, "the names of the index could not be counted");
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// How many subscriptions one instance sends to at once: one that is slow keeps no other waiting.
+const LANES: usize = 8;
+
+/// Makes events of what has changed, and sends them; every second sees whether there is something. Every instance does its part.
+pub async fn send_events(options: PgConnectOptions, shared: Shared) {
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let poster = Poster::new(shared.remote.reach());
+    let lanes = Arc::new(Semaphore::new(LANES));
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let due = match events::waiting(&db, shared.clock.now()).await {
+            Ok((behind, due)) => {
+                if behind && let Err(problem) = events::fan_out(&options, &shared.clock).await {
+                    tell(&problem, "events could not be made of what has changed");
+                }
+                due
+            }
+            Err(problem) => {
+                tell(&problem, "it cannot be read which events wait");
+                0
+            }
+        };
+        for _ in 0..due {
+            let Ok(lane) = Arc::clone(&lanes).try_acquire_owned() else { break };
+            let sender = events::Sender {
+                options: options.clone(),
+                clock: shared.clock.clone(),
+                issuer: shared.verifier.issuer(),
+                poster: poster.clone(),
+            };
+            actix_web::rt::spawn(async move {
+                loop {
+                    match sender.deliver().await {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(problem) => {
+                            tell(&problem, "events could not be sent");
+                            break;
+                        }
+                    }
+                }
+                drop(lane);
+            });
+        }
     }
 }
 

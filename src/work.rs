@@ -19,12 +19,12 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission, Role, Sight, Viewer, goes_on},
+    access::{Access, Caller, Errand, Permission, ReadChild, Role, Sight, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     digest::Once,
     http::IdempotencyKey,
-    ids::{AccountId, ChildId, EventId, OrganisationId},
+    ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
     matching::matcher::{InForce, Matchers},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
@@ -130,6 +130,30 @@ impl Db {
             .fetch_one(&self.reader)
             .await?;
         Ok(())
+    }
+
+    /// The record in use into which a record was merged, where the caller sees it: a subject the own one alone.
+    pub async fn survivor(
+        &self,
+        caller: &Caller,
+        number: &str,
+    ) -> Result<Option<IndexNumber>, Problem> {
+        let (own, all) = match caller.role {
+            Role::Subject => (true, false),
+            role => (false, role == Role::Feed || ReadChild::HELD_BY.contains(&role)),
+        };
+        let survivor = sqlx::query_scalar!(
+            r#"select s.index_number as "number: IndexNumber" from child r join child s on s.child_id = r.merged_into
+               where r.index_number = $1 and in_use(s.status, s.archives_on, $2)
+                 and ($3 or $4 and exists (select from subject x
+                                           where x.child_id = s.child_id and x.account_id = $5 and x.ended_at is null))"#,
+            number,
+            day_in_london(self.now()),
+            all,
+            own,
+            caller.subject.uuid(),
+        );
+        Ok(survivor.fetch_optional(&self.reader).await?)
     }
 
     /// Somebody who is not signed in yet: to sign in, to exchange a token.

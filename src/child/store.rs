@@ -519,6 +519,8 @@ fn as_told(was: Value) -> Value {
         "cleared_at",
         "person_id",
         "shielded",
+        "merged_into",
+        "twin",
         "visible_version",
         "archives_on",
         "archived_on",

@@ -214,6 +214,7 @@ struct Row {
     told: Json<Candidate>,
     postcodes: Option<Json<Vec<CandidatePostcode>>>,
     identifiers: Option<Json<Vec<Identifier>>>,
+    numbered: bool,
 }
 
 impl Row {
@@ -221,6 +222,7 @@ impl Row {
         let mut candidate = self.told.0;
         candidate.postcodes = self.postcodes.map(|list| list.0).unwrap_or_default();
         candidate.identifiers = self.identifiers.map(|list| list.0).unwrap_or_default();
+        candidate.numbered = self.numbered;
         (self.child, candidate)
     }
 }
@@ -249,9 +251,9 @@ async fn by_number(
         Row,
         r#"
         select child_id as "child!: ChildId", told as "told!: Json<Candidate>", postcodes as "postcodes: Json<Vec<CandidatePostcode>>",
-               identifiers as "identifiers: Json<Vec<Identifier>>"
+               identifiers as "identifiers: Json<Vec<Identifier>>", coalesce(child_id = (select child_numbered($1)), false) as "numbered!"
         from candidate_told
-        where (index_number = $1
+        where (child_id = (select child_numbered($1))
                or child_id = (select child_id from child_identifier
                               where kind = $2 and value = $3 and superseded_at is null and held))
           and in_use(status, archives_on, $4) and not (shielded and $5)
@@ -276,7 +278,7 @@ async fn by_birth(
         r#"
         select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
                case when $4 then c.postcodes end as "postcodes: Json<Vec<CandidatePostcode>>",
-               null::json as "identifiers: Json<Vec<Identifier>>"
+               null::json as "identifiers: Json<Vec<Identifier>>", false as "numbered!"
         from (select distinct n.child_id
               from child_name n
               join child c on c.child_id = n.child_id
@@ -305,7 +307,8 @@ async fn by_postcode(
         Row,
         r#"
         select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
-               c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>"
+               c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>",
+               false as "numbered!"
         from (select distinct n.child_id
               from whereabouts w
               join child c on c.child_id = w.child_id

@@ -45,6 +45,9 @@ pub(crate) struct Target {
     pub(crate) review_task: Uuid,
     pub(crate) feed: Uuid,
     pub(crate) batch: Uuid,
+    pub(crate) subscription: Uuid,
+    pub(crate) delivery: Uuid,
+    pub(crate) merge: Uuid,
 }
 
 /// A batch of one row.
@@ -155,6 +158,9 @@ impl Operation {
             .replace("{reference}", "PUPIL-7")
             .replace("{feedId}", &target.feed.to_string())
             .replace("{batchId}", &target.batch.to_string())
+            .replace("{subscriptionId}", &target.subscription.to_string())
+            .replace("{deliveryId}", &target.delivery.to_string())
+            .replace("{mergeId}", &target.merge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -185,6 +191,8 @@ impl Target {
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
+        let (subscription, delivery) = index.subscription(organisation, account).await;
+        let merge = index.merge(&child, authority).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -214,6 +222,9 @@ impl Target {
             review_task,
             feed,
             batch,
+            subscription,
+            delivery,
+            merge,
         }
     }
 
@@ -225,8 +236,9 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
         let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate, subscription, delivery, merge] =
+            [(); 6].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -249,6 +261,9 @@ impl Target {
             review_task,
             feed,
             batch,
+            subscription,
+            delivery,
+            merge,
         }
     }
 }

@@ -278,6 +278,38 @@ impl Index {
         id
     }
 
+    /// A subscription of an organisation at an address that answered, and a ping of it that is dead.
+    pub(crate) async fn subscription(
+        &self,
+        organisation: Organisation,
+        account: Uuid,
+    ) -> (Uuid, Uuid) {
+        let (subscription, delivery) = (Uuid::new_v4(), Uuid::new_v4());
+        // An organisation has ten at most, and a test makes many targets.
+        sqlx::query("delete from subscription where organisation_id = $1")
+            .bind(organisation.id)
+            .execute(&self.db)
+            .await
+            .unwrap();
+        sqlx::query(
+            "with made as (
+                 insert into subscription (subscription_id, organisation_id, target, status, created_by, created_at, confirmed_at)
+                 values ($1, $2, 'https://hooks.example.org/contactpoint', 'active', $3, $4, $4)
+             )
+             insert into delivery (delivery_id, subscription_id, status, made_at, attempts, next_at, tried_at, outcome)
+             values ($5, $1, 'dead', $4, 1, $4, $4, '503')",
+        )
+        .bind(subscription)
+        .bind(organisation.id)
+        .bind(account)
+        .bind(self.now())
+        .bind(delivery)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        (subscription, delivery)
+    }
+
     /// Somebody's request that a child be shielded, which waits.
     pub(crate) async fn shield_request(&self, child: &Child, asker: &Caller) -> Uuid {
         let id = Uuid::new_v4();
@@ -602,6 +634,26 @@ impl Index {
         .bind(id)
         .bind(child.id)
         .bind(other.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A merge of this child and another of the authority, which somebody of it has proposed.
+    pub(crate) async fn merge(&self, child: &Child, authority: Organisation) -> Uuid {
+        let (other, id) = (self.child(authority).await, Uuid::new_v4());
+        let by = self.account(Role::Steward, authority).await.id;
+        sqlx::query(
+            "insert into child_merge (merge_id, survivor_id, retired_id, ground, proposed_by, proposed_for, proposed_at)
+             values ($1, $2, $3, 'recordedTwice', $4, $5, $6)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(other.id)
+        .bind(by)
+        .bind(authority.id)
         .bind(self.now())
         .execute(&self.db)
         .await
