@@ -52,6 +52,7 @@ mod record;
 mod remote;
 mod reseal;
 mod retention;
+mod review;
 mod rooms;
 mod sealed;
 mod sensitive;
