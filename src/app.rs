@@ -23,6 +23,7 @@ use crate::{
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
+    feed,
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
@@ -31,7 +32,7 @@ use crate::{
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
-    retention,
+    retention, review,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -90,6 +91,8 @@ pub fn mount(api: &mut ServiceConfig) {
         account::routes::mount(rooms);
         client::routes::mount(rooms);
         external::routes::mount(rooms);
+        feed::routes::mount(rooms);
+        review::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);

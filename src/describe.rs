@@ -49,6 +49,8 @@ use crate::{
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
+        (name = "feeds", description = "What other systems send, and what became of it."),
+        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
         (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
         (name = "subscriptions", description = "Changes sent to an address as signed events."),
@@ -130,6 +132,9 @@ const NOT_CREATING: [&str; 9] = [
 /// Where a shield is looked past, with a reference.
 const RESTORATIONS: &str = "/v1/archive/restorations";
 const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
+
+/// Where batches are sent, which are no JSON.
+const BATCHES: &str = "/v1/feeds/{feedId}/batches";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
@@ -257,6 +262,8 @@ impl Operating<'_> {
                 Kind::UnsupportedGrantType,
                 Kind::InvalidClient,
             ]);
+        } else if self.path == BATCHES {
+            kinds.push(Kind::BatchUnreadable);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
@@ -329,6 +336,11 @@ impl Operating<'_> {
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
+            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);

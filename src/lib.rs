@@ -60,6 +60,7 @@ pub mod record;
 pub mod remote;
 pub mod reseal;
 pub mod retention;
+pub mod review;
 pub mod scribe;
 pub mod seal;
 pub mod sensitive;

@@ -19,6 +19,7 @@ use crate::{
     app::{self, Shared},
     clock::{day_in_london, midnight_in_london},
     database,
+    feed::{batch::task as batches, worker},
     keys::{rotation, sealing},
     learning::task as learning,
     listener::{self, Limits},
@@ -133,6 +134,23 @@ async fn index_once(
     indexing::catch_up(&mut work, indexing::BATCH, |_| {}).await
 }
 
+/// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
+pub async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
+    loop {
+        match tidy_once(&options, &shared).await {
+            Ok(0) => {}
+            Ok(abandoned) => tracing::info!(abandoned, "batches have broken off"),
+            Err(problem) => tell(&problem, "what is left of batches could not be forgotten"),
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+}
+
+async fn tidy_once(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
+    let mut work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
+    batches::tidy(&mut work).await
+}
+
 async fn retain_once(
     options: &PgConnectOptions,
     shared: &Shared,
@@ -141,6 +159,34 @@ async fn retain_once(
     let mut work = work.with_vault(shared.door.vault.clone());
     let today = work.today();
     task::run(&mut work, today, task::BATCH, |_| true).await
+}
+
+/// Works on what feeds have sent. Every instance does; a row that one is at work on is left to it.
+pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
+    let patient = [
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "10min"),
+        ("idle_in_transaction_session_timeout", "1min"),
+    ];
+    let options = guarded(&options).options(patient);
+    loop {
+        match work_on_feeds_once(&options, &shared).await {
+            Ok(done) if done.rows() > 0 => tracing::info!(?done, "rows of feeds are done"),
+            Ok(_) => {}
+            Err(problem) => tell(&problem, "rows of feeds could not be done"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn work_on_feeds_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<worker::Progress, Problem> {
+    let work = Errands::begin(options, &shared.clock, "feed_work").await?;
+    let vault = shared.door.vault.clone();
+    let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());
+    worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
 }
 
 /// Takes in the keys of a folder of secrets whenever they have changed, within 2 seconds, so that no change needs a restart.
