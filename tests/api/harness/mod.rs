@@ -232,10 +232,13 @@ impl Index {
         .fetch_all(&self.db)
         .await
         .unwrap();
-        let counts =
-            tables.iter().map(|table| format!("'{table}', (select count(*) from {table})"));
-        let counted =
-            format!("select jsonb_build_object({})", counts.collect::<Vec<_>>().join(", "));
+        let counts = tables.iter().map(|table| {
+            format!("select '{table}' as held, (select count(*) from {table}) as count")
+        });
+        let counted = format!(
+            "select jsonb_object_agg(held, count) from ({}) as counts",
+            counts.collect::<Vec<_>>().join(" union all ")
+        );
         let rows: Json<Value> =
             sqlx::query_scalar(AssertSqlSafe(counted)).fetch_one(&self.db).await.unwrap();
         rows.0
