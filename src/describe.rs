@@ -49,7 +49,11 @@ use crate::{
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
+        (name = "feeds", description = "What other systems send, and what became of it."),
+        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
+        (name = "subscriptions", description = "Changes sent to an address as signed events."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
@@ -128,6 +132,9 @@ const NOT_CREATING: [&str; 9] = [
 /// Where a shield is looked past, with a reference.
 const RESTORATIONS: &str = "/v1/archive/restorations";
 const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
+
+/// Where batches are sent, which are no JSON.
+const BATCHES: &str = "/v1/feeds/{feedId}/batches";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
@@ -213,6 +220,10 @@ impl Operating<'_> {
                 kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/changes" => kinds.push(Kind::ChangesForgotten),
+            "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
+                kinds.push(Kind::DeliveryNotReplayable);
+            }
             "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
             "/v1/contact-requests/{contactRequestId}/closure" => {
@@ -251,6 +262,8 @@ impl Operating<'_> {
                 Kind::UnsupportedGrantType,
                 Kind::InvalidClient,
             ]);
+        } else if self.path == BATCHES {
+            kinds.push(Kind::BatchUnreadable);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
@@ -318,9 +331,16 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotFound, Kind::StillArchived, Kind::IdentifierHeld]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            "/v1/subscriptions" => kinds.push(Kind::TooManySubscriptions),
+            "/v1/subscriptions/{subscriptionId}" => kinds.push(Kind::SubscriptionUnconfirmed),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
+            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);

@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderMap, HeaderValue},
     },
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{ToSchema, openapi::Ref};
 
@@ -67,6 +67,9 @@ kinds! {
     /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
     /// it can be repeated safely.
     IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
+    /// The body of a batch broke off, holds no row, or cannot be read to its end in the form that it is said to have. Nothing of
+    /// it is kept.
+    BatchUnreadable 400 "batch-unreadable" "The batch cannot be read";
     /// A query parameter has the wrong form; `detail` names it.
     InvalidQuery 400 "invalid-query" "A query parameter has the wrong form";
     /// There is no valid access token: none was sent, it ended, or what it stands on has been withdrawn. Sign in again.
@@ -97,6 +100,14 @@ kinds! {
     /// A fuzzy search names in `searchId` the exact search that you made by the same criteria within the last 10 minutes, and
     /// that found nobody. Make that first.
     ExactSearchFirst 409 "exact-search-first" "Search exactly first";
+    /// The address has not answered a ping yet, so nothing is sent there and nothing can be paused.
+    SubscriptionUnconfirmed 409 "subscription-unconfirmed" "The address is not confirmed yet";
+    /// The organisation has 10 subscriptions, and no more are made.
+    TooManySubscriptions 409 "too-many-subscriptions" "There are enough subscriptions";
+    /// The event is still to be sent, or may not be told any more.
+    DeliveryNotReplayable 409 "delivery-not-replayable" "The event cannot be sent again";
+    /// What changed after the place in `after` is kept no longer. Read again what you follow, and begin without `after`.
+    ChangesForgotten 410 "changes-forgotten" "Too long ago";
     /// It has been decided already whether the two records are of one child.
     PossibleDuplicateDecided 409 "possible-duplicate-decided" "It is decided already";
     /// A merge of these two records waits to be approved already.
@@ -131,6 +142,15 @@ kinds! {
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// What a feed sends counts once its last batch on trial held at least 20 rows, of which at least 95 % were of a child of the index or
+    /// made a new record, without a steward and without being rejected.
+    FeedNotReady 409 "feed-not-ready" "The feed is not ready to count";
+    /// It has been decided already which child the row is of, or its source has said something else since.
+    ReviewTaskDecided 409 "review-task-decided" "It is decided already";
+    /// What was sent cannot be taken so; `errors` say why.
+    RowNotTaken 409 "row-not-taken" "The row cannot be taken";
+    /// Another feed of the organisation has this name.
+    FeedNameHeld 409 "feed-name-held" "The organisation has a feed of this name";
     /// Another account has this user name.
     UserNameHeld 409 "user-name-held" "The user name is taken";
     /// The identity is linked to another account; each is linked to one.
@@ -171,12 +191,12 @@ kinds! {
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
     PreconditionFailed 412 "precondition-failed" "The record has changed";
-    /// The body is over 64 KiB.
+    /// The body is over 64 KiB; that of a batch, over 1 GiB.
     BodyTooLarge 413 "body-too-large" "The body is too large";
     /// The address of the request is over 2 KiB.
     UriTooLong 414 "uri-too-long" "The address is too long";
     /// Bodies are `application/json` in UTF-8, without a content encoding (the token endpoints:
-    /// `application/x-www-form-urlencoded`).
+    /// `application/x-www-form-urlencoded`; batches: `application/x-ndjson`, `text/csv` or `application/xml`).
     UnsupportedMediaType 415 "unsupported-media-type" "The body has an unsupported type";
     /// A member that a record does not hold. Nothing was stored.
     UnknownProperty 422 "unknown-property" "Unknown property";
@@ -252,7 +272,7 @@ impl Kind {
 }
 
 /// One thing wrong with a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
     /// A JSON pointer (RFC 6901) to the value at fault; empty for the whole body.
     #[schema(example = "/dateOfBirth")]

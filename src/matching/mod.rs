@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) mod asked;
+pub mod candidates;
 pub(crate) mod entry;
 pub(crate) mod fuzzy;
 pub mod matcher;

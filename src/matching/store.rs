@@ -24,7 +24,7 @@ use crate::{
     ids::{ChildId, EventId, IndexNumber, OrganisationId},
     organisation::{OrganisationKind, codes::OrganisationCode},
     problem::Problem,
-    work::{Look, Work},
+    work::{Look, Unit, Work},
 };
 use chrono::{Datelike, NaiveDate};
 
@@ -96,7 +96,7 @@ pub(super) async fn numbers(look: &Look, codes: &[OrganisationCode]) -> Result<V
 }
 
 /// What a search tells of these children, of those who may still be told of.
-pub(super) async fn told(
+pub(crate) async fn told(
     db: impl PgExecutor<'_>,
     children: &[ChildId],
     today: NaiveDate,
@@ -181,8 +181,18 @@ async fn found_by_name(
 /// Lets one at a time add a child who was born on this day, or on the day with day and month swapped, so that two who do so at
 /// once do not make two records, however they spell the name.
 pub(crate) async fn hold(work: &mut Work, born: NaiveDate) -> Result<(), Problem> {
-    let swapped = NaiveDate::from_ymd_opt(born.year(), born.day(), born.month());
-    let mut locks: Vec<_> = [Some(born), swapped].into_iter().flatten().map(lock).collect();
+    hold_all(work, [born]).await
+}
+
+/// The same for many, in the one order in which everybody takes them.
+pub(crate) async fn hold_all(
+    work: &mut impl Unit,
+    births: impl IntoIterator<Item = NaiveDate>,
+) -> Result<(), Problem> {
+    let both = births.into_iter().flat_map(|born| {
+        [Some(born), NaiveDate::from_ymd_opt(born.year(), born.day(), born.month())]
+    });
+    let mut locks: Vec<_> = both.flatten().map(lock).collect();
     locks.sort_unstable();
     locks.dedup();
     for lock in locks {
