@@ -31,7 +31,7 @@ use crate::{
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
-    retention,
+    report, retention,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -99,6 +99,7 @@ pub fn mount(api: &mut ServiceConfig) {
         archive::routes::mount(rooms);
         purge::routes::mount(rooms);
         stop::routes::mount(rooms);
+        report::routes::mount(rooms);
     }));
 }
 

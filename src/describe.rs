@@ -49,6 +49,7 @@ use crate::{
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "reports", description = "What stewards look through to keep records accurate."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),

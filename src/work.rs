@@ -1,14 +1,16 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{iter, marker::PhantomData, sync::Arc, time::Duration};
+use std::{future::ready, iter, marker::PhantomData, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    body::BoxBody,
+    body::{BodyStream, BoxBody},
     http::{StatusCode, header},
+    web::Bytes,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -410,6 +412,35 @@ impl Look {
         }
     }
 
+    /// Answers piece by piece, as text of this type, and writes each piece down before it leaves; the first before it is answered
+    /// at all. Where one cannot be told, the answer breaks off.
+    pub async fn record_pieces<T, P: 'static>(
+        self,
+        kind: &'static str,
+        begin: P,
+        read: impl AsyncFn(&Self, P, bool) -> Result<Piece<P>, Problem> + 'static,
+    ) -> Reply<T> {
+        let first = self.piece(read(&self, begin, true).await?).await?;
+        let rest = stream::try_unfold((self, read, first.1), async |(look, read, next)| {
+            let Some(next) = next else { return Ok::<_, Problem>(None) };
+            let (bytes, next) = look.piece(read(&look, next, false).await?).await?;
+            Ok(Some((bytes, (look, read, next))))
+        });
+        let pieces = BodyStream::new(stream::once(ready(Ok(first.0))).chain(rest));
+        let pieces = Pieces { kind, body: BoxBody::new(pieces) };
+        let answer = Answer::<T>::of(StatusCode::OK, Vec::new());
+        Ok(Answer { pieces: Some(pieces), ..answer })
+    }
+
+    async fn piece<P>(&self, piece: Piece<P>) -> Result<(Bytes, Option<P>), Problem> {
+        let (caller, errand) = (self.caller.clone(), self.errand.clone());
+        let event = Event::answered(self.now, caller, errand, 200, piece.trail);
+        match self.scribe.write(event).await? {
+            None => Ok((piece.bytes.into(), piece.next)),
+            Some(barred) => Err(Problem::from(barred).recorded()),
+        }
+    }
+
     /// Writes down what was asked and found, and refuses to tell it.
     pub async fn refuse(self, problem: Problem, trail: Trail) -> Problem {
         let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
@@ -419,6 +450,17 @@ impl Look {
             Err(unaudited) => unaudited,
         }
     }
+}
+
+/// A piece of a long answer.
+#[derive(Debug)]
+pub struct Piece<P> {
+    /// Of whom it tells.
+    pub trail: Trail,
+    /// What it tells.
+    pub bytes: Vec<u8>,
+    /// Where the next begins, if there is one.
+    pub next: Option<P>,
 }
 
 /// A change: a transaction that ends only by recording what was done.
@@ -602,6 +644,7 @@ impl Work {
             body: told.body.into_bytes(),
             location: told.location.or(first.location),
             etag: first.etag,
+            pieces: None,
             told: PhantomData,
         };
         let trail = Trail::about(child.into_iter().collect());
@@ -778,13 +821,24 @@ pub struct Answer<T> {
     body: Vec<u8>,
     location: Option<String>,
     etag: Option<String>,
+    pieces: Option<Pieces>,
     told: PhantomData<T>,
+}
+
+/// The pieces of a long answer, instead of a body at once.
+#[derive(Debug)]
+struct Pieces {
+    kind: &'static str,
+    body: BoxBody,
 }
 
 impl<T> Answer<T> {
     fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
-        let body = serde_json::to_vec(body).map_err(Problem::internal)?;
-        Ok(Self { status, body, location: None, etag: None, told: PhantomData })
+        Ok(Self::of(status, serde_json::to_vec(body).map_err(Problem::internal)?))
+    }
+
+    fn of(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, body, location: None, etag: None, pieces: None, told: PhantomData }
     }
 
     fn at(mut self, location: String) -> Self {
@@ -811,7 +865,10 @@ impl<T> Responder for Answer<T> {
         if let Some(etag) = self.etag {
             response.insert_header((header::ETAG, etag));
         }
-        response.content_type("application/json").body(self.body)
+        match self.pieces {
+            Some(pieces) => response.content_type(pieces.kind).body(pieces.body),
+            None => response.content_type("application/json").body(self.body),
+        }
     }
 }
 

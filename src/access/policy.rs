@@ -207,6 +207,8 @@ permissions! {
     ReadPossibleDuplicate "possible-duplicate:read" true [Steward] "pairs with a record for which the own authority is responsible";
     /// Say whether two records are of one child.
     DecidePossibleDuplicate "possible-duplicate:decide" true [Steward] "pairs with a record for which the own authority is responsible";
+    /// Read reports on records and feeds.
+    ReadReport "report:read" true [Steward] "records for which the own authority is responsible, and feeds in its area";
     /// Read what there is to do or to know.
     ReadNotice "notice:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Say that a notice has been seen.

@@ -45,6 +45,7 @@ mod rate;
 mod raw;
 mod record;
 mod remote;
+mod report;
 mod reseal;
 mod retention;
 mod rooms;

@@ -82,6 +82,7 @@ const LEVELS: &[&[&str]] = &[
         "sensitive",
         "investigation",
     ],
+    &["report"],
     &[
         "policy",
         "client",

@@ -16,6 +16,11 @@ DAY = r"^must not be before .* or after today$"
 MAY = {
     "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters|is only for"},
     "match_child": {"too-little-to-search-by": "", "invalid-value": f"{CHECK_DIGIT}|^must have given names"},
+    "report_without_school": {"invalid-query": r"^after must be the `next`"},
+    "report_without_practice": {"invalid-query": r"^after must be the `next`"},
+    "report_unconfirmed_involvements": {"invalid-query": r"^after must be the `next`"},
+    "report_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
+    "report_feed_quality": {"invalid-query": r"^after must be the `next`"},
     "list_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
     "decide_possible_duplicate": {VERSION: "", "invalid-value": "does not fit the decision"},
     "add_child": {KEY: "", "invalid-value": f"{CHECK_DIGIT}|{BIRTH}|{AUTHORITY}"},
