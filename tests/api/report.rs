@@ -297,8 +297,9 @@ async fn every_feed_of_the_area_is_told_with_its_latest_batch_that_is_done() {
     desk.arrange(
         "insert into review_task (review_task_id, feed_id, batch_id, line, reference, hash, sent, authority_id, candidates,
              reasons, model_version, raised_at)
-         select gen_random_uuid(), $1, batch_id, 1, rows::text, '', '', $1, '{}', '{}', 'cold', received_at
-         from feed_batch where status = 'done'",
+         select gen_random_uuid(), $1, b.batch_id, 1, b.rows::text, '', '', o.authority_id, '{}', '{}', 'cold', b.received_at
+         from feed_batch b join feed f on f.feed_id = b.feed_id join organisation o on o.organisation_id = f.organisation_id
+         where b.status = 'done' and b.feed_id = $1",
         feed,
     )
     .await;
