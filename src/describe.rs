@@ -33,6 +33,7 @@ use crate::{
         (name = "signing in", description = "Tokens for people and for systems."),
         (name = "children", description = "Find the one right child; open, add and correct a record."),
         (name = "possible duplicates", description = "Records that may be of one child, and what stewards decide of them."),
+        (name = "merges", description = "Two records of one child made one by two stewards, and two again."),
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
@@ -48,7 +49,11 @@ use crate::{
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
+        (name = "feeds", description = "What other systems send, and what became of it."),
+        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
+        (name = "subscriptions", description = "Changes sent to an address as signed events."),
         (name = "reports", description = "What stewards look through to keep records accurate."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
@@ -129,6 +134,9 @@ const NOT_CREATING: [&str; 9] = [
 const RESTORATIONS: &str = "/v1/archive/restorations";
 const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
 
+/// Where batches are sent, which are no JSON.
+const BATCHES: &str = "/v1/feeds/{feedId}/batches";
+
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
 
@@ -204,7 +212,19 @@ impl Operating<'_> {
             "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
+            "/v1/merges/{mergeId}/approval" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+                kinds.extend([Kind::SaidToBeOthers, Kind::IdentifierHeld]);
+            }
+            "/v1/merges/{mergeId}/refusal" => kinds.push(Kind::MergeStatus),
+            "/v1/merges/{mergeId}/reversal" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/changes" => kinds.push(Kind::ChangesForgotten),
+            "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
+                kinds.push(Kind::DeliveryNotReplayable);
+            }
             "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
             "/v1/contact-requests/{contactRequestId}/closure" => {
@@ -219,6 +239,9 @@ impl Operating<'_> {
         self.leave_choices_open();
         self.bodies(&mut kinds);
         self.preconditions(&mut kinds);
+        if self.path.starts_with("/v1/children/{indexNumber}") {
+            kinds.push(Kind::RecordMerged);
+        }
         if self.path.contains('{') {
             kinds.push(Kind::NotFound);
         }
@@ -240,6 +263,8 @@ impl Operating<'_> {
                 Kind::UnsupportedGrantType,
                 Kind::InvalidClient,
             ]);
+        } else if self.path == BATCHES {
+            kinds.push(Kind::BatchUnreadable);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
@@ -262,6 +287,7 @@ impl Operating<'_> {
             "/v1/possible-duplicates/{possibleDuplicateId}/decision" => {
                 kinds.push(Kind::PossibleDuplicateDecided);
             }
+            "/v1/merges" => kinds.extend([Kind::MergeProposed, Kind::SaidToBeOthers]),
             "/v1/children/{indexNumber}/subjects" => kinds.push(Kind::SubjectExists),
             "/v1/children/{indexNumber}/shield-requests" => kinds.push(Kind::StepUpRequired),
             "/v1/children" => {
@@ -306,9 +332,16 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotFound, Kind::StillArchived, Kind::IdentifierHeld]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            "/v1/subscriptions" => kinds.push(Kind::TooManySubscriptions),
+            "/v1/subscriptions/{subscriptionId}" => kinds.push(Kind::SubscriptionUnconfirmed),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
+            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);
@@ -335,7 +368,9 @@ impl Operating<'_> {
                     Kind::IdempotencyKeyReused,
                     Kind::RequestInProgress,
                 ]);
-                if self.path.starts_with("/v1/children") || self.path == RESTORATIONS {
+                if self.path.starts_with("/v1/children")
+                    || [RESTORATIONS, "/v1/merges"].contains(&self.path)
+                {
                     kinds.push(Kind::AnswerForgotten);
                 }
             }
@@ -417,6 +452,9 @@ fn response(kinds: &[Kind], policy: Option<&Policy>) -> Response {
     if kinds.iter().any(|kind| matches!(kind.status(), 429 | 503)) {
         response = response.header("Retry-After", seconds());
     }
+    if kinds.contains(&Kind::RecordMerged) {
+        response = response.header("Location", location());
+    }
     response.header("X-Request-Id", mirrored()).build()
 }
 
@@ -443,6 +481,12 @@ fn mirrored() -> Header {
     header.description = Some(
         "The request's number, as sent or made, by which it is found in the audit.".to_owned(),
     );
+    header
+}
+
+fn location() -> Header {
+    let mut header = Header::new(String::schema());
+    header.description = Some("Where the record is now.".to_owned());
     header
 }
 

@@ -34,6 +34,8 @@ const MAX_URI: usize = 2048;
 const TICK: Duration = Duration::from_millis(5);
 /// How long a request may take from its header to its answer: 15 s for its body, 5 s for the work.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// What takes as long as its body takes to arrive; the door sees to that.
+const LONG: [&str; 1] = ["send_batch"];
 
 /// What a request is named that asks for no operation.
 const UNMATCHED: &str = "unmatched";
@@ -121,7 +123,8 @@ pub async fn edge(
         request.into_response(problem.error_response())
     } else {
         let work = rt::spawn(next.call(request));
-        match tokio::time::timeout(DEADLINE, work).await {
+        let deadline = if LONG.contains(&operation) { Duration::MAX } else { DEADLINE };
+        match tokio::time::timeout(deadline, work).await {
             Ok(Ok(Ok(response))) => refusal(response.map_into_boxed_body()).await,
             Ok(Ok(Err(error))) => return Err(error),
             Ok(Err(panic)) => return Err(panicked(operation, &panic)),
@@ -186,8 +189,13 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
     else {
         return response;
     };
+    let moved = moved(problem, response.request()).await;
+    let problem = moved.as_ref().unwrap_or(problem);
     tell(problem, response.request());
-    let explained = explained(problem, response.request());
+    let explained = match &moved {
+        Some(moved) => Some(moved.error_response()),
+        None => explained(problem, response.request()),
+    };
     let audited = audited(response.request()).filter(|_| !problem.is_recorded());
     if let Some((db, caller, errand)) = audited {
         let path: Vec<_> = response.request().match_info().iter().map(named).collect();
@@ -205,6 +213,26 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
         Some(explained) => response.into_response(explained),
         None => response,
     }
+}
+
+/// Where a record that is not there was merged into one that the caller sees, that this is so; asked whatever is not there, so that
+/// what is hidden and what never was are the same.
+async fn moved(problem: &Problem, request: &HttpRequest) -> Option<Problem> {
+    const RECORDS: &str = "/v1/children/";
+    let number = request.match_info().get("indexNumber")?;
+    if problem.kind() != Kind::NotFound || !request.match_pattern()?.starts_with(RECORDS) {
+        return None;
+    }
+    let caller = request.extensions().get::<Caller>().cloned()?;
+    let db = request.app_data::<Data<Db>>()?.clone();
+    let survivor = match db.survivor(&caller, number).await {
+        Ok(survivor) => survivor?,
+        Err(problem) => return Some(problem),
+    };
+    let rest = request.path().strip_prefix(RECORDS)?.strip_prefix(number)?;
+    let query = Some(request.query_string()).filter(|query| !query.is_empty());
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Some(Problem::from(Kind::RecordMerged).at(format!("{RECORDS}{survivor}{rest}{query}")))
 }
 
 /// The same answer with the policy that refused, where one did.

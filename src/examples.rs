@@ -31,6 +31,12 @@ examples! {
     "list_possible_duplicates";
     "open_possible_duplicate";
     "decide_possible_duplicate" asks "request";
+    "propose_merge" asks "request";
+    "list_merges";
+    "open_merge";
+    "approve_merge";
+    "refuse_merge";
+    "reverse_merge" asks "request";
     "open_child";
     "correct_child" asks "request";
     "read_history";
@@ -112,12 +118,36 @@ examples! {
     "open_client";
     "change_client" asks "request";
     "renew_client_secret";
+    "list_feeds";
+    "add_feed" asks "request";
+    "open_feed";
+    "change_feed" asks "request";
+    "set_feed_stage" asks "request";
+    "list_review_tasks";
+    "open_review_task";
+    "decide_review_task" asks "request";
+    "list_sources";
+    "unlink_source";
+    "send_batch";
+    "list_batches";
+    "open_batch";
+    "list_batch_rows";
     "offer_transfer" asks "request";
     "list_transfers";
     "open_transfer";
     "answer_transfer" asks "request";
     "dispute_transfer" asks "request";
     "withdraw_transfer";
+    "list_changes";
+    "list_subscriptions";
+    "subscribe" asks "request";
+    "open_subscription";
+    "change_subscription" asks "request";
+    "unsubscribe";
+    "ping_subscription";
+    "list_deliveries";
+    "open_delivery";
+    "replay_delivery";
     "list_notices";
     "see_notice";
     "list_audit_events";
@@ -138,6 +168,13 @@ examples! {
     "read_problem";
 }
 
+/// What a feed sends, in each of its forms.
+const BATCHES: [(&str, &str); 3] = [
+    ("application/x-ndjson", include_str!("../api-spec/examples/send_batch.request.ndjson")),
+    ("text/csv", include_str!("../api-spec/examples/send_batch.request.csv")),
+    ("application/xml", include_str!("../api-spec/examples/send_batch.request.xml")),
+];
+
 /// Puts them into the description.
 pub(crate) fn add(api: &mut OpenApi) {
     for item in api.paths.paths.values_mut() {
@@ -148,6 +185,18 @@ pub(crate) fn add(api: &mut OpenApi) {
             if let Some((_, request, answer)) = EXAMPLES.iter().find(|(of, ..)| *of == id) {
                 show(operation, *request, answer);
             }
+            if id == "send_batch" {
+                show_forms(operation);
+            }
+        }
+    }
+}
+
+fn show_forms(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for (form, batch) in BATCHES {
+        if let Some(RefOr::T(content)) = body.content.get_mut(form) {
+            content.example = Some(batch.into());
         }
     }
 }
@@ -161,6 +210,9 @@ fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
             && status.starts_with('2')
         {
             put(response.content.iter_mut(), answer);
+            if let Some(RefOr::T(line)) = response.content.get_mut("application/x-ndjson") {
+                line.example = line.example.take().map(|page| page["items"][0].clone());
+            }
         }
     }
 }
@@ -201,14 +253,15 @@ mod tests {
             let bodies = answers.map(|(_, response)| response).chain([&operation["requestBody"]]);
             for media in bodies
                 .filter_map(|body| body["content"].as_object())
-                .flat_map(|content| content.iter().filter(|(kind, _)| *kind != "text/csv"))
+                .flat_map(|content| {
+                    content
+                        .iter()
+                        .filter(|(kind, media)| *kind != "text/csv" || !media["example"].is_null())
+                })
                 .map(|(_, media)| media)
             {
-                assert!(
-                    media["example"].is_object(),
-                    "{} has no example",
-                    operation["operationId"]
-                );
+                let (example, of) = (&media["example"], &operation["operationId"]);
+                assert!(example.is_object() || example.is_string(), "{of} has no example");
                 assert_eq!(
                     fault(&document, media),
                     Vec::<String>::new(),
@@ -218,12 +271,15 @@ mod tests {
                 shown += 1;
             }
         }
+        let lines = 1;
         assert_eq!(
             shown,
             EXAMPLES
                 .iter()
                 .map(|(_, request, _)| 1 + usize::from(request.is_some()))
                 .sum::<usize>()
+                + BATCHES.len()
+                + lines
         );
     }
 }

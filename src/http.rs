@@ -94,7 +94,8 @@ impl FromRequest for Form {
     }
 }
 
-fn declared_length(request: &HttpRequest) -> usize {
+/// How long the body is, as far as the request says.
+pub(crate) fn declared_length(request: &HttpRequest) -> usize {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     length.and_then(|v| v.parse().ok()).unwrap_or(0)
 }
@@ -117,7 +118,8 @@ async fn body(mut payload: Payload, declared: usize) -> Result<Bytes, Problem> {
     tokio::time::timeout(BODY_TIME, read).await.unwrap_or(Err(Kind::RequestTimeout.into()))
 }
 
-fn media_type(request: &HttpRequest) -> Option<String> {
+/// The type of a body in UTF-8 without a content encoding; nothing where it is another.
+pub(crate) fn media_type(request: &HttpRequest) -> Option<String> {
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return None;
     }
@@ -141,12 +143,15 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T =
         serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| refusal(&error))?;
-    value.validate().map_err(|errors| {
-        let mut faults = faults("", &errors);
-        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-        Problem::faults(Kind::InvalidValue, faults)
-    })?;
+    value.validate().map_err(|errors| Problem::faults(Kind::InvalidValue, faults_of(&errors)))?;
     Ok(value)
+}
+
+/// What is at fault, in the order of its pointers.
+pub(crate) fn faults_of(errors: &ValidationErrors) -> Vec<Fault> {
+    let mut faults = faults("", errors);
+    faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+    faults
 }
 
 fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {

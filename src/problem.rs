@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderMap, HeaderValue},
     },
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{ToSchema, openapi::Ref};
 
@@ -53,6 +53,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// The record was merged into another of the same child: `Location` says where that is. Repeat the request there, and keep the new number.
+    RecordMerged 308 "record-merged" "The record is part of another";
     /// The body is not JSON that can be read in one way only: a syntax error, a member given twice, nesting over
     /// 32 levels, or bytes that are not UTF-8. `errors` points to the place.
     MalformedJson 400 "malformed-json" "The body cannot be read";
@@ -65,6 +67,9 @@ kinds! {
     /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
     /// it can be repeated safely.
     IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
+    /// The body of a batch broke off, holds no row, or cannot be read to its end in the form that it is said to have. Nothing of
+    /// it is kept.
+    BatchUnreadable 400 "batch-unreadable" "The batch cannot be read";
     /// A query parameter has the wrong form; `detail` names it.
     InvalidQuery 400 "invalid-query" "A query parameter has the wrong form";
     /// There is no valid access token: none was sent, it ended, or what it stands on has been withdrawn. Sign in again.
@@ -95,8 +100,24 @@ kinds! {
     /// A fuzzy search names in `searchId` the exact search that you made by the same criteria within the last 10 minutes, and
     /// that found nobody. Make that first.
     ExactSearchFirst 409 "exact-search-first" "Search exactly first";
+    /// The address has not answered a ping yet, so nothing is sent there and nothing can be paused.
+    SubscriptionUnconfirmed 409 "subscription-unconfirmed" "The address is not confirmed yet";
+    /// The organisation has 10 subscriptions, and no more are made.
+    TooManySubscriptions 409 "too-many-subscriptions" "There are enough subscriptions";
+    /// The event is still to be sent, or may not be told any more.
+    DeliveryNotReplayable 409 "delivery-not-replayable" "The event cannot be sent again";
+    /// What changed after the place in `after` is kept no longer. Read again what you follow, and begin without `after`.
+    ChangesForgotten 410 "changes-forgotten" "Too long ago";
     /// It has been decided already whether the two records are of one child.
     PossibleDuplicateDecided 409 "possible-duplicate-decided" "It is decided already";
+    /// A merge of these two records waits to be approved already.
+    MergeProposed 409 "merge-proposed" "A merge has been proposed already";
+    /// The merge does not wait for this: it is decided, or nobody has proposed that it be taken back.
+    MergeStatus 409 "merge-status" "The merge does not stand so";
+    /// One of the records was merged into a third since: take that merge back first.
+    MergeCovered 409 "merge-covered" "A later merge stands above this one";
+    /// Somebody who decides on shields has said that the two records are of two persons.
+    SaidToBeOthers 409 "said-to-be-others" "They are said to be two persons";
     /// Another child holds this identifier.
     IdentifierHeld 409 "identifier-held" "The identifier belongs to another child";
     /// The organisation already works with this child in this service.
@@ -121,6 +142,15 @@ kinds! {
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// What a feed sends counts once its last batch on trial held at least 20 rows, of which at least 95 % were of a child of the index or
+    /// made a new record, without a steward and without being rejected.
+    FeedNotReady 409 "feed-not-ready" "The feed is not ready to count";
+    /// It has been decided already which child the row is of, or its source has said something else since.
+    ReviewTaskDecided 409 "review-task-decided" "It is decided already";
+    /// What was sent cannot be taken so; `errors` say why.
+    RowNotTaken 409 "row-not-taken" "The row cannot be taken";
+    /// Another feed of the organisation has this name.
+    FeedNameHeld 409 "feed-name-held" "The organisation has a feed of this name";
     /// Another account has this user name.
     UserNameHeld 409 "user-name-held" "The user name is taken";
     /// The identity is linked to another account; each is linked to one.
@@ -161,12 +191,12 @@ kinds! {
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
     PreconditionFailed 412 "precondition-failed" "The record has changed";
-    /// The body is over 64 KiB.
+    /// The body is over 64 KiB; that of a batch, over 1 GiB.
     BodyTooLarge 413 "body-too-large" "The body is too large";
     /// The address of the request is over 2 KiB.
     UriTooLong 414 "uri-too-long" "The address is too long";
     /// Bodies are `application/json` in UTF-8, without a content encoding (the token endpoints:
-    /// `application/x-www-form-urlencoded`).
+    /// `application/x-www-form-urlencoded`; batches: `application/x-ndjson`, `text/csv` or `application/xml`).
     UnsupportedMediaType 415 "unsupported-media-type" "The body has an unsupported type";
     /// A member that a record does not hold. Nothing was stored.
     UnknownProperty 422 "unknown-property" "Unknown property";
@@ -242,7 +272,7 @@ impl Kind {
 }
 
 /// One thing wrong with a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
     /// A JSON pointer (RFC 6901) to the value at fault; empty for the whole body.
     #[schema(example = "/dateOfBirth")]
@@ -270,6 +300,7 @@ pub struct Problem {
 struct Beside {
     narrow_by: Option<&'static str>,
     candidates: Vec<Value>,
+    location: Option<String>,
 }
 
 impl Problem {
@@ -327,6 +358,13 @@ impl Problem {
     #[must_use]
     pub fn candidates(mut self, candidates: Vec<Value>) -> Self {
         self.beside.get_or_insert_default().candidates = candidates;
+        self
+    }
+
+    /// The same, with where the record is now.
+    #[must_use]
+    pub fn at(mut self, location: String) -> Self {
+        self.beside.get_or_insert_default().location = Some(location);
         self
     }
 
@@ -477,6 +515,9 @@ impl Problem {
         }
         if let Some(methods) = &self.allow {
             response.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if let Some(location) = self.beside.as_ref().and_then(|beside| beside.location.as_deref()) {
+            response.insert_header((header::LOCATION, location));
         }
         if self.kind == Kind::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

@@ -1,16 +1,16 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{future::ready, iter, marker::PhantomData, sync::Arc, time::Duration};
+use std::{future::ready, iter, marker::PhantomData, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
-    body::{BodyStream, BoxBody},
+    body::BoxBody,
     http::{StatusCode, header},
     web::Bytes,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -19,12 +19,12 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission, Role, Sight, Viewer, goes_on},
+    access::{Access, Caller, Errand, Permission, ReadChild, Role, Sight, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     digest::Once,
     http::IdempotencyKey,
-    ids::{AccountId, ChildId, EventId, OrganisationId},
+    ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
     matching::matcher::{InForce, Matchers},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
@@ -132,6 +132,30 @@ impl Db {
         Ok(())
     }
 
+    /// The record in use into which a record was merged, where the caller sees it: a subject the own one alone.
+    pub async fn survivor(
+        &self,
+        caller: &Caller,
+        number: &str,
+    ) -> Result<Option<IndexNumber>, Problem> {
+        let (own, all) = match caller.role {
+            Role::Subject => (true, false),
+            role => (false, role == Role::Feed || ReadChild::HELD_BY.contains(&role)),
+        };
+        let survivor = sqlx::query_scalar!(
+            r#"select s.index_number as "number: IndexNumber" from child r join child s on s.child_id = r.merged_into
+               where r.index_number = $1 and in_use(s.status, s.archives_on, $2)
+                 and ($3 or $4 and exists (select from subject x
+                                           where x.child_id = s.child_id and x.account_id = $5 and x.ended_at is null))"#,
+            number,
+            day_in_london(self.now()),
+            all,
+            own,
+            caller.subject.uuid(),
+        );
+        Ok(survivor.fetch_optional(&self.reader).await?)
+    }
+
     /// Somebody who is not signed in yet: to sign in, to exchange a token.
     #[must_use]
     pub fn arrive(&self, errand: Errand) -> Arrival {
@@ -188,35 +212,13 @@ impl<P: Permission> Access<P> {
                 "On-Behalf-Of is for looks, not for changes.",
             ));
         }
-        let now = db.now();
-        let mut transaction = db.writer.begin().await?;
-        let standing = sqlx::query!(
-            r#"select stands_until > $2 as "stands!", exists (select from stop) as "stopped!" from session where session_id = $1"#,
-            self.caller.session.0,
-            now,
-        )
-        .fetch_optional(transaction.as_mut())
-        .await?;
-        match standing {
-            Some(standing) if standing.stopped && !goes_on(self.errand.operation) => {
-                return Err(Kind::Stopped.into());
-            }
-            Some(standing) if standing.stands => {}
-            _ => return Err(Kind::Unauthenticated.into()),
+        let Access { caller, errand, .. } = self;
+        let mut work = Work::open(db, caller, errand).await?;
+        work.must_stand().await?;
+        if let Some(proof) = work.caller.proof.clone() {
+            spend_proof(work.db(), &proof).await?;
         }
-        if let Some(proof) = &self.caller.proof {
-            spend_proof(&mut transaction, proof).await?;
-        }
-        Ok(Work {
-            caller: self.caller,
-            errand: self.errand,
-            now,
-            instance: db.instance,
-            key: None,
-            vault: db.vault.clone(),
-            matchers: db.matchers.clone(),
-            transaction,
-        })
+        Ok(work)
     }
 
     /// Begins a creating change that is done once, however often it is asked for with the same key.
@@ -242,15 +244,20 @@ impl<P: Permission> Access<P> {
         )
         .execute(work.db())
         .await
-        .map_err(|error| match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
-            Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
-            _ => error.into(),
-        })?;
+        .map_err(in_progress)?;
         if claimed.rows_affected() == 1 {
             work.key = Some(key.0);
             return Ok(Begun::First(work));
         }
         work.repeat(&key.0, &hash).await.map(Begun::Repeat)
+    }
+}
+
+/// Another request with the same key is not at its end.
+fn in_progress(error: sqlx::Error) -> Problem {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+        Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
+        _ => error.into(),
     }
 }
 
@@ -426,10 +433,8 @@ impl Look {
             let (bytes, next) = look.piece(read(&look, next, false).await?).await?;
             Ok(Some((bytes, (look, read, next))))
         });
-        let pieces = BodyStream::new(stream::once(ready(Ok(first.0))).chain(rest));
-        let pieces = Pieces { kind, body: BoxBody::new(pieces) };
-        let answer = Answer::<T>::of(StatusCode::OK, Vec::new());
-        Ok(Answer { pieces: Some(pieces), ..answer })
+        let some = Box::pin(stream::once(ready(Ok(first.0))).chain(rest));
+        Ok(Answer::of_lines(Lines { kind, some }))
     }
 
     async fn piece<P>(&self, piece: Piece<P>) -> Result<(Bytes, Option<P>), Problem> {
@@ -437,6 +442,16 @@ impl Look {
         let event = Event::answered(self.now, caller, errand, 200, piece.trail);
         match self.scribe.write(event).await? {
             None => Ok((piece.bytes.into(), piece.next)),
+            Some(barred) => Err(Problem::from(barred).recorded()),
+        }
+    }
+
+    /// Writes down that something long is told, and answers with its lines of JSON as they are read.
+    pub async fn record_lines<T>(self, trail: Trail, lines: Lines) -> Reply<T> {
+        let answer = Answer::of_lines(lines);
+        let event = Event::answered(self.now, self.caller, self.errand, 200, trail);
+        match self.scribe.write(event).await? {
+            None => Ok(answer),
             Some(barred) => Err(Problem::from(barred).recorded()),
         }
     }
@@ -481,6 +496,37 @@ pub struct Work {
 }
 
 impl Work {
+    async fn open(db: &Db, caller: Caller, errand: Errand) -> Result<Self, Problem> {
+        Ok(Self {
+            caller,
+            errand,
+            now: db.now(),
+            instance: db.instance,
+            key: None,
+            vault: db.vault.clone(),
+            matchers: db.matchers.clone(),
+            transaction: db.writer.begin().await?,
+        })
+    }
+
+    /// Refuses a caller who may not act any more.
+    async fn must_stand(&mut self) -> Result<(), Problem> {
+        let standing = sqlx::query!(
+            r#"select stands_until > $2 as "stands!", exists (select from stop) as "stopped!" from session where session_id = $1"#,
+            self.caller.session.0,
+            self.now,
+        )
+        .fetch_optional(self.transaction.as_mut())
+        .await?;
+        match standing {
+            Some(standing) if standing.stopped && !goes_on(self.errand.operation) => {
+                Err(Kind::Stopped.into())
+            }
+            Some(standing) if standing.stands => Ok(()),
+            _ => Err(Kind::Unauthenticated.into()),
+        }
+    }
+
     /// The database, for as long as the work lasts.
     pub(crate) fn db(&mut self) -> &mut PgConnection {
         &mut self.transaction
@@ -537,6 +583,96 @@ impl Work {
     ) -> Reply<T> {
         let answer = Answer::new(StatusCode::CREATED, &answer)?;
         self.created(trail, answer.at(location).version(version), again.to_string()).await
+    }
+
+    /// The same, for what has been received and is worked on at `location`.
+    pub async fn record_accepted<T: Serialize>(
+        self,
+        trail: Trail,
+        answer: T,
+        location: String,
+    ) -> Reply<T> {
+        let answer = Answer::new(StatusCode::ACCEPTED, &answer)?;
+        self.finish(trail, answer.at(location)).await
+    }
+
+    /// Writes down that a change begins which takes several transactions, under a name and a request number of its own, and
+    /// makes lasting what was done so far.
+    pub(crate) async fn begun(
+        self,
+        operation: &'static str,
+        trail: Trail,
+    ) -> Result<Midway, Problem> {
+        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
+        let midway = Midway { caller: caller.clone(), errand: errand.clone() };
+        let errand = Errand { operation, request: Uuid::new_v4(), ..errand };
+        let event = Event::answered(now, caller, errand, StatusCode::OK.as_u16(), trail);
+        write_down(&mut transaction, event, &vault, instance).await?;
+        transaction.commit().await.map_err(unaudited)?;
+        Ok(midway)
+    }
+
+    /// Gives back the transaction of a change that has written nothing, and goes on later.
+    pub(crate) async fn put_off(self) -> Result<Midway, Problem> {
+        self.transaction.rollback().await?;
+        Ok(Midway { caller: self.caller, errand: self.errand })
+    }
+
+    /// Makes lasting a part of a change that was written down when it began, and will be when it ends.
+    pub(crate) async fn keep_part(self) -> Result<(), Problem> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Whether a request with this key was done before.
+    pub(crate) async fn knows(&mut self, key: &IdempotencyKey) -> Result<bool, Problem> {
+        let caller = self.caller.subject.uuid();
+        let known = sqlx::query_scalar!(
+            r#"select exists (select from idempotency where caller_id = $1 and key = $2) as "known!""#,
+            caller,
+            key.0,
+        );
+        Ok(known.fetch_one(self.db()).await?)
+    }
+
+    /// Keeps where what a request with this key made is; or tells where the first request with it made it. For requests whose
+    /// body is known only at their end: `asked` is all that they say.
+    pub(crate) async fn once_at(
+        &mut self,
+        key: &IdempotencyKey,
+        asked: &[u8],
+        location: &str,
+    ) -> Result<Option<String>, Problem> {
+        let (caller, operation, now) =
+            (self.caller.subject.uuid(), self.errand.operation, self.now);
+        let hash = crate::http::sha256(&[operation.as_bytes(), b"\0", asked].concat());
+        let claimed = sqlx::query!(
+            "insert into idempotency (caller_id, key, operation, body_hash, status, location, created_at)
+             values ($1, $2, $3, $4, 202, $5, $6) on conflict do nothing",
+            caller,
+            key.0,
+            operation,
+            &hash[..],
+            location,
+            now,
+        )
+        .execute(self.db())
+        .await
+        .map_err(in_progress)?;
+        if claimed.rows_affected() == 1 {
+            return Ok(None);
+        }
+        let first = sqlx::query!(
+            "select body_hash, location from idempotency where caller_id = $1 and key = $2",
+            caller,
+            key.0
+        )
+        .fetch_optional(self.db())
+        .await?
+        .ok_or(Kind::RequestInProgress)?;
+        match first.location {
+            Some(location) if first.body_hash == hash => Ok(Some(location)),
+            _ => Err(Kind::IdempotencyKeyReused.into()),
+        }
     }
 
     async fn created<T>(mut self, trail: Trail, answer: Answer<T>, body: String) -> Reply<T> {
@@ -642,9 +778,9 @@ impl Work {
         let answer = Answer {
             status: StatusCode::CREATED,
             body: told.body.into_bytes(),
+            lines: None,
             location: told.location.or(first.location),
             etag: first.etag,
-            pieces: None,
             told: PhantomData,
         };
         let trail = Trail::about(child.into_iter().collect());
@@ -668,6 +804,36 @@ impl Work {
             today
         );
         Ok(stands.fetch_one(self.db()).await?)
+    }
+}
+
+/// A caller in the midst of a change that takes several transactions.
+#[derive(Debug, Clone)]
+pub(crate) struct Midway {
+    caller: Caller,
+    errand: Errand,
+}
+
+impl Midway {
+    /// The next transaction of the change, if the caller may still act.
+    pub(crate) async fn go_on(&self, db: &Db) -> Result<Work, Problem> {
+        let mut work = self.undo(db).await?;
+        work.must_stand().await?;
+        Ok(work)
+    }
+
+    /// A transaction to undo what was done of the change, whatever the caller may do by now.
+    pub(crate) async fn undo(&self, db: &Db) -> Result<Work, Problem> {
+        Work::open(db, self.caller.clone(), self.errand.clone()).await
+    }
+
+    /// Writes down that the change is not done, and refuses.
+    pub(crate) async fn refuse(self, db: &Db, problem: Problem, trail: Trail) -> Problem {
+        let Self { caller, errand } = self;
+        match db.record_refusal(Some(caller), errand, &problem, trail).await {
+            Ok(()) => problem.recorded(),
+            Err(instead) => instead.recorded(),
+        }
     }
 }
 
@@ -819,26 +985,50 @@ pub type Reply<T> = Result<Answer<T>, Problem>;
 pub struct Answer<T> {
     status: StatusCode,
     body: Vec<u8>,
+    lines: Option<Lines>,
     location: Option<String>,
     etag: Option<String>,
-    pieces: Option<Pieces>,
     told: PhantomData<T>,
 }
 
-/// The pieces of a long answer, instead of a body at once.
-#[derive(Debug)]
-struct Pieces {
+/// The lines of a long answer, some at a time, as they are read. One that fails breaks the answer off.
+pub struct Lines {
     kind: &'static str,
-    body: BoxBody,
+    some: Pin<Box<dyn Stream<Item = Result<Bytes, Problem>>>>,
+}
+
+impl Lines {
+    /// Lines of JSON (`application/x-ndjson`) of a stream that yields some at a time.
+    pub fn of<T: Serialize + 'static>(
+        some: impl Stream<Item = Result<Vec<T>, Problem>> + 'static,
+    ) -> Self {
+        let some = some.map(|some| {
+            let mut text = Vec::new();
+            for line in some? {
+                serde_json::to_writer(&mut text, &line).map_err(Problem::internal)?;
+                text.push(b'\n');
+            }
+            Ok(Bytes::from(text))
+        });
+        Self { kind: "application/x-ndjson", some: Box::pin(some) }
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines(…)")
+    }
 }
 
 impl<T> Answer<T> {
     fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
-        Ok(Self::of(status, serde_json::to_vec(body).map_err(Problem::internal)?))
+        let body = serde_json::to_vec(body).map_err(Problem::internal)?;
+        Ok(Self { status, body, lines: None, location: None, etag: None, told: PhantomData })
     }
 
-    fn of(status: StatusCode, body: Vec<u8>) -> Self {
-        Self { status, body, location: None, etag: None, pieces: None, told: PhantomData }
+    fn of_lines(lines: Lines) -> Self {
+        let (status, body) = (StatusCode::OK, Vec::new());
+        Self { status, body, lines: Some(lines), location: None, etag: None, told: PhantomData }
     }
 
     fn at(mut self, location: String) -> Self {
@@ -865,8 +1055,8 @@ impl<T> Responder for Answer<T> {
         if let Some(etag) = self.etag {
             response.insert_header((header::ETAG, etag));
         }
-        match self.pieces {
-            Some(pieces) => response.content_type(pieces.kind).body(pieces.body),
+        match self.lines {
+            Some(lines) => response.content_type(lines.kind).streaming(lines.some),
             None => response.content_type("application/json").body(self.body),
         }
     }
@@ -889,6 +1079,75 @@ pub(crate) trait Unit {
     /// The day, in Europe/London.
     fn today(&self) -> NaiveDate {
         day_in_london(self.now())
+    }
+}
+
+/// A unit in which somebody's word is written down.
+pub(crate) trait Author: Unit {
+    /// The organisation whose word it is.
+    fn source(&self) -> OrganisationId;
+
+    /// Who writes it down.
+    fn by(&self) -> Uuid;
+
+    /// The day as at which it is true.
+    fn as_at(&self) -> NaiveDate {
+        self.today()
+    }
+}
+
+impl Author for Work {
+    fn source(&self) -> OrganisationId {
+        self.caller.organisation
+    }
+
+    fn by(&self) -> Uuid {
+        self.caller.subject.uuid()
+    }
+}
+
+/// The word of an organisation that does not act itself: what a feed has sent.
+#[derive(Debug)]
+pub(crate) struct WordOf<'w, W> {
+    /// The unit in which it is written down.
+    pub(crate) work: &'w mut W,
+    /// Whose word it is.
+    pub(crate) source: OrganisationId,
+    /// Who sent it, or decided that it is taken.
+    pub(crate) by: Uuid,
+    /// The day as at which it is true.
+    pub(crate) as_at: NaiveDate,
+}
+
+impl<W: Unit> Unit for WordOf<'_, W> {
+    fn db(&mut self) -> &mut PgConnection {
+        self.work.db()
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        self.work.vault()
+    }
+
+    fn matcher(&self) -> Arc<InForce> {
+        self.work.matcher()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.work.now()
+    }
+}
+
+impl<W: Unit> Author for WordOf<'_, W> {
+    fn source(&self) -> OrganisationId {
+        self.source
+    }
+
+    fn by(&self) -> Uuid {
+        self.by
+    }
+
+    fn as_at(&self) -> NaiveDate {
+        self.as_at
     }
 }
 
@@ -987,6 +1246,12 @@ impl Errands {
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         day_in_london(self.now)
+    }
+
+    /// Undoes what was done since the last was recorded.
+    pub(crate) async fn undo(&mut self) -> Result<(), Problem> {
+        self.connection.execute("rollback; begin").await?;
+        Ok(())
     }
 
     /// Writes down what was done, makes it lasting, and begins the next.

@@ -141,7 +141,7 @@ pub struct CarerIn {
     #[schema(max_items = 5)]
     pub emails: Vec<Email>,
     /// Where the carer lives, where that is not with the child.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub address: Option<Address>,
 }

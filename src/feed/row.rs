@@ -70,9 +70,14 @@ pub struct RowInvolvement {
     /// Whom to ask for.
     pub contact: Contact,
     /// The day it began.
+    #[serde(deserialize_with = "crate::word::day")]
     pub started_on: NaiveDate,
     /// The day it ended, where it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "crate::word::some_day",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub ended_on: Option<NaiveDate>,
 }
 

@@ -70,12 +70,13 @@ struct Told {
     child: Option<LoadChild>,
 }
 
-fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Fault {
+/// What is wrong with the value at `pointer`.
+pub(crate) fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Fault {
     Fault { pointer: pointer.into(), detail: detail.into() }
 }
 
 /// What a problem says of the value at `at`.
-fn faults(at: &str, problem: &Problem) -> Vec<Fault> {
+pub(crate) fn faults(at: &str, problem: &Problem) -> Vec<Fault> {
     if problem.errors().is_empty() {
         return vec![fault(at, problem.detail())];
     }

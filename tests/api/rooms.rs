@@ -45,6 +45,7 @@ const LEVELS: &[&[&str]] = &[
         "record",
         "matching",
         "matching::asked",
+        "matching::candidates",
         "matching::fuzzy",
         "matching::matcher",
         "learning",
@@ -62,14 +63,17 @@ const LEVELS: &[&[&str]] = &[
         "load",
         "load::lines",
         "feed",
+        "feed::batch",
         "feed::row",
         "notice",
         "reseal",
         "transfer",
+        "merge",
         "hold",
         "purge",
         "shield",
         "override_grant",
+        "change",
         "subject",
         "identity",
     ],
@@ -79,8 +83,14 @@ const LEVELS: &[&[&str]] = &[
         "archive",
         "contact_request",
         "duplicate",
+        "review",
+        "feed::import",
+        "feed::import::*",
         "sensitive",
         "investigation",
+        "subscription",
+        "subscription::event",
+        "subscription::signature",
     ],
     &["report"],
     &[
@@ -95,10 +105,29 @@ const LEVELS: &[&[&str]] = &[
     &["access_request"],
     &["scribe"],
     &["work"],
-    &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
+    &["feed::batch::reader"],
+    &[
+        "database",
+        "edge",
+        "health",
+        "bounds",
+        "matching::entry",
+        "matching::retrieve",
+        "*::store",
+        "feed::batch::store",
+    ],
     &["client::admission", "guard::store"],
-    &["involvement::discreet"],
-    &["demo", "demo::*", "*::routes", "*::task", "learning::trial"],
+    &["involvement::discreet", "feed::worker::held", "feed::worker::rule"],
+    &[
+        "feed::worker",
+        "feed::worker::apply",
+        "feed::worker::decide",
+        "feed::worker::store",
+        "feed::worker::unlink",
+    ],
+    &["feed::batch::intake", "feed::batch::task"],
+    &["feed::batch::routes"],
+    &["demo", "demo::*", "*::routes", "*::task", "learning::trial", "merge::act"],
     &["demo::protection"],
     &["app"],
     &["server"],
@@ -107,7 +136,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 17] = [
+const EDGE: [&str; 18] = [
     "access",
     "app",
     "catalogue",
@@ -125,11 +154,21 @@ const EDGE: [&str; 17] = [
     "span",
     "work",
     "*::routes",
+    "feed::batch::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 6] =
-    ["database", "scribe", "work", "matching::entry", "matching::retrieve", "*::store"];
+const SQL: [&str; 9] = [
+    "database",
+    "scribe",
+    "work",
+    "feed::worker::held",
+    "feed::worker::store",
+    "matching::entry",
+    "matching::retrieve",
+    "*::store",
+    "feed::batch::store",
+];
 
 #[test]
 fn every_file_has_a_level() {

@@ -39,8 +39,16 @@ pub(super) fn check(method: &str, path: &str, answer: &Answer) {
     };
     let kind = answer.header("Content-Type").split(';').next().unwrap_or_default();
     let media = content.get(kind).unwrap_or_else(|| panic!("{at}: {kind} is not described"));
-    let text = Value::from(String::from_utf8_lossy(&answer.bytes));
-    body(&at, &media["schema"], if kind.ends_with("json") { &answer.body } else { &text });
+    if kind == "application/x-ndjson" {
+        for line in answer.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            body(&at, &media["schema"], &serde_json::from_slice(line).unwrap());
+        }
+    } else if kind == "text/csv" {
+        let text = Value::from(String::from_utf8_lossy(&answer.bytes));
+        body(&at, &media["schema"], &text);
+    } else {
+        body(&at, &media["schema"], &answer.body);
+    }
 }
 
 fn body(at: &str, schema: &Value, body: &Value) {

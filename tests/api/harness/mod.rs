@@ -43,12 +43,14 @@ mod conform;
 mod database;
 mod directory;
 mod operations;
+mod receiver;
 mod scene;
 mod shield;
 
 pub(crate) use conform::DOCUMENT;
 pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
-pub(crate) use operations::{Operation, Target};
+pub(crate) use operations::{BATCH, Operation, Target};
+pub(crate) use receiver::{Answers, Receiver, Sent};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
 use database::Database;
@@ -232,10 +234,10 @@ impl Index {
         .fetch_all(&self.db)
         .await
         .unwrap();
-        let counts =
-            tables.iter().map(|table| format!("'{table}', (select count(*) from {table})"));
-        let counted =
-            format!("select jsonb_build_object({})", counts.collect::<Vec<_>>().join(", "));
+        let counts = tables
+            .iter()
+            .map(|table| format!("jsonb_build_object('{table}', (select count(*) from {table}))"));
+        let counted = format!("select {}", counts.collect::<Vec<_>>().join(" || "));
         let rows: Json<Value> =
             sqlx::query_scalar(AssertSqlSafe(counted)).fetch_one(&self.db).await.unwrap();
         rows.0
@@ -327,7 +329,12 @@ impl Answer {
 }
 
 fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
 }
 
 /// Serves on a thread of its own until told to stop, then removes the database that it is handed.
