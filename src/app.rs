@@ -32,7 +32,7 @@ use crate::{
     problem::{Kind, Problem},
     purge, record,
     remote::RemoteKeys,
-    retention, review,
+    report, retention, review,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -105,6 +105,7 @@ pub fn mount(api: &mut ServiceConfig) {
         archive::routes::mount(rooms);
         purge::routes::mount(rooms);
         stop::routes::mount(rooms);
+        report::routes::mount(rooms);
     }));
 }
 

@@ -54,6 +54,7 @@ use crate::{
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
         (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
         (name = "subscriptions", description = "Changes sent to an address as signed events."),
+        (name = "reports", description = "What stewards look through to keep records accurate."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),

@@ -151,6 +151,11 @@ examples! {
     "list_notices";
     "see_notice";
     "list_audit_events";
+    "report_without_school";
+    "report_without_practice";
+    "report_unconfirmed_involvements";
+    "report_possible_duplicates";
+    "report_feed_quality";
     "read_stop";
     "stop_everything";
     "lift_stop";
@@ -198,13 +203,13 @@ fn show_forms(operation: &mut Operation) {
 
 fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
     if let (Some(RefOr::T(body)), Some(request)) = (&mut operation.request_body, request) {
-        put(body.content.values_mut(), request);
+        put(body.content.iter_mut(), request);
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.starts_with('2')
         {
-            put(response.content.values_mut(), answer);
+            put(response.content.iter_mut(), answer);
             if let Some(RefOr::T(line)) = response.content.get_mut("application/x-ndjson") {
                 line.example = line.example.take().map(|page| page["items"][0].clone());
             }
@@ -212,8 +217,8 @@ fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
     }
 }
 
-fn put<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &str) {
-    for content in contents {
+fn put<'a>(contents: impl Iterator<Item = (&'a String, &'a mut RefOr<Content>)>, example: &str) {
+    for (_, content) in contents.filter(|(kind, _)| *kind != "text/csv") {
         if let RefOr::T(content) = content {
             content.example = serde_json::from_str(example).ok();
         }
@@ -248,7 +253,12 @@ mod tests {
             let bodies = answers.map(|(_, response)| response).chain([&operation["requestBody"]]);
             for media in bodies
                 .filter_map(|body| body["content"].as_object())
-                .flat_map(|content| content.values())
+                .flat_map(|content| {
+                    content
+                        .iter()
+                        .filter(|(kind, media)| *kind != "text/csv" || !media["example"].is_null())
+                })
+                .map(|(_, media)| media)
             {
                 let (example, of) = (&media["example"], &operation["operationId"]);
                 assert!(example.is_object() || example.is_string(), "{of} has no example");

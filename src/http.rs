@@ -440,3 +440,61 @@ impl<T: for<'de> Deserialize<'de> + Validate> FromRequest for Query<T> {
         })
     }
 }
+
+/// In which form an answer is wanted that there is in two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// `application/json`.
+    Json,
+    /// `text/csv`, where it is named in `Accept` and JSON is not wanted as much.
+    Csv,
+}
+
+impl Wanted {
+    fn of(accept: &str) -> Self {
+        let wanted = |kind: &str| {
+            let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
+            let weights = ranges.filter_map(|mut parts| {
+                let named = parts.next()?.eq_ignore_ascii_case(kind);
+                let weight = parts.find_map(|part| part.strip_prefix("q=")).unwrap_or("1");
+                named.then(|| weight.parse::<f32>().unwrap_or(0.0))
+            });
+            weights.fold(0.0, f32::max)
+        };
+        let csv = wanted("text/csv");
+        if csv > wanted("application/json") { Self::Csv } else { Self::Json }
+    }
+}
+
+impl FromRequest for Wanted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let accept = request.headers().get_all(header::ACCEPT);
+        let accept: Vec<_> = accept.filter_map(|value| value.to_str().ok()).collect();
+        ready(Ok(Self::of(&accept.join(","))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wanted;
+
+    #[test]
+    fn comma_separated_values_are_told_to_who_names_them_and_does_not_rather_want_json() {
+        for (accept, wanted) in [
+            ("text/csv", Wanted::Csv),
+            ("TEXT/CSV; header=present, */*;q=0.1", Wanted::Csv),
+            ("application/json;q=0.5, text/csv", Wanted::Csv),
+            ("text/csv;q=0.5, application/json", Wanted::Json),
+            ("text/csv;q=0", Wanted::Json),
+            ("application/json, text/csv", Wanted::Json),
+            ("*/*", Wanted::Json),
+            ("text/*", Wanted::Json),
+            ("", Wanted::Json),
+        ] {
+            assert_eq!(Wanted::of(accept), wanted, "{accept}");
+        }
+    }
+}

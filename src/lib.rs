@@ -58,6 +58,7 @@ pub mod problem;
 pub mod purge;
 pub mod record;
 pub mod remote;
+pub mod report;
 pub mod reseal;
 pub mod retention;
 pub mod review;

@@ -50,6 +50,7 @@ mod rate;
 mod raw;
 mod record;
 mod remote;
+mod report;
 mod reseal;
 mod retention;
 mod review;

@@ -92,6 +92,7 @@ const LEVELS: &[&[&str]] = &[
         "subscription::event",
         "subscription::signature",
     ],
+    &["report"],
     &[
         "policy",
         "client",
