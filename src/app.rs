@@ -23,13 +23,14 @@ use crate::{
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
+    feed,
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
     matching::{self, matcher::Matchers},
     notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
-    purge, record,
+    purge, reconciliation, record,
     remote::RemoteKeys,
     retention,
     session::{self, Door},
@@ -89,6 +90,8 @@ pub fn mount(api: &mut ServiceConfig) {
         account::routes::mount(rooms);
         client::routes::mount(rooms);
         external::routes::mount(rooms);
+        feed::routes::mount(rooms);
+        reconciliation::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);

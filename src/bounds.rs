@@ -49,6 +49,7 @@ pub(crate) fn complete(api: &mut OpenApi) {
             "allOf",
             json!([{ "properties": { "warningAcknowledged": { "const": true } } }]),
         ),
+        ("FeedIn", "allOf", json!([{ "properties": { "serviceType": { "enum": fed() } } }])),
         ("OrganisationChange", "dependentSchemas", closed_when_closing()),
         ("ClientIn", "allOf", json!([one_proof(), scopes_of_its_role()])),
         ("ClientChange", "not", json!({ "required": ["jwks", "jwksUri"] })),
@@ -146,6 +147,11 @@ fn authority_code() -> Value {
             "properties": { "kind": { "enum": others }, "codes": { "properties": { "authority": false } } },
         },
     ])
+}
+
+fn fed() -> Vec<ServiceType> {
+    let sensitive = |service: &&ServiceType| service.category() == ServiceCategory::Sensitive;
+    ServiceType::ALL.iter().filter(|service| !sensitive(service)).copied().collect()
 }
 
 fn closed_when_closing() -> Value {

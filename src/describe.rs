@@ -47,6 +47,7 @@ use crate::{
         (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
+        (name = "feeds", description = "What other systems send, and what became of it."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
@@ -111,7 +112,8 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 9] = [
+const NOT_CREATING: [&str; 10] = [
+    RECONCILIATIONS,
     "/v1/children/match",
     "/v1/archive/search",
     "/v1/archive/openings",
@@ -126,6 +128,12 @@ const NOT_CREATING: [&str; 9] = [
 /// Where a shield is looked past, with a reference.
 const RESTORATIONS: &str = "/v1/archive/restorations";
 const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
+
+/// Where batches are sent, which are no JSON.
+const BATCHES: &str = "/v1/feeds/{feedId}/batches";
+
+/// Where a list is sent, which is no JSON either.
+const RECONCILIATIONS: &str = "/v1/feeds/{feedId}/reconciliations";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
@@ -235,6 +243,10 @@ impl Operating<'_> {
                 Kind::UnsupportedGrantType,
                 Kind::InvalidClient,
             ]);
+        } else if self.path == BATCHES {
+            kinds.push(Kind::BatchUnreadable);
+        } else if self.path == RECONCILIATIONS {
+            kinds.push(Kind::InvalidValue);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }
@@ -304,6 +316,7 @@ impl Operating<'_> {
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);

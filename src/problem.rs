@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderMap, HeaderValue},
     },
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{ToSchema, openapi::Ref};
 
@@ -65,6 +65,9 @@ kinds! {
     /// A creating request carries an `Idempotency-Key` of 8 to 64 printable ASCII characters of your choice, so that
     /// it can be repeated safely.
     IdempotencyKeyRequired 400 "idempotency-key-required" "Give an idempotency key";
+    /// The body of a batch broke off, holds no row, or cannot be read to its end in the form that it is said to have. Nothing of
+    /// it is kept.
+    BatchUnreadable 400 "batch-unreadable" "The batch cannot be read";
     /// A query parameter has the wrong form; `detail` names it.
     InvalidQuery 400 "invalid-query" "A query parameter has the wrong form";
     /// There is no valid access token: none was sent, it ended, or what it stands on has been withdrawn. Sign in again.
@@ -121,6 +124,8 @@ kinds! {
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// Another feed of the organisation has this name.
+    FeedNameHeld 409 "feed-name-held" "The organisation has a feed of this name";
     /// Another account has this user name.
     UserNameHeld 409 "user-name-held" "The user name is taken";
     /// The identity is linked to another account; each is linked to one.
@@ -161,12 +166,13 @@ kinds! {
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
     PreconditionFailed 412 "precondition-failed" "The record has changed";
-    /// The body is over 64 KiB.
+    /// The body is over 64 KiB; that of a batch, over 1 GiB; a list to reconcile, over 8 MiB.
     BodyTooLarge 413 "body-too-large" "The body is too large";
     /// The address of the request is over 2 KiB.
     UriTooLong 414 "uri-too-long" "The address is too long";
     /// Bodies are `application/json` in UTF-8, without a content encoding (the token endpoints:
-    /// `application/x-www-form-urlencoded`).
+    /// `application/x-www-form-urlencoded`; batches: `application/x-ndjson`, `text/csv` or `application/xml`; lists to
+    /// reconcile: `application/x-ndjson`).
     UnsupportedMediaType 415 "unsupported-media-type" "The body has an unsupported type";
     /// A member that a record does not hold. Nothing was stored.
     UnknownProperty 422 "unknown-property" "Unknown property";
@@ -238,7 +244,7 @@ impl Kind {
 }
 
 /// One thing wrong with a body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
     /// A JSON pointer (RFC 6901) to the value at fault; empty for the whole body.
     #[schema(example = "/dateOfBirth")]

@@ -17,6 +17,7 @@ use crate::{
     app::{self, Shared},
     clock::{day_in_london, midnight_in_london},
     database,
+    feed::batch::task as batches,
     keys::{rotation, sealing},
     learning::task as learning,
     listener::{self, Limits},
@@ -127,6 +128,23 @@ async fn index_once(
         }
     }
     indexing::catch_up(&mut work, indexing::BATCH, |_| {}).await
+}
+
+/// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
+pub async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
+    loop {
+        match tidy_once(&options, &shared).await {
+            Ok(0) => {}
+            Ok(abandoned) => tracing::info!(abandoned, "batches have broken off"),
+            Err(problem) => tell(&problem, "what is left of batches could not be forgotten"),
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+}
+
+async fn tidy_once(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
+    let mut work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
+    batches::tidy(&mut work).await
 }
 
 async fn retain_once(

@@ -1,14 +1,16 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{iter, marker::PhantomData, sync::Arc, time::Duration};
+use std::{iter, marker::PhantomData, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
     body::BoxBody,
     http::{StatusCode, header},
+    web::Bytes,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -186,35 +188,13 @@ impl<P: Permission> Access<P> {
                 "On-Behalf-Of is for looks, not for changes.",
             ));
         }
-        let now = db.now();
-        let mut transaction = db.writer.begin().await?;
-        let standing = sqlx::query!(
-            r#"select stands_until > $2 as "stands!", exists (select from stop) as "stopped!" from session where session_id = $1"#,
-            self.caller.session.0,
-            now,
-        )
-        .fetch_optional(transaction.as_mut())
-        .await?;
-        match standing {
-            Some(standing) if standing.stopped && !goes_on(self.errand.operation) => {
-                return Err(Kind::Stopped.into());
-            }
-            Some(standing) if standing.stands => {}
-            _ => return Err(Kind::Unauthenticated.into()),
+        let Access { caller, errand, .. } = self;
+        let mut work = Work::open(db, caller, errand).await?;
+        work.must_stand().await?;
+        if let Some(proof) = work.caller.proof.clone() {
+            spend_proof(work.db(), &proof).await?;
         }
-        if let Some(proof) = &self.caller.proof {
-            spend_proof(&mut transaction, proof).await?;
-        }
-        Ok(Work {
-            caller: self.caller,
-            errand: self.errand,
-            now,
-            instance: db.instance,
-            key: None,
-            vault: db.vault.clone(),
-            matchers: db.matchers.clone(),
-            transaction,
-        })
+        Ok(work)
     }
 
     /// Begins a creating change that is done once, however often it is asked for with the same key.
@@ -240,15 +220,20 @@ impl<P: Permission> Access<P> {
         )
         .execute(work.db())
         .await
-        .map_err(|error| match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
-            Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
-            _ => error.into(),
-        })?;
+        .map_err(in_progress)?;
         if claimed.rows_affected() == 1 {
             work.key = Some(key.0);
             return Ok(Begun::First(work));
         }
         work.repeat(&key.0, &hash).await.map(Begun::Repeat)
+    }
+}
+
+/// Another request with the same key is not at its end.
+fn in_progress(error: sqlx::Error) -> Problem {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+        Some("55P03") => Problem::from(Kind::RequestInProgress).retry_after(1),
+        _ => error.into(),
     }
 }
 
@@ -410,6 +395,23 @@ impl Look {
         }
     }
 
+    /// Writes down that something long is told, and answers with its lines of JSON as they are read.
+    pub async fn record_lines<T>(self, trail: Trail, lines: Lines) -> Reply<T> {
+        let answer = Answer {
+            status: StatusCode::OK,
+            body: Vec::new(),
+            lines: Some(lines),
+            location: None,
+            etag: None,
+            told: PhantomData,
+        };
+        let event = Event::answered(self.now, self.caller, self.errand, 200, trail);
+        match self.scribe.write(event).await? {
+            None => Ok(answer),
+            Some(kind) => Err(Problem::from(kind).recorded()),
+        }
+    }
+
     /// Writes down what was asked and found, and refuses to tell it.
     pub async fn refuse(self, problem: Problem, trail: Trail) -> Problem {
         let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
@@ -439,6 +441,37 @@ pub struct Work {
 }
 
 impl Work {
+    async fn open(db: &Db, caller: Caller, errand: Errand) -> Result<Self, Problem> {
+        Ok(Self {
+            caller,
+            errand,
+            now: db.now(),
+            instance: db.instance,
+            key: None,
+            vault: db.vault.clone(),
+            matchers: db.matchers.clone(),
+            transaction: db.writer.begin().await?,
+        })
+    }
+
+    /// Refuses a caller who may not act any more.
+    async fn must_stand(&mut self) -> Result<(), Problem> {
+        let standing = sqlx::query!(
+            r#"select stands_until > $2 as "stands!", exists (select from stop) as "stopped!" from session where session_id = $1"#,
+            self.caller.session.0,
+            self.now,
+        )
+        .fetch_optional(self.transaction.as_mut())
+        .await?;
+        match standing {
+            Some(standing) if standing.stopped && !goes_on(self.errand.operation) => {
+                Err(Kind::Stopped.into())
+            }
+            Some(standing) if standing.stands => Ok(()),
+            _ => Err(Kind::Unauthenticated.into()),
+        }
+    }
+
     /// The database, for as long as the work lasts.
     pub(crate) fn db(&mut self) -> &mut PgConnection {
         &mut self.transaction
@@ -495,6 +528,96 @@ impl Work {
     ) -> Reply<T> {
         let answer = Answer::new(StatusCode::CREATED, &answer)?;
         self.created(trail, answer.at(location).version(version), again.to_string()).await
+    }
+
+    /// The same, for what has been received and is worked on at `location`.
+    pub async fn record_accepted<T: Serialize>(
+        self,
+        trail: Trail,
+        answer: T,
+        location: String,
+    ) -> Reply<T> {
+        let answer = Answer::new(StatusCode::ACCEPTED, &answer)?;
+        self.finish(trail, answer.at(location)).await
+    }
+
+    /// Writes down that a change begins which takes several transactions, under a name and a request number of its own, and
+    /// makes lasting what was done so far.
+    pub(crate) async fn begun(
+        self,
+        operation: &'static str,
+        trail: Trail,
+    ) -> Result<Midway, Problem> {
+        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
+        let midway = Midway { caller: caller.clone(), errand: errand.clone() };
+        let errand = Errand { operation, request: Uuid::new_v4(), ..errand };
+        let event = Event::answered(now, caller, errand, StatusCode::OK.as_u16(), trail);
+        write_down(&mut transaction, event, &vault, instance).await?;
+        transaction.commit().await.map_err(unaudited)?;
+        Ok(midway)
+    }
+
+    /// Gives back the transaction of a change that has written nothing, and goes on later.
+    pub(crate) async fn put_off(self) -> Result<Midway, Problem> {
+        self.transaction.rollback().await?;
+        Ok(Midway { caller: self.caller, errand: self.errand })
+    }
+
+    /// Makes lasting a part of a change that was written down when it began, and will be when it ends.
+    pub(crate) async fn keep_part(self) -> Result<(), Problem> {
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// Whether a request with this key was done before.
+    pub(crate) async fn knows(&mut self, key: &IdempotencyKey) -> Result<bool, Problem> {
+        let caller = self.caller.subject.uuid();
+        let known = sqlx::query_scalar!(
+            r#"select exists (select from idempotency where caller_id = $1 and key = $2) as "known!""#,
+            caller,
+            key.0,
+        );
+        Ok(known.fetch_one(self.db()).await?)
+    }
+
+    /// Keeps where what a request with this key made is; or tells where the first request with it made it. For requests whose
+    /// body is known only at their end: `asked` is all that they say.
+    pub(crate) async fn once_at(
+        &mut self,
+        key: &IdempotencyKey,
+        asked: &[u8],
+        location: &str,
+    ) -> Result<Option<String>, Problem> {
+        let (caller, operation, now) =
+            (self.caller.subject.uuid(), self.errand.operation, self.now);
+        let hash = crate::http::sha256(&[operation.as_bytes(), b"\0", asked].concat());
+        let claimed = sqlx::query!(
+            "insert into idempotency (caller_id, key, operation, body_hash, status, location, created_at)
+             values ($1, $2, $3, $4, 202, $5, $6) on conflict do nothing",
+            caller,
+            key.0,
+            operation,
+            &hash[..],
+            location,
+            now,
+        )
+        .execute(self.db())
+        .await
+        .map_err(in_progress)?;
+        if claimed.rows_affected() == 1 {
+            return Ok(None);
+        }
+        let first = sqlx::query!(
+            "select body_hash, location from idempotency where caller_id = $1 and key = $2",
+            caller,
+            key.0
+        )
+        .fetch_optional(self.db())
+        .await?
+        .ok_or(Kind::RequestInProgress)?;
+        match first.location {
+            Some(location) if first.body_hash == hash => Ok(Some(location)),
+            _ => Err(Kind::IdempotencyKeyReused.into()),
+        }
     }
 
     async fn created<T>(mut self, trail: Trail, answer: Answer<T>, body: String) -> Reply<T> {
@@ -600,6 +723,7 @@ impl Work {
         let answer = Answer {
             status: StatusCode::CREATED,
             body: told.body.into_bytes(),
+            lines: None,
             location: told.location.or(first.location),
             etag: first.etag,
             told: PhantomData,
@@ -625,6 +749,36 @@ impl Work {
             today
         );
         Ok(stands.fetch_one(self.db()).await?)
+    }
+}
+
+/// A caller in the midst of a change that takes several transactions.
+#[derive(Debug, Clone)]
+pub(crate) struct Midway {
+    caller: Caller,
+    errand: Errand,
+}
+
+impl Midway {
+    /// The next transaction of the change, if the caller may still act.
+    pub(crate) async fn go_on(&self, db: &Db) -> Result<Work, Problem> {
+        let mut work = self.undo(db).await?;
+        work.must_stand().await?;
+        Ok(work)
+    }
+
+    /// A transaction to undo what was done of the change, whatever the caller may do by now.
+    pub(crate) async fn undo(&self, db: &Db) -> Result<Work, Problem> {
+        Work::open(db, self.caller.clone(), self.errand.clone()).await
+    }
+
+    /// Writes down that the change is not done, and refuses.
+    pub(crate) async fn refuse(self, db: &Db, problem: Problem, trail: Trail) -> Problem {
+        let Self { caller, errand } = self;
+        match db.record_refusal(Some(caller), errand, &problem, trail).await {
+            Ok(()) => problem.recorded(),
+            Err(instead) => instead.recorded(),
+        }
     }
 }
 
@@ -776,15 +930,41 @@ pub type Reply<T> = Result<Answer<T>, Problem>;
 pub struct Answer<T> {
     status: StatusCode,
     body: Vec<u8>,
+    lines: Option<Lines>,
     location: Option<String>,
     etag: Option<String>,
     told: PhantomData<T>,
 }
 
+/// Lines of JSON (`application/x-ndjson`), some at a time, as they are read. One that fails breaks the answer off.
+pub struct Lines(Pin<Box<dyn Stream<Item = Result<Bytes, Problem>>>>);
+
+impl Lines {
+    /// Those of a stream that yields some at a time.
+    pub fn of<T: Serialize + 'static>(
+        some: impl Stream<Item = Result<Vec<T>, Problem>> + 'static,
+    ) -> Self {
+        Self(Box::pin(some.map(|some| {
+            let mut text = Vec::new();
+            for line in some? {
+                serde_json::to_writer(&mut text, &line).map_err(Problem::internal)?;
+                text.push(b'\n');
+            }
+            Ok(Bytes::from(text))
+        })))
+    }
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines(…)")
+    }
+}
+
 impl<T> Answer<T> {
     fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body).map_err(Problem::internal)?;
-        Ok(Self { status, body, location: None, etag: None, told: PhantomData })
+        Ok(Self { status, body, lines: None, location: None, etag: None, told: PhantomData })
     }
 
     fn at(mut self, location: String) -> Self {
@@ -811,7 +991,10 @@ impl<T> Responder for Answer<T> {
         if let Some(etag) = self.etag {
             response.insert_header((header::ETAG, etag));
         }
-        response.content_type("application/json").body(self.body)
+        match self.lines {
+            Some(Lines(lines)) => response.content_type("application/x-ndjson").streaming(lines),
+            None => response.content_type("application/json").body(self.body),
+        }
     }
 }
 

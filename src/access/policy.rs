@@ -197,6 +197,18 @@ permissions! {
     ReadAccessRequest "access-request:read" false [AccountAdministrator Operator] "requests to organisations in the own council's area; the operator: to national partners";
     /// Approve and decline requests for access.
     DecideAccessRequest "access-request:decide" false [AccountAdministrator Operator] "requests to organisations in the own council's area, never one's own; the operator: to national partners" fresh;
+    /// Find and open feeds.
+    ReadFeed "feed:read" false [AccountAdministrator Operator Steward Feed] "feeds of the own organisation; a steward: of organisations in the own authority; the operator: of national partners";
+    /// Add and change feeds.
+    WriteFeed "feed:write" false [AccountAdministrator Operator] "feeds of the own organisation; the operator: of national partners" fresh;
+    /// Send what a source system holds.
+    SendBatch "batch:send" true [Feed] "to feeds of the own organisation";
+    /// See how far batches are, and the counts of what became of their rows.
+    ReadBatch "batch:read" false [AccountAdministrator Operator Steward Feed] "batches of feeds of the own organisation; a steward: of organisations in the own authority; the operator: of national partners";
+    /// See what became of each row of a batch.
+    ReadBatchRows "batch-row:read" true [Steward Feed] "batches of feeds of the own organisation; a steward: of organisations in the own authority";
+    /// Ask whether the index says what a source system holds.
+    Reconcile "reconciliation:make" true [Feed] "feeds of the own organisation";
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
     /// Offer records to another authority, take offers back, and answer those of others.

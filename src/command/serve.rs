@@ -119,6 +119,7 @@ impl Running {
             .await?;
         actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));

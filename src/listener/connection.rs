@@ -54,6 +54,27 @@ pub(super) enum End {
     Stalled,
 }
 
+/// Something long that is on its way: since when, and how much of it has come or gone.
+#[derive(Debug, Clone, Copy)]
+struct Flow {
+    since: Instant,
+    octets: u64,
+}
+
+impl Flow {
+    fn begin() -> Self {
+        Self { since: Instant::now(), octets: 0 }
+    }
+
+    /// Until when more of it is waited for, at the latest: `pause` from now, and as long again from its beginning as it takes at
+    /// `rate` octets a second.
+    fn more(&mut self, octets: usize, pause: Duration, rate: u32) -> Instant {
+        self.octets = self.octets.saturating_add(u64::try_from(octets).unwrap_or(u64::MAX));
+        let whole = Duration::from_secs(self.octets / u64::from(rate.max(1)));
+        (Instant::now() + pause).min(self.since + pause + whole)
+    }
+}
+
 /// One connection, known to its stream, its requests and its timer.
 pub(super) struct Connection {
     limits: Arc<Limits>,
@@ -62,6 +83,8 @@ pub(super) struct Connection {
     write_due: Cell<Option<Instant>>,
     call: Cell<Call>,
     head: Cell<Head>,
+    coming: Cell<Option<Flow>>,
+    going: Cell<Option<Flow>>,
     requests: Cell<u32>,
     last: Cell<bool>,
     closed: Cell<bool>,
@@ -78,6 +101,8 @@ impl Connection {
             write_due: Cell::default(),
             call: Cell::new(Call::None),
             head: Cell::default(),
+            coming: Cell::default(),
+            going: Cell::default(),
             requests: Cell::default(),
             last: Cell::default(),
             closed: Cell::default(),
@@ -142,12 +167,29 @@ impl Connection {
             self.last.set(true);
         }
         self.call.set(Call::Working);
+        self.coming.set(None);
         if has_body {
             self.enter(Phase::Body, Some(self.limits.body));
         } else {
             self.enter(Phase::Work, None);
         }
         Some(number)
+    }
+
+    /// The body that comes is a long one, which has the time that its length takes.
+    pub(super) fn comes_long(&self) {
+        self.coming.set(Some(Flow::begin()));
+    }
+
+    /// A part of the body of a request is here.
+    pub(super) fn body_comes(&self, number: u32, octets: usize) {
+        if self.requests.get() == number
+            && self.phase.get() == Phase::Body
+            && let Some(mut flow) = self.coming.get()
+        {
+            self.due.set(Some(flow.more(octets, self.limits.body, self.limits.octets_per_second)));
+            self.coming.set(Some(flow));
+        }
     }
 
     /// The body of a request is here, all of it.
@@ -167,6 +209,20 @@ impl Connection {
         self.last.get()
     }
 
+    /// The answer that begins is one of unknown length, which has the time that its length takes.
+    pub(super) fn goes_long(&self) {
+        self.going.set(Some(Flow::begin()));
+    }
+
+    /// A part of an answer goes to the buffer.
+    pub(super) fn answer_goes(&self, octets: usize) {
+        if let Some(mut flow) = self.going.get() {
+            let due = flow.more(octets, self.limits.write, self.limits.octets_per_second);
+            self.write_due.set(Some(due));
+            self.going.set(Some(flow));
+        }
+    }
+
     /// This request is the last.
     pub(super) fn close(&self) {
         self.last.set(true);
@@ -174,6 +230,7 @@ impl Connection {
 
     /// An answer stands in the buffer, all of it.
     pub(super) fn answered(&self) {
+        self.going.set(None);
         self.call.set(Call::None);
     }
 

@@ -48,6 +48,10 @@ pub struct Limits {
     pub write: Duration,
     /// From an answer to the first byte of the next request.
     pub idle: Duration,
+    /// Octets a second that a long body, or a long answer, must come or go at, beside the time of any other.
+    pub octets_per_second: u32,
+    /// Where long bodies are sent: how the method with the path begins, and how it ends.
+    pub long_bodies: &'static [(&'static str, &'static str)],
     /// Requests on one connection; the last is answered with `Connection: close`.
     pub requests: u32,
     /// Connections open at once from one address (IPv6: from one /64).
@@ -68,12 +72,24 @@ impl Default for Limits {
             body: Duration::from_secs(15),
             write: Duration::from_secs(30),
             idle: Duration::from_secs(15),
+            octets_per_second: 32 * 1024,
+            long_bodies: &[("POST/v1/feeds/", "/batches")],
             requests: 100,
             per_address: 64,
             connections: 8_000,
             header_octets: 16 * 1024,
             trusted_proxies: Vec::new(),
         }
+    }
+}
+
+impl Limits {
+    fn may_take_long(&self, method: &str, path: &str) -> bool {
+        let rest =
+            |begins: &str| begins.strip_prefix(method).and_then(|begins| path.strip_prefix(begins));
+        self.long_bodies
+            .iter()
+            .any(|(begins, ends)| rest(begins).is_some_and(|rest| rest.ends_with(ends)))
     }
 }
 

@@ -43,6 +43,9 @@ where
             connection.close();
             return Some((connection, Turn::Refused(Kind::HeaderTooLarge)));
         }
+        if connection.limits().may_take_long(request.method().as_str(), request.path()) {
+            connection.comes_long();
+        }
         *request.payload() = arriving(payload, number, &connection);
         Some((connection, Turn::App(app.call(request))))
     });
@@ -86,8 +89,10 @@ impl Stream for Arriving {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = ready!(Pin::new(&mut self.payload).poll_next(context));
-        if next.is_none() {
-            self.connection.body_here(self.number);
+        match &next {
+            Some(Ok(part)) => self.connection.body_comes(self.number, part.len()),
+            Some(Err(_)) => {}
+            None => self.connection.body_here(self.number),
         }
         Poll::Ready(next)
     }
@@ -97,7 +102,12 @@ fn leaving(mut answer: Response<BoxBody>, connection: Rc<Connection>) -> Respons
     if connection.answer() {
         answer.head_mut().set_connection_type(ConnectionType::Close);
     }
-    answer.map_body(|_, body| Leaving { body, connection })
+    answer.map_body(|_, body| {
+        if body.size() == BodySize::Stream {
+            connection.goes_long();
+        }
+        Leaving { body, connection }
+    })
 }
 
 /// The body of an answer; it is dropped when all of it stands in the buffer.
@@ -117,7 +127,11 @@ impl MessageBody for Leaving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
+        let next = ready!(Pin::new(&mut self.body).poll_next(context));
+        if let Some(Ok(part)) = &next {
+            self.connection.answer_goes(part.len());
+        }
+        Poll::Ready(next)
     }
 }
 

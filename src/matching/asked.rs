@@ -97,7 +97,7 @@ pub(super) fn gender(gender: Gender) -> Option<linkage::Gender> {
 }
 
 /// An identifier with its kind.
-pub(super) fn identifier(identifier: &Identifier) -> String {
+pub(crate) fn identifier(identifier: &Identifier) -> String {
     format!("{}:{}", identifier.kind(), identifier.value())
 }
 

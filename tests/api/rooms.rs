@@ -61,6 +61,7 @@ const LEVELS: &[&[&str]] = &[
         "load",
         "load::lines",
         "feed",
+        "feed::batch",
         "feed::row",
         "notice",
         "reseal",
@@ -74,12 +75,13 @@ const LEVELS: &[&[&str]] = &[
     ],
     &[
         "account",
+        "feed::import",
+        "feed::import::*",
+        "reconciliation",
         "account::enrolment",
         "archive",
         "contact_request",
         "duplicate",
-        "feed::import",
-        "feed::import::*",
         "sensitive",
         "investigation",
     ],
@@ -95,9 +97,21 @@ const LEVELS: &[&[&str]] = &[
     &["access_request"],
     &["scribe"],
     &["work"],
-    &["database", "edge", "health", "bounds", "matching::entry", "matching::retrieve", "*::store"],
+    &["feed::batch::reader"],
+    &[
+        "database",
+        "edge",
+        "health",
+        "bounds",
+        "matching::entry",
+        "matching::retrieve",
+        "*::store",
+        "feed::batch::store",
+    ],
     &["client::admission", "guard::store"],
     &["involvement::discreet"],
+    &["feed::batch::intake", "feed::batch::task"],
+    &["feed::batch::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial"],
     &["demo::protection"],
     &["app"],
@@ -107,7 +121,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 17] = [
+const EDGE: [&str; 18] = [
     "access",
     "app",
     "catalogue",
@@ -125,11 +139,19 @@ const EDGE: [&str; 17] = [
     "span",
     "work",
     "*::routes",
+    "feed::batch::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 6] =
-    ["database", "scribe", "work", "matching::entry", "matching::retrieve", "*::store"];
+const SQL: [&str; 7] = [
+    "database",
+    "scribe",
+    "work",
+    "matching::entry",
+    "matching::retrieve",
+    "*::store",
+    "feed::batch::store",
+];
 
 #[test]
 fn every_file_has_a_level() {
