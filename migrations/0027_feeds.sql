@@ -131,6 +131,6 @@ grant update (status, failure, content_hash, bytes, rows, linked, created, uncha
     heard_at, begun_at, ended_at, version), delete on feed_batch to contactpoint_app;
 grant update (sent, outcome, faults, child_id, done_at), delete on feed_row to contactpoint_app;
 grant update (child_id, hash, sent, batch_id, seen_at, unconfirmed_at), delete on source_record to contactpoint_app;
-grant update (status, rationale, decided_by, decided_at, candidates, version) on review_task to contactpoint_app;
+grant update (sent, status, rationale, decided_by, decided_at, candidates, version) on review_task to contactpoint_app;
 
 reset role;

@@ -112,6 +112,14 @@ examples! {
     "open_client";
     "change_client" asks "request";
     "renew_client_secret";
+    "list_feeds";
+    "add_feed" asks "request";
+    "open_feed";
+    "change_feed" asks "request";
+    "send_batch";
+    "list_batches";
+    "open_batch";
+    "list_batch_rows";
     "offer_transfer" asks "request";
     "list_transfers";
     "open_transfer";
@@ -133,6 +141,13 @@ examples! {
     "read_problem";
 }
 
+/// What a feed sends, in each of its forms.
+const BATCHES: [(&str, &str); 3] = [
+    ("application/x-ndjson", include_str!("../api-spec/examples/send_batch.request.ndjson")),
+    ("text/csv", include_str!("../api-spec/examples/send_batch.request.csv")),
+    ("application/xml", include_str!("../api-spec/examples/send_batch.request.xml")),
+];
+
 /// Puts them into the description.
 pub(crate) fn add(api: &mut OpenApi) {
     for item in api.paths.paths.values_mut() {
@@ -143,6 +158,18 @@ pub(crate) fn add(api: &mut OpenApi) {
             if let Some((_, request, answer)) = EXAMPLES.iter().find(|(of, ..)| *of == id) {
                 show(operation, *request, answer);
             }
+            if id == "send_batch" {
+                show_forms(operation);
+            }
+        }
+    }
+}
+
+fn show_forms(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for (form, batch) in BATCHES {
+        if let Some(RefOr::T(content)) = body.content.get_mut(form) {
+            content.example = Some(batch.into());
         }
     }
 }
@@ -156,6 +183,9 @@ fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
             && status.starts_with('2')
         {
             put(response.content.values_mut(), answer);
+            if let Some(RefOr::T(line)) = response.content.get_mut("application/x-ndjson") {
+                line.example = line.example.take().map(|page| page["items"][0].clone());
+            }
         }
     }
 }
@@ -198,11 +228,8 @@ mod tests {
                 .filter_map(|body| body["content"].as_object())
                 .flat_map(|content| content.values())
             {
-                assert!(
-                    media["example"].is_object(),
-                    "{} has no example",
-                    operation["operationId"]
-                );
+                let (example, of) = (&media["example"], &operation["operationId"]);
+                assert!(example.is_object() || example.is_string(), "{of} has no example");
                 assert_eq!(
                     fault(&document, media),
                     Vec::<String>::new(),
@@ -212,12 +239,15 @@ mod tests {
                 shown += 1;
             }
         }
+        let lines = 1;
         assert_eq!(
             shown,
             EXAMPLES
                 .iter()
                 .map(|(_, request, _)| 1 + usize::from(request.is_some()))
                 .sum::<usize>()
+                + BATCHES.len()
+                + lines
         );
     }
 }

@@ -134,6 +134,29 @@ columns! {
            and contact_request_id > $2::text::uuid order by contact_request_id limit $3 for update"#
         "update contact_request set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
          where contact_request_id = n.key::uuid"
+    FeedRows "feed_row.sent" "00000000-0000-0000-0000-000000000000 0"
+        r#"select sealed_head(sent) as "head!", count(*) as "values!" from feed_row where sent is not null group by 1"#
+        r#"select batch_id || ' ' || line as "key!", sent as "sealed!", null as context
+           from feed_row where sent is not null and sealed_head(sent) <> $1
+           and (batch_id, line) > (split_part($2, ' ', 1)::uuid, split_part($2, ' ', 2)::bigint)
+           order by batch_id, line limit $3 for update"#
+        "update feed_row set sent = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where batch_id = split_part(n.key, ' ', 1)::uuid and line = split_part(n.key, ' ', 2)::bigint"
+    SourceRecords "source_record.sent" "00000000-0000-0000-0000-000000000000 "
+        r#"select sealed_head(sent) as "head!", count(*) as "values!" from source_record group by 1"#
+        r#"select feed_id || ' ' || reference as "key!", sent as "sealed!", null as context
+           from source_record where sealed_head(sent) <> $1
+           and (feed_id, reference) > (split_part($2, ' ', 1)::uuid, split_part($2, ' ', 2))
+           order by feed_id, reference limit $3 for update"#
+        "update source_record set sent = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where feed_id = split_part(n.key, ' ', 1)::uuid and reference = split_part(n.key, ' ', 2)"
+    ReviewTasks "review_task.sent" "00000000-0000-0000-0000-000000000000"
+        r#"select sealed_head(sent) as "head!", count(*) as "values!" from review_task group by 1"#
+        r#"select review_task_id::text as "key!", sent as "sealed!", null as context
+           from review_task where sealed_head(sent) <> $1
+           and review_task_id > $2::text::uuid order by review_task_id limit $3 for update"#
+        "update review_task set sent = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where review_task_id = n.key::uuid"
     Answers "idempotency.sealed" ""
         r#"select sealed_head(sealed) as "head!", count(*) as "values!" from idempotency where sealed is not null group by 1"#
         r#"select caller_id || ' ' || key as "key!", sealed as "sealed!", null as context

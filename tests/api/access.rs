@@ -78,6 +78,11 @@ const ENROLS: &[&str] = &["list_subjects", "enrol_subject", "end_subject"];
 /// Records that may be of one child are seen by the authority that answers for one of them.
 const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"];
 
+/// Feeds and their batches are seen by the own organisation, by the stewards of its authority, and those of national partners by
+/// the operator.
+const FEEDS: &[&str] = &["open_feed", "change_feed", "list_batches", "open_batch"];
+const BATCHES: &[&str] = &["send_batch", "list_batch_rows"];
+
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
 
@@ -92,8 +97,11 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 41] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 44] = [
     (PAIRS, Other, Role::ALL, 404),
+    (FEEDS, Own, &[Role::Operator], 404),
+    (FEEDS, Other, Role::ALL, 404),
+    (BATCHES, Other, Role::ALL, 404),
     (&["end_subject"], Own, &[Role::Steward], 404),
     (&["ask_for_shield"], Own, &[Role::Subject], 404),
     (&["ask_for_shield"], Other, &[Role::Subject], 404),

@@ -87,7 +87,7 @@ async fn no_column_of_sealed_values_is_forgotten_when_the_key_is_changed() {
     let found: Vec<String> = sqlx::query_scalar(
         "select c.relname || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
          where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not a.attisdropped
-         and a.atttypid = 'bytea'::regtype and a.attname ~ '(sealed|seed)' order by 1",
+         and a.atttypid = 'bytea'::regtype and a.attname ~ '(sealed|seed|^sent$)' order by 1",
     )
     .fetch_all(&index.db)
     .await
@@ -150,6 +150,20 @@ async fn arrange(place: &Place, dir: &Dir) {
     let asked = "insert into contact_request (contact_request_id, child_id, asked_by, asker_organisation, asked_at, stage, due_at, sealed)
          select gen_random_uuid(), child_id, $1, responsible_authority_id, now(), 'asked', now(), $2 from child limit 1";
     run(asked, account, seal("here")).await;
+    let batch = index.batch(index.feed(place.council).await).await;
+    for sent in [
+        "update feed_row set sent = $2 where batch_id = $1 and outcome is null",
+        "insert into source_record (feed_id, reference, child_id, hash, sent, seen_at)
+         select b.feed_id, 'PUPIL-1', c.child_id, '', $2, now() from feed_batch b, (select child_id from child limit 1) c
+         where b.batch_id = $1",
+        "insert into review_task (review_task_id, feed_id, batch_id, line, reference, hash, sent, authority_id, candidates, reasons,
+             model_version, raised_at)
+         select gen_random_uuid(), feed_id, batch_id, 1, 'PUPIL-2', '', $2, (select organisation_id from feed f where f.feed_id = b.feed_id),
+             '{}', '{}', 'cold', now()
+         from feed_batch b where batch_id = $1",
+    ] {
+        run(sent, batch, seal("here")).await;
+    }
     for n in 0..1200 {
         sqlx::query(
             "insert into idempotency (caller_id, key, operation, body_hash, sealed, created_at)

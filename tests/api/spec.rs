@@ -88,6 +88,10 @@ fn every_body_has_an_example_that_its_schema_admits() {
             .into_iter()
             .flat_map(|content| content.values())
         {
+            if media["schema"]["type"] == "string" {
+                assert!(text(&media["example"]), "{id} has no example body");
+                continue;
+            }
             let schema = DOCUMENT.pointer(&media["schema"]["$ref"].as_str().unwrap()[1..]).unwrap();
             let mut whole = schema.clone();
             whole["components"] = DOCUMENT["components"].clone();

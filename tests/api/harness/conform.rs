@@ -39,7 +39,13 @@ pub(super) fn check(method: &str, path: &str, answer: &Answer) {
     };
     let kind = answer.header("Content-Type").split(';').next().unwrap_or_default();
     let media = content.get(kind).unwrap_or_else(|| panic!("{at}: {kind} is not described"));
-    body(&at, &media["schema"], &answer.body);
+    if kind == "application/x-ndjson" {
+        for line in answer.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            body(&at, &media["schema"], &serde_json::from_slice(line).unwrap());
+        }
+    } else {
+        body(&at, &media["schema"], &answer.body);
+    }
 }
 
 fn body(at: &str, schema: &Value, body: &Value) {

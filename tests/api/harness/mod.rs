@@ -48,7 +48,7 @@ mod shield;
 
 pub(crate) use conform::DOCUMENT;
 pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
-pub(crate) use operations::{Operation, Target};
+pub(crate) use operations::{BATCH, Operation, Target};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
 use database::Database;

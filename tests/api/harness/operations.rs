@@ -42,7 +42,12 @@ pub(crate) struct Target {
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
     pub(crate) possible_duplicate: Uuid,
+    pub(crate) feed: Uuid,
+    pub(crate) batch: Uuid,
 }
+
+/// A batch of one row.
+pub(crate) const BATCH: &str = include_str!("../../../api-spec/examples/send_batch.request.ndjson");
 
 impl Operation {
     /// All of them.
@@ -112,6 +117,9 @@ impl Operation {
             "add_account" | "decide_access_request" => {
                 example["userName"] = json!(format!("new.{letters}"));
             }
+            "add_feed" | "change_feed" => {
+                example["name"] = json!(format!("Feed {letters}"));
+            }
             "add_organisation" => {
                 example["codes"] = json!({ "urn": format!("{:06}", n % 1_000_000) });
                 example.as_object_mut().unwrap().remove("authority");
@@ -142,6 +150,8 @@ impl Operation {
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
+            .replace("{feedId}", &target.feed.to_string())
+            .replace("{batchId}", &target.batch.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -175,6 +185,8 @@ impl Target {
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
+        let feed = index.feed(organisation).await;
+        let batch = index.batch(feed).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -195,6 +207,8 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            feed,
+            batch,
         }
     }
 
@@ -207,6 +221,7 @@ impl Target {
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
+        let [feed, batch] = [(); 2].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -226,6 +241,8 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            feed,
+            batch,
         }
     }
 }
@@ -244,7 +261,14 @@ impl Index {
         let version = [("If-Match", if changes { "\"1\"" } else { "" })];
         let overrides = operation.id == "override_shield";
         let reference = [("Access-Reference", if overrides { "CASE/2026-104" } else { "" })];
-        let headers = [&version[..], &reference, headers].concat();
+        let sends = operation.id == "send_batch";
+        let (body, typed) = match body.into() {
+            Body::None if sends => {
+                (Body::from(BATCH), vec![("Content-Type", "application/x-ndjson")])
+            }
+            body => (body, Vec::new()),
+        };
+        let headers = [&version[..], &reference, &typed, headers].concat();
         self.request(caller, operation.method, &operation.path(target), body, &headers).await
     }
 

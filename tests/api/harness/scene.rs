@@ -335,6 +335,52 @@ impl Index {
         id
     }
 
+    /// A feed of an organisation, in trial.
+    pub(crate) async fn feed(&self, organisation: Organisation) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into feed (feed_id, organisation_id, name, service_type, created_at, created_by)
+             values ($1, $2, $3, 'school', $4, $1)",
+        )
+        .bind(id)
+        .bind(organisation.id)
+        .bind(format!("Feed {}", fresh().1))
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A batch of a feed whose rows are being worked on: the third of them waits.
+    pub(crate) async fn batch(&self, feed: Uuid) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into feed_batch (batch_id, feed_id, format, complete, trial, status, as_at, content_hash, bytes, rows, linked,
+                 rejected, unreadable, sent_by, received_at, heard_at, begun_at)
+             values ($1, $2, 'ndjson', false, true, 'processing', $3::timestamptz::date, sha256(uuid_send($1)), 700, 3, 1, 1, 1, $1,
+                 $3, $3, $3)",
+        )
+        .bind(id)
+        .bind(feed)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        sqlx::query(
+            r#"insert into feed_row (batch_id, line, reference, hash, outcome, faults, done_at)
+             values ($1, 1, 'PUPIL-1', '', 'linked', null, $2),
+                    ($1, 2, null, null, 'rejected', '[{"pointer": "/gender", "detail": "is required"}]', $2),
+                    ($1, 3, 'PUPIL-3', '', null, null, null)"#,
+        )
+        .bind(id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
     /// A system that has a token.
     pub(crate) async fn client(&self, role: Role, organisation: Organisation) -> Caller {
         let id = Uuid::new_v4();
