@@ -81,7 +81,7 @@ const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"]
 /// Feeds and their batches are seen by the own organisation, by the stewards of its authority, and those of national partners by
 /// the operator.
 const FEEDS: &[&str] = &["open_feed", "change_feed", "list_batches", "open_batch"];
-const BATCHES: &[&str] = &["send_batch", "list_batch_rows"];
+const BATCHES: &[&str] = &["send_batch", "list_batch_rows", "reconcile"];
 
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
