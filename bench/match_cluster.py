@@ -9,7 +9,7 @@ import subprocess
 import time
 
 SETTINGS = {
-    "shared_buffers": "3GB", "maintenance_work_mem": "3GB", "effective_cache_size": "12GB", "max_wal_size": "20GB",
+    "shared_buffers": "8GB", "maintenance_work_mem": "3GB", "effective_cache_size": "12GB", "max_wal_size": "20GB",
     "checkpoint_timeout": "1h", "wal_level": "minimal", "max_wal_senders": "0", "fsync": "off", "full_page_writes": "off",
     "synchronous_commit": "off", "autovacuum": "off", "random_page_cost": "1.1", "jit": "off", "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "", "max_parallel_maintenance_workers": "2",

@@ -114,6 +114,7 @@ create table review_task (
     check ((status in ('linked', 'created', 'dismissed')) = (decided_by is not null and decided_at is not null and rationale is not null))
 );
 create unique index review_task_once on review_task (feed_id, reference) where status = 'open';
+create index review_task_by_reference on review_task (feed_id, reference);
 create index review_task_by_authority on review_task (authority_id, raised_at, review_task_id);
 
 -- Feeds as they are told, with what decides on who sees them.

@@ -15,7 +15,7 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, archive, audit, bounds, carer, catalogue, child, client,
+    access_request, account, archive, audit, bounds, carer, catalogue, change, child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
@@ -28,15 +28,15 @@ use crate::{
     hold, identity, investigation, involvement,
     limit::Rates,
     matching::{self, matcher::Matchers},
-    notice, oauth, organisation, override_grant, policy,
+    merge, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     purge, reconciliation, record,
     remote::RemoteKeys,
-    retention,
+    retention, review,
     session::{self, Door},
     shield,
     span::QuietSpan,
-    stop, subject,
+    stop, subject, subscription,
     token::Verifier,
     transfer,
     work::Db,
@@ -76,6 +76,7 @@ pub fn mount(api: &mut ServiceConfig) {
         matching::routes::mount(rooms);
         child::routes::mount(rooms);
         duplicate::routes::mount(rooms);
+        merge::routes::mount(rooms);
         record::routes::mount(rooms);
         carer::routes::mount(rooms);
         involvement::routes::mount(rooms);
@@ -92,9 +93,12 @@ pub fn mount(api: &mut ServiceConfig) {
         external::routes::mount(rooms);
         feed::routes::mount(rooms);
         reconciliation::routes::mount(rooms);
+        review::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
         notice::routes::mount(rooms);
+        change::routes::mount(rooms);
+        subscription::routes::mount(rooms);
         audit::routes::mount(rooms);
         policy::routes::mount(rooms);
         retention::routes::mount(rooms);

@@ -16,6 +16,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::{
     access::{POLICIES, Policy, Reason, goes_on},
+    budget::is_limited,
     problem::{Fault, Kind, OAuthError, ProblemBody},
 };
 
@@ -32,6 +33,7 @@ use crate::{
         (name = "signing in", description = "Tokens for people and for systems."),
         (name = "children", description = "Find the one right child; open, add and correct a record."),
         (name = "possible duplicates", description = "Records that may be of one child, and what stewards decide of them."),
+        (name = "merges", description = "Two records of one child made one by two stewards, and two again."),
         (name = "carers", description = "Parents, and others with care of a child."),
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
@@ -48,7 +50,10 @@ use crate::{
         (name = "clients", description = "Systems that may call, for themselves or with a person."),
         (name = "access requests", description = "Who asks to have an account, and who decides."),
         (name = "feeds", description = "What other systems send, and what became of it."),
+        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
+        (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
+        (name = "subscriptions", description = "Changes sent to an address as signed events."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
@@ -164,6 +169,9 @@ impl Operating<'_> {
                 kinds.push(Kind::StepUpRequired);
             }
             kinds.push(Kind::TooManyRequests);
+            if is_limited(self.operation.operation_id.as_deref().unwrap_or_default()) {
+                kinds.push(Kind::OverBudget);
+            }
             if policy.about_a_child {
                 kinds.push(Kind::ReasonRequired);
                 self.take(reason());
@@ -207,7 +215,19 @@ impl Operating<'_> {
             "/v1/children/{indexNumber}/shield" if self.method == "delete" => {
                 kinds.extend([Kind::NotShielded, Kind::ShieldRequested, Kind::IdentifierHeld]);
             }
+            "/v1/merges/{mergeId}/approval" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+                kinds.extend([Kind::SaidToBeOthers, Kind::IdentifierHeld]);
+            }
+            "/v1/merges/{mergeId}/refusal" => kinds.push(Kind::MergeStatus),
+            "/v1/merges/{mergeId}/reversal" => {
+                kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
+            }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/changes" => kinds.push(Kind::ChangesForgotten),
+            "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
+                kinds.push(Kind::DeliveryNotReplayable);
+            }
             "/v1/purges/{purgeId}/approval" => kinds.push(Kind::PurgeApproved),
             "/v1/involvements/{involvementId}/flags/{flag}" => kinds.push(Kind::SensitiveService),
             "/v1/contact-requests/{contactRequestId}/closure" => {
@@ -222,6 +242,9 @@ impl Operating<'_> {
         self.leave_choices_open();
         self.bodies(&mut kinds);
         self.preconditions(&mut kinds);
+        if self.path.starts_with("/v1/children/{indexNumber}") {
+            kinds.push(Kind::RecordMerged);
+        }
         if self.path.contains('{') {
             kinds.push(Kind::NotFound);
         }
@@ -269,6 +292,7 @@ impl Operating<'_> {
             "/v1/possible-duplicates/{possibleDuplicateId}/decision" => {
                 kinds.push(Kind::PossibleDuplicateDecided);
             }
+            "/v1/merges" => kinds.extend([Kind::MergeProposed, Kind::SaidToBeOthers]),
             "/v1/children/{indexNumber}/subjects" => kinds.push(Kind::SubjectExists),
             "/v1/children/{indexNumber}/shield-requests" => kinds.push(Kind::StepUpRequired),
             "/v1/children" => {
@@ -313,9 +337,15 @@ impl Operating<'_> {
                 kinds.extend([Kind::NotFound, Kind::StillArchived, Kind::IdentifierHeld]);
             }
             "/v1/organisations" => kinds.push(Kind::CodeHeld),
+            "/v1/subscriptions" => kinds.push(Kind::TooManySubscriptions),
+            "/v1/subscriptions/{subscriptionId}" => kinds.push(Kind::SubscriptionUnconfirmed),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
             "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
@@ -343,7 +373,9 @@ impl Operating<'_> {
                     Kind::IdempotencyKeyReused,
                     Kind::RequestInProgress,
                 ]);
-                if self.path.starts_with("/v1/children") || self.path == RESTORATIONS {
+                if self.path.starts_with("/v1/children")
+                    || [RESTORATIONS, "/v1/merges"].contains(&self.path)
+                {
                     kinds.push(Kind::AnswerForgotten);
                 }
             }
@@ -425,6 +457,9 @@ fn response(kinds: &[Kind], policy: Option<&Policy>) -> Response {
     if kinds.iter().any(|kind| matches!(kind.status(), 429 | 503)) {
         response = response.header("Retry-After", seconds());
     }
+    if kinds.contains(&Kind::RecordMerged) {
+        response = response.header("Location", location());
+    }
     response.header("X-Request-Id", mirrored()).build()
 }
 
@@ -451,6 +486,12 @@ fn mirrored() -> Header {
     header.description = Some(
         "The request's number, as sent or made, by which it is found in the audit.".to_owned(),
     );
+    header
+}
+
+fn location() -> Header {
+    let mut header = Header::new(String::schema());
+    header.description = Some("Where the record is now.".to_owned());
     header
 }
 

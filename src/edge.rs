@@ -189,8 +189,13 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
     else {
         return response;
     };
+    let moved = moved(problem, response.request()).await;
+    let problem = moved.as_ref().unwrap_or(problem);
     tell(problem, response.request());
-    let explained = explained(problem, response.request());
+    let explained = match &moved {
+        Some(moved) => Some(moved.error_response()),
+        None => explained(problem, response.request()),
+    };
     let audited = audited(response.request()).filter(|_| !problem.is_recorded());
     if let Some((db, caller, errand)) = audited {
         let path: Vec<_> = response.request().match_info().iter().map(named).collect();
@@ -208,6 +213,26 @@ async fn refusal(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
         Some(explained) => response.into_response(explained),
         None => response,
     }
+}
+
+/// Where a record that is not there was merged into one that the caller sees, that this is so; asked whatever is not there, so that
+/// what is hidden and what never was are the same.
+async fn moved(problem: &Problem, request: &HttpRequest) -> Option<Problem> {
+    const RECORDS: &str = "/v1/children/";
+    let number = request.match_info().get("indexNumber")?;
+    if problem.kind() != Kind::NotFound || !request.match_pattern()?.starts_with(RECORDS) {
+        return None;
+    }
+    let caller = request.extensions().get::<Caller>().cloned()?;
+    let db = request.app_data::<Data<Db>>()?.clone();
+    let survivor = match db.survivor(&caller, number).await {
+        Ok(survivor) => survivor?,
+        Err(problem) => return Some(problem),
+    };
+    let rest = request.path().strip_prefix(RECORDS)?.strip_prefix(number)?;
+    let query = Some(request.query_string()).filter(|query| !query.is_empty());
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    Some(Problem::from(Kind::RecordMerged).at(format!("{RECORDS}{survivor}{rest}{query}")))
 }
 
 /// The same answer with the policy that refused, where one did.

@@ -148,12 +148,15 @@ pub fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem>
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: T =
         serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| refusal(&error))?;
-    value.validate().map_err(|errors| {
-        let mut faults = faults("", &errors);
-        faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-        Problem::faults(Kind::InvalidValue, faults)
-    })?;
+    value.validate().map_err(|errors| Problem::faults(Kind::InvalidValue, faults_of(&errors)))?;
     Ok(value)
+}
+
+/// What is at fault, in the order of its pointers.
+pub(crate) fn faults_of(errors: &ValidationErrors) -> Vec<Fault> {
+    let mut faults = faults("", errors);
+    faults.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+    faults
 }
 
 fn refusal(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {

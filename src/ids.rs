@@ -80,6 +80,12 @@ ids! {
     PossibleDuplicateId
     /// A purge of records whose time is over.
     PurgeId
+    /// An address to which changes are sent.
+    SubscriptionId
+    /// An event that is sent, however often.
+    DeliveryId
+    /// Two records that are one, or are to be.
+    MergeId
     /// A source system of an organisation, which sends what it holds.
     FeedId
     /// What a feed sends at once.

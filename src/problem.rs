@@ -53,6 +53,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// The record was merged into another of the same child: `Location` says where that is. Repeat the request there, and keep the new number.
+    RecordMerged 308 "record-merged" "The record is part of another";
     /// The body is not JSON that can be read in one way only: a syntax error, a member given twice, nesting over
     /// 32 levels, or bytes that are not UTF-8. `errors` points to the place.
     MalformedJson 400 "malformed-json" "The body cannot be read";
@@ -98,8 +100,24 @@ kinds! {
     /// A fuzzy search names in `searchId` the exact search that you made by the same criteria within the last 10 minutes, and
     /// that found nobody. Make that first.
     ExactSearchFirst 409 "exact-search-first" "Search exactly first";
+    /// The address has not answered a ping yet, so nothing is sent there and nothing can be paused.
+    SubscriptionUnconfirmed 409 "subscription-unconfirmed" "The address is not confirmed yet";
+    /// The organisation has 10 subscriptions, and no more are made.
+    TooManySubscriptions 409 "too-many-subscriptions" "There are enough subscriptions";
+    /// The event is still to be sent, or may not be told any more.
+    DeliveryNotReplayable 409 "delivery-not-replayable" "The event cannot be sent again";
+    /// What changed after the place in `after` is kept no longer. Read again what you follow, and begin without `after`.
+    ChangesForgotten 410 "changes-forgotten" "Too long ago";
     /// It has been decided already whether the two records are of one child.
     PossibleDuplicateDecided 409 "possible-duplicate-decided" "It is decided already";
+    /// A merge of these two records waits to be approved already.
+    MergeProposed 409 "merge-proposed" "A merge has been proposed already";
+    /// The merge does not wait for this: it is decided, or nobody has proposed that it be taken back.
+    MergeStatus 409 "merge-status" "The merge does not stand so";
+    /// One of the records was merged into a third since: take that merge back first.
+    MergeCovered 409 "merge-covered" "A later merge stands above this one";
+    /// Somebody who decides on shields has said that the two records are of two persons.
+    SaidToBeOthers 409 "said-to-be-others" "They are said to be two persons";
     /// Another child holds this identifier.
     IdentifierHeld 409 "identifier-held" "The identifier belongs to another child";
     /// The organisation already works with this child in this service.
@@ -124,6 +142,13 @@ kinds! {
     Shielded 409 "shielded" "The child is shielded";
     /// Another organisation holds this code.
     CodeHeld 409 "code-held" "The code belongs to another organisation";
+    /// What a feed sends counts once its last batch on trial held at least 20 rows, of which at least 95 % were of a child of the index or
+    /// made a new record, without a steward and without being rejected.
+    FeedNotReady 409 "feed-not-ready" "The feed is not ready to count";
+    /// It has been decided already which child the row is of, or its source has said something else since.
+    ReviewTaskDecided 409 "review-task-decided" "It is decided already";
+    /// What was sent cannot be taken so; `errors` say why.
+    RowNotTaken 409 "row-not-taken" "The row cannot be taken";
     /// Another feed of the organisation has this name.
     FeedNameHeld 409 "feed-name-held" "The organisation has a feed of this name";
     /// Another account has this user name.
@@ -191,6 +216,10 @@ kinds! {
     PreconditionRequired 428 "precondition-required" "Say which version you change";
     /// Wait as `Retry-After` says.
     TooManyRequests 429 "too-many-requests" "Too many requests";
+    /// You have looked for children, or opened records, as often as you may for now, or your searches found nobody too often in
+    /// a row; `detail` says which. Wait as `Retry-After` says. Who needs more asks the national operator to raise the limits of the
+    /// organisation.
+    OverBudget 429 "over-budget" "You have looked as often as you may";
     /// The header is over 16 KiB or has over 100 fields.
     HeaderTooLarge 431 "header-too-large" "The header is too large";
     /// Our own failure; it is logged with the request id, and nothing was stored.
@@ -272,6 +301,7 @@ pub struct Problem {
 struct Beside {
     narrow_by: Option<&'static str>,
     candidates: Vec<Value>,
+    location: Option<String>,
 }
 
 impl Problem {
@@ -329,6 +359,13 @@ impl Problem {
     #[must_use]
     pub fn candidates(mut self, candidates: Vec<Value>) -> Self {
         self.beside.get_or_insert_default().candidates = candidates;
+        self
+    }
+
+    /// The same, with where the record is now.
+    #[must_use]
+    pub fn at(mut self, location: String) -> Self {
+        self.beside.get_or_insert_default().location = Some(location);
         self
     }
 
@@ -479,6 +516,9 @@ impl Problem {
         }
         if let Some(methods) = &self.allow {
             response.insert_header((header::ALLOW, methods.as_str()));
+        }
+        if let Some(location) = self.beside.as_ref().and_then(|beside| beside.location.as_deref()) {
+            response.insert_header((header::LOCATION, location));
         }
         if self.kind == Kind::Unauthenticated {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

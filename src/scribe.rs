@@ -1,10 +1,12 @@
 //! Writes the audit events of looks: those of concurrent requests together, one statement and one flush for all.
 //!
 //! The same statement tells of each caller whether they may still act, so that a session, an account, a client or an
-//! organisation that was stopped gets no further answer, although a token itself lasts ten minutes.
+//! organisation that was stopped gets no further answer, although a token itself lasts ten minutes; and whether what was looked
+//! for is within the caller's budget, which it spends.
 
 use std::{collections::HashMap, io, thread, time::Duration};
 
+use chrono::{DateTime, Days, Utc};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -12,6 +14,8 @@ use uuid::Uuid;
 use crate::{
     access::GOES_ON,
     audit::{Event, Secrecy, unaudited},
+    budget::{Charge, Exceeded, factor},
+    clock::{day_in_london, midnight_in_london},
     problem::{Kind, Problem},
     seal::Vault,
 };
@@ -26,7 +30,25 @@ const QUEUE: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why a caller may not act although the request was in order, if they may not.
-pub(crate) type Verdict = Option<Kind>;
+pub(crate) type Verdict = Option<Barred>;
+
+/// Why a caller may not act.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Barred {
+    /// They may not at all.
+    Altogether(Kind),
+    /// They did this as often as they may, until a moment, for a request that began at another.
+    For(Exceeded, Option<DateTime<Utc>>, DateTime<Utc>),
+}
+
+impl From<Barred> for Problem {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Altogether(kind) => kind.into(),
+            Barred::For(exceeded, until, now) => exceeded.problem(until, now),
+        }
+    }
+}
 
 type Written = Result<Verdict, String>;
 
@@ -110,7 +132,7 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) 
         }
         for (n, waiter) in waiting.into_iter().enumerate() {
             let answer = match &written {
-                Ok(verdicts) => Ok(verdicts.get(n).copied().unwrap_or(Some(Kind::Unauthenticated))),
+                Ok(verdicts) => Ok(verdicts.get(n).copied().unwrap_or(UNWRITTEN)),
                 Err(error) => Err(fit_for_the_log(error)),
             };
             let _ = waiter.send(answer);
@@ -148,6 +170,44 @@ async fn insert(
     }
 }
 
+/// Of an event that was not written.
+const UNWRITTEN: Verdict = Some(Barred::Altogether(Kind::Unauthenticated));
+
+/// What the events spend of their callers' budgets, side by side.
+#[derive(Default)]
+struct Spending {
+    events: Vec<Uuid>,
+    callers: Vec<Uuid>,
+    organisations: Vec<Uuid>,
+    factors: Vec<i32>,
+    charges: Vec<String>,
+    hits: Vec<bool>,
+    openings: Vec<Option<i64>>,
+}
+
+impl Spending {
+    fn of(events: &[&Event]) -> Self {
+        let mut all = Self::default();
+        for event in events {
+            let Some(caller) = &event.caller else { continue };
+            let (operation, problem) = (event.errand.operation, event.problem);
+            let charge = Charge::of(caller, operation, problem, &event.trail.children);
+            let Some(charge) = charge else { continue };
+            all.events.push(event.id.0);
+            all.callers.push(caller.subject.uuid());
+            all.organisations.push(caller.organisation.0);
+            all.factors.push(factor(caller));
+            all.charges.push(charge.as_str().to_owned());
+            all.hits.push(matches!(charge, Charge::Search { hit: true }));
+            all.openings.push(match charge {
+                Charge::Opening(known_by) => Some(known_by),
+                _ => None,
+            });
+        }
+        all
+    }
+}
+
 /// Inserts the events and answers, for each in its order, why its caller may not act, if they may not.
 pub(crate) async fn statement(
     connection: &mut PgConnection,
@@ -161,28 +221,35 @@ pub(crate) async fn statement(
         format!("{{{}}}", ids.join(","))
     };
     let caller = |event: &Event| event.caller.clone();
+    let spending = Spending::of(&events);
+    let today = day_in_london(last.at);
     let written = sqlx::query!(
         r#"
-        insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
-            session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance, on_behalf_of)
-        select e.event_id, e.at, e.operation,
-               case when stopped is null then e.outcome else 'refused' end,
-               case stopped when 'unauthenticated' then 401 when 'stopped' then 503 else e.status end,
-               coalesce(stopped, e.problem),
-               e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
-               e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21, e.on_behalf_of
-        from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
-                    $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
-                    $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[], $23::uuid[])
-             as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
-                   token_id, role, reason, reference, children, details, request_id, address, user_agent, on_behalf_of)
-        left join session s on s.session_id = e.session_id
-        cross join lateral (
-            select case
+        with judged as materialized (
+            select e.*, spent.exceeded, spent.until, case
                 when e.session_id is not null and not coalesce(s.stands_until > $20, false) then 'unauthenticated'
                 when (e.session_id is not null or (e.outcome = 'answered' and e.status > 0))
-                     and not e.operation = any($22) and exists (select from stop) then 'stopped' end as stopped) judged
-        returning event_id, problem
+                     and not e.operation = any($22) and exists (select from stop) then 'stopped'
+                when spent.exceeded is not null then 'over-budget' end as stopped
+            from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
+                        $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
+                        $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[], $23::uuid[])
+                 as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
+                       token_id, role, reason, reference, children, details, request_id, address, user_agent, on_behalf_of)
+            left join session s on s.session_id = e.session_id
+            left join spend($24, $25, $26, $27, $28, $29, $30, $20, $31, $32) spent on spent.event_id = e.event_id
+        ), written as (
+            insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
+                session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance, on_behalf_of)
+            select e.event_id, e.at, e.operation,
+                   case when stopped is null then e.outcome else 'refused' end,
+                   case stopped when 'unauthenticated' then 401 when 'stopped' then 503 when 'over-budget' then 429 else e.status end,
+                   coalesce(stopped, e.problem),
+                   e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
+                   e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21, e.on_behalf_of
+            from judged e
+        )
+        select event_id as "event_id!", stopped, exceeded as "exceeded: Exceeded", until from judged
         "#,
         &events.iter().map(|e| e.id.0).collect::<Vec<_>>(),
         &events.iter().map(|e| e.at).collect::<Vec<_>>(),
@@ -207,16 +274,26 @@ pub(crate) async fn statement(
         instance,
         &GOES_ON.map(str::to_owned)[..],
         &events.iter().map(|e| e.errand.on_behalf_of.map(|id| id.0)).collect::<Vec<_>>() as _,
+        &spending.events,
+        &spending.callers,
+        &spending.organisations,
+        &spending.factors,
+        &spending.charges,
+        &spending.hits,
+        &spending.openings as _,
+        today,
+        midnight_in_london(today + Days::new(1)),
     )
     .fetch_all(&mut *connection)
     .await?;
-    let verdict = |problem: Option<String>| match problem.as_deref() {
-        Some("unauthenticated") => Some(Kind::Unauthenticated),
-        Some("stopped") => Some(Kind::Stopped),
-        _ => None,
+    let judged = |stopped: Option<&str>, exceeded: Option<Exceeded>, until| match stopped {
+        Some("unauthenticated") => Some(Barred::Altogether(Kind::Unauthenticated)),
+        Some("stopped") => Some(Barred::Altogether(Kind::Stopped)),
+        _ => exceeded.map(|exceeded| Barred::For(exceeded, until, last.at)),
     };
-    let verdicts: HashMap<Uuid, Verdict> =
-        written.into_iter().map(|event| (event.event_id, verdict(event.problem))).collect();
-    let unwritten = Some(Kind::Unauthenticated);
-    Ok(events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(unwritten)).collect())
+    let verdicts: HashMap<Uuid, Verdict> = written
+        .into_iter()
+        .map(|e| (e.event_id, judged(e.stopped.as_deref(), e.exceeded, e.until)))
+        .collect();
+    Ok(events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(UNWRITTEN)).collect())
 }

@@ -4,6 +4,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,20 +12,23 @@ use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
     app::{self, Shared},
     clock::{day_in_london, midnight_in_london},
     database,
-    feed::batch::task as batches,
+    feed::{batch::task as batches, worker},
     keys::{rotation, sealing},
     learning::task as learning,
     listener::{self, Limits},
     matching::task as indexing,
     problem::Problem,
+    remote::Poster,
     retention::task,
     scribe::Scribe,
+    subscription::task as events,
     token::Issuer,
     work::{Connections, Db, Errands, guarded},
 };
@@ -157,6 +161,34 @@ async fn retain_once(
     task::run(&mut work, today, task::BATCH, |_| true).await
 }
 
+/// Works on what feeds have sent. Every instance does; a row that one is at work on is left to it.
+pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
+    let patient = [
+        ("lock_timeout", "10s"),
+        ("statement_timeout", "10min"),
+        ("idle_in_transaction_session_timeout", "1min"),
+    ];
+    let options = guarded(&options).options(patient);
+    loop {
+        match work_on_feeds_once(&options, &shared).await {
+            Ok(done) if done.rows() > 0 => tracing::info!(?done, "rows of feeds are done"),
+            Ok(_) => {}
+            Err(problem) => tell(&problem, "rows of feeds could not be done"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn work_on_feeds_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<worker::Progress, Problem> {
+    let work = Errands::begin(options, &shared.clock, "feed_work").await?;
+    let vault = shared.door.vault.clone();
+    let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());
+    worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
+}
+
 /// Takes in the keys of a folder of secrets whenever they have changed, within 2 seconds, so that no change needs a restart.
 pub async fn follow_keys(folder: PathBuf, shared: Shared) {
     let (mut signing, mut sealing) = (rotation::Watch::of(&folder), sealing::Watch::of(&folder));
@@ -202,6 +234,53 @@ pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
             tell(&problem, "the names of the index could not be counted");
         }
         tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+/// How many subscriptions one instance sends to at once: one that is slow keeps no other waiting.
+const LANES: usize = 8;
+
+/// Makes events of what has changed, and sends them; every second sees whether there is something. Every instance does its part.
+pub async fn send_events(options: PgConnectOptions, shared: Shared) {
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let poster = Poster::new(shared.remote.reach());
+    let lanes = Arc::new(Semaphore::new(LANES));
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let due = match events::waiting(&db, shared.clock.now()).await {
+            Ok((behind, due)) => {
+                if behind && let Err(problem) = events::fan_out(&options, &shared.clock).await {
+                    tell(&problem, "events could not be made of what has changed");
+                }
+                due
+            }
+            Err(problem) => {
+                tell(&problem, "it cannot be read which events wait");
+                0
+            }
+        };
+        for _ in 0..due {
+            let Ok(lane) = Arc::clone(&lanes).try_acquire_owned() else { break };
+            let sender = events::Sender {
+                options: options.clone(),
+                clock: shared.clock.clone(),
+                issuer: shared.verifier.issuer(),
+                poster: poster.clone(),
+            };
+            actix_web::rt::spawn(async move {
+                loop {
+                    match sender.deliver().await {
+                        Ok(true) => {}
+                        Ok(false) => break,
+                        Err(problem) => {
+                            tell(&problem, "events could not be sent");
+                            break;
+                        }
+                    }
+                }
+                drop(lane);
+            });
+        }
     }
 }
 

@@ -19,12 +19,12 @@ use sqlx::{
 use uuid::Uuid;
 
 use crate::{
-    access::{Access, Caller, Errand, Permission, Role, Sight, Viewer, goes_on},
+    access::{Access, Caller, Errand, Permission, ReadChild, Role, Sight, Viewer, goes_on},
     audit::{Event, Trail, unaudited},
     clock::{Clock, day_in_london},
     digest::Once,
     http::IdempotencyKey,
-    ids::{AccountId, ChildId, EventId, OrganisationId},
+    ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
     matching::matcher::{InForce, Matchers},
     organisation::OrganisationKind,
     problem::{Kind, Problem},
@@ -121,7 +121,7 @@ impl Db {
         let known = caller.is_some();
         let event = Event::refused(self.now(), caller, errand, problem, trail);
         let verdict = self.scribe.write(event).await?;
-        verdict.filter(|_| known).map_or(Ok(()), |kind| Err(kind.into()))
+        verdict.filter(|_| known).map_or(Ok(()), |barred| Err(barred.into()))
     }
 
     /// Whether the database answers, is migrated and takes the audit.
@@ -130,6 +130,30 @@ impl Db {
             .fetch_one(&self.reader)
             .await?;
         Ok(())
+    }
+
+    /// The record in use into which a record was merged, where the caller sees it: a subject the own one alone.
+    pub async fn survivor(
+        &self,
+        caller: &Caller,
+        number: &str,
+    ) -> Result<Option<IndexNumber>, Problem> {
+        let (own, all) = match caller.role {
+            Role::Subject => (true, false),
+            role => (false, role == Role::Feed || ReadChild::HELD_BY.contains(&role)),
+        };
+        let survivor = sqlx::query_scalar!(
+            r#"select s.index_number as "number: IndexNumber" from child r join child s on s.child_id = r.merged_into
+               where r.index_number = $1 and in_use(s.status, s.archives_on, $2)
+                 and ($3 or $4 and exists (select from subject x
+                                           where x.child_id = s.child_id and x.account_id = $5 and x.ended_at is null))"#,
+            number,
+            day_in_london(self.now()),
+            all,
+            own,
+            caller.subject.uuid(),
+        );
+        Ok(survivor.fetch_optional(&self.reader).await?)
     }
 
     /// Somebody who is not signed in yet: to sign in, to exchange a token.
@@ -262,7 +286,7 @@ async fn write_down(
 ) -> Result<(), Problem> {
     let line = Line::of(event, vault)?;
     let verdicts = scribe::statement(db, &[line], instance).await.map_err(unaudited)?;
-    verdicts.into_iter().flatten().next().map_or(Ok(()), |kind| Err(kind.into()))
+    verdicts.into_iter().flatten().next().map_or(Ok(()), |barred| Err(barred.into()))
 }
 
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
@@ -391,7 +415,7 @@ impl Look {
         event.id = id;
         match self.scribe.write(event).await? {
             None => Ok(answer),
-            Some(kind) => Err(Problem::from(kind).recorded()),
+            Some(barred) => Err(Problem::from(barred).recorded()),
         }
     }
 
@@ -417,7 +441,7 @@ impl Look {
         let event = Event::refused(self.now, Some(self.caller), self.errand, &problem, trail);
         match self.scribe.write(event).await {
             Ok(None) => problem.recorded(),
-            Ok(Some(kind)) => Problem::from(kind).recorded(),
+            Ok(Some(barred)) => Problem::from(barred).recorded(),
             Err(unaudited) => unaudited,
         }
     }
@@ -1018,6 +1042,75 @@ pub(crate) trait Unit {
     }
 }
 
+/// A unit in which somebody's word is written down.
+pub(crate) trait Author: Unit {
+    /// The organisation whose word it is.
+    fn source(&self) -> OrganisationId;
+
+    /// Who writes it down.
+    fn by(&self) -> Uuid;
+
+    /// The day as at which it is true.
+    fn as_at(&self) -> NaiveDate {
+        self.today()
+    }
+}
+
+impl Author for Work {
+    fn source(&self) -> OrganisationId {
+        self.caller.organisation
+    }
+
+    fn by(&self) -> Uuid {
+        self.caller.subject.uuid()
+    }
+}
+
+/// The word of an organisation that does not act itself: what a feed has sent.
+#[derive(Debug)]
+pub(crate) struct WordOf<'w, W> {
+    /// The unit in which it is written down.
+    pub(crate) work: &'w mut W,
+    /// Whose word it is.
+    pub(crate) source: OrganisationId,
+    /// Who sent it, or decided that it is taken.
+    pub(crate) by: Uuid,
+    /// The day as at which it is true.
+    pub(crate) as_at: NaiveDate,
+}
+
+impl<W: Unit> Unit for WordOf<'_, W> {
+    fn db(&mut self) -> &mut PgConnection {
+        self.work.db()
+    }
+
+    fn vault(&self) -> Result<Vault, Problem> {
+        self.work.vault()
+    }
+
+    fn matcher(&self) -> Arc<InForce> {
+        self.work.matcher()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.work.now()
+    }
+}
+
+impl<W: Unit> Author for WordOf<'_, W> {
+    fn source(&self) -> OrganisationId {
+        self.source
+    }
+
+    fn by(&self) -> Uuid {
+        self.by
+    }
+
+    fn as_at(&self) -> NaiveDate {
+        self.as_at
+    }
+}
+
 impl Unit for Work {
     fn db(&mut self) -> &mut PgConnection {
         self.db()
@@ -1113,6 +1206,12 @@ impl Errands {
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         day_in_london(self.now)
+    }
+
+    /// Undoes what was done since the last was recorded.
+    pub(crate) async fn undo(&mut self) -> Result<(), Problem> {
+        self.connection.execute("rollback; begin").await?;
+        Ok(())
     }
 
     /// Writes down what was done, makes it lasting, and begins the next.

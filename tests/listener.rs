@@ -16,6 +16,7 @@ use std::{
 use actix_server::ServerHandle;
 use actix_web::{App, HttpResponse, rt::System, web};
 use contactpoint::listener::{Limits, serve};
+use futures_util::{StreamExt, stream};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const STEP: Duration = Duration::from_millis(50);
@@ -67,6 +68,8 @@ fn start(limits: Limits) -> Service {
                         "/unread",
                         web::post().to(|| async { HttpResponse::Forbidden().body("no") }),
                     )
+                    .route("/long/body", web::post().to(count))
+                    .route("/long", web::get().to(long))
                     .route("/slow", web::to(slow))
                     .route("/large", web::get().to(move || std::future::ready(large.clone())))
             })
@@ -76,6 +79,21 @@ fn start(limits: Limits) -> Service {
         });
     });
     Service { address, handle: handle.recv().unwrap(), thread, calls }
+}
+
+async fn count(mut body: web::Payload) -> String {
+    let mut octets = 0;
+    while let Some(Ok(part)) = body.next().await {
+        octets += part.len();
+    }
+    octets.to_string()
+}
+
+/// An answer of unknown length, as fast as it is taken.
+async fn long() -> HttpResponse {
+    let parts =
+        stream::repeat_with(|| web::Bytes::from(vec![b'x'; 64 * 1024])).take(LARGE / 64 / 1024);
+    HttpResponse::Ok().streaming(parts.map(Ok::<_, std::io::Error>))
 }
 
 async fn slow(body: web::Bytes) -> String {
@@ -219,6 +237,74 @@ fn dribbled_chunks_are_dropped() {
         .unwrap();
     let (_, said) = until_dropped(stream, "1\r\ny\r\n");
     assert_times_out(&said);
+}
+
+/// Bodies to `/long/` have the time of 10,000 octets a second beside that of any other.
+fn patient() -> Limits {
+    Limits { octets_per_second: 10_000, long_bodies: &[("POST/long/", "/body")], ..short() }
+}
+
+const CHUNKED: &str = "host: test\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[test]
+fn a_long_body_may_take_its_time_as_long_as_enough_of_it_comes() {
+    let service = start(patient());
+    let mut stream = service.connect();
+    stream.write_all(format!("POST /long/body HTTP/1.1\r\n{CHUNKED}").as_bytes()).unwrap();
+    let begun = Instant::now();
+    let mut sent = 0;
+    while begun.elapsed() < Duration::from_millis(2_500) {
+        let part = "x".repeat(4_000);
+        stream.write_all(format!("fa0\r\n{part}\r\n").as_bytes()).unwrap();
+        sent += part.len();
+        sleep(2 * STEP);
+    }
+    let said = ask(&mut stream, "0\r\n\r\n");
+    assert!(said.ends_with(&format!("\r\n\r\n{sent}")), "{said}");
+}
+
+#[test]
+fn a_long_body_of_which_too_little_comes_is_dropped() {
+    let service = start(patient());
+    let mut stream = service.connect();
+    stream.write_all(format!("POST /long/body HTTP/1.1\r\n{CHUNKED}").as_bytes()).unwrap();
+    let (took, said) = until_dropped(stream, "1\r\nx\r\n");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_times_out(&said);
+}
+
+#[test]
+fn a_long_body_that_stalls_is_dropped_however_much_of_it_came() {
+    let service = start(patient());
+    let mut stream = service.connect();
+    let part = "x".repeat(60_000);
+    let begun = format!("POST /long/body HTTP/1.1\r\n{CHUNKED}ea60\r\n{part}\r\n");
+    stream.write_all(begun.as_bytes()).unwrap();
+    let (took, said) = until_dropped(stream, "");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_times_out(&said);
+}
+
+#[test]
+fn an_answer_of_unknown_length_may_take_its_time_and_is_dropped_when_nobody_takes_it() {
+    let service = start(Limits { octets_per_second: 10_000_000, ..short() });
+    let mut stream = service.connect();
+    stream.write_all(b"GET /long HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    let (begun, mut taken, mut buffer) = (Instant::now(), 0, vec![0; 256 * 1024]);
+    while taken < LARGE {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "{taken} octets were taken");
+        taken += read;
+        if begun.elapsed() < Duration::from_millis(1_500) {
+            sleep(Duration::from_millis(5));
+        }
+    }
+    let mut stream = service.connect();
+    stream.write_all(b"GET /long HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    sleep(Duration::from_secs(5));
+    let mut rest = Vec::new();
+    let end = stream.read_to_end(&mut rest);
+    assert!(end.is_err() || rest.len() < LARGE, "it was cut off");
 }
 
 #[test]

@@ -209,6 +209,16 @@ permissions! {
     ReadBatchRows "batch-row:read" true [Steward Feed] "batches of feeds of the own organisation; a steward: of organisations in the own authority";
     /// Ask whether the index says what a source system holds.
     Reconcile "reconciliation:make" true [Feed] "feeds of the own organisation";
+    /// Let what a feed sends count, or be on trial again.
+    WriteFeedStage "feed-stage:write" false [AccountAdministrator Operator] "feeds of the own organisation; the operator: of national partners" fresh;
+    /// Find and open rows of feeds that wait for a decision.
+    ReadReview "review:read" true [Steward] "rows of which the own authority decides";
+    /// Say which child a row of a feed is of.
+    DecideReview "review:decide" true [Steward] "rows of which the own authority decides";
+    /// See which sources a record follows.
+    ReadSource "source:read" true [Steward] "records for which the own authority is responsible";
+    /// Say that a source's record is not of a child.
+    UnlinkSource "source:unlink" true [Steward] "records for which the own authority is responsible";
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
     /// Offer records to another authority, take offers back, and answer those of others.
@@ -219,6 +229,18 @@ permissions! {
     ReadPossibleDuplicate "possible-duplicate:read" true [Steward] "pairs with a record for which the own authority is responsible";
     /// Say whether two records are of one child.
     DecidePossibleDuplicate "possible-duplicate:decide" true [Steward] "pairs with a record for which the own authority is responsible";
+    /// Follow what changes of children.
+    ReadChanges "change:read" true [Steward Feed CaseSystem] "children with whom the own organisation works; a steward: also records for which the own authority is responsible";
+    /// Find and open subscriptions to changes, and what was sent to them.
+    ReadSubscription "subscription:read" false [AccountAdministrator] "the own organisation's, without the children of whom they tell";
+    /// Make, change and end subscriptions to changes, and have events sent again.
+    WriteSubscription "subscription:write" false [AccountAdministrator] "the own organisation's" fresh;
+    /// Find and open merges.
+    ReadMerge "merge:read" true [Steward] "merges of records for which the own authority is responsible";
+    /// Propose that two records become one, or two again, and refuse that.
+    ProposeMerge "merge:propose" true [Steward] "records of which the own authority is responsible for one";
+    /// Approve that two records become one, or two again.
+    DecideMerge "merge:decide" true [Steward] "merges of records for which the own authority is responsible, never proposed by oneself; where another authority is responsible for the other record, proposed by that one" fresh;
     /// Read what there is to do or to know.
     ReadNotice "notice:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Say that a notice has been seen.

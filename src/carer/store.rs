@@ -9,13 +9,13 @@ use crate::{
     ids::{CarerId, ChildId},
     problem::{Kind, Problem},
     seal::{Sealed, Vault},
-    work::{Look, Work},
+    work::{Author, Look, Work},
 };
 
 /// A carer whole, with the version that the caller knows.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) carer: Carer,
+pub(crate) struct Held {
+    pub(crate) carer: Carer,
     pub(super) told_version: i64,
     pub(super) shielded: bool,
 }
@@ -43,15 +43,14 @@ impl Stored {
 
 /// Adds a carer of a child, who is shielded or not.
 pub(crate) async fn insert(
-    work: &mut Work,
+    work: &mut impl Author,
     child: ChildId,
     shielded: bool,
     carer: &CarerIn,
 ) -> Result<(CarerId, Written), Problem> {
     let id = CarerId::new();
-    let (source, by, now, today) =
-        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
-    let contact = Stored::new(carer.into(), shielded, id, &work.vault())?;
+    let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
+    let contact = Stored::new(carer.into(), shielded, id, &work.vault()?)?;
     sqlx::query!(
         "insert into carer (carer_id, child_id, given, family, relationship, parental_responsibility, phones, emails, address,
              source_organisation_id, recorded_by, received_at, as_at, shielded, sealed)
@@ -163,12 +162,33 @@ pub(super) async fn find(work: &mut Work, child: ChildId, id: CarerId) -> Result
     Ok(Held { carer, told_version: row.told_version, shielded: row.shielded })
 }
 
+/// Every carer of a child whose record is held, whole.
+pub(crate) async fn whole(work: &mut impl Author, child: ChildId) -> Result<Vec<Held>, Problem> {
+    let vault = work.vault()?;
+    let rows = sqlx::query!(
+        r#"select r.carer_id as "id!: CarerId", r.told as "told!: Json<Carer>", r.sealed as "sealed: Sealed<CarerContact>", c.shielded
+           from child c join carer_told r on r.child_id = c.child_id
+           where c.child_id = $1 and r.superseded_at is null order by r.received_at, r.carer_id"#,
+        child.0
+    )
+    .fetch_all(work.db())
+    .await?;
+    let held = rows.into_iter().map(|row| {
+        let carer = opened(row.told.0, row.sealed, row.id, &vault)?;
+        Ok(Held { told_version: carer.version, carer, shielded: row.shielded })
+    });
+    held.collect()
+}
+
 /// Writes what has changed; what was is kept. What a shield leaves visible counts its own versions.
-pub(super) async fn save(work: &mut Work, child: ChildId, held: &Held) -> Result<Written, Problem> {
+pub(crate) async fn save(
+    work: &mut impl Author,
+    child: ChildId,
+    held: &Held,
+) -> Result<Written, Problem> {
     let carer = &held.carer;
-    let (source, by, now, today) =
-        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
-    let contact = Stored::new(carer.contact(), held.shielded, carer.id, &work.vault())?;
+    let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
+    let contact = Stored::new(carer.contact(), held.shielded, carer.id, &work.vault()?)?;
     sqlx::query!(
         "update carer set given = $2, family = $3, relationship = $4, parental_responsibility = $5, phones = $6, emails = $7,
              address = $8, version = version + 1, source_organisation_id = $9, recorded_by = $10, received_at = $11, as_at = $12,
@@ -196,8 +216,12 @@ pub(super) async fn save(work: &mut Work, child: ChildId, held: &Held) -> Result
 }
 
 /// Ends a carer's care; the fact is superseded and kept.
-pub(super) async fn end(work: &mut Work, child: ChildId, id: CarerId) -> Result<Written, Problem> {
-    let now = work.now;
+pub(crate) async fn end(
+    work: &mut impl Author,
+    child: ChildId,
+    id: CarerId,
+) -> Result<Written, Problem> {
+    let now = work.now();
     sqlx::query!(
         "update carer set superseded_at = $2, received_at = $2 where carer_id = $1",
         id.0,

@@ -230,6 +230,12 @@ impl IdentifierIn {
     }
 }
 
+impl From<&Identifier> for IdentifierIn {
+    fn from(identifier: &Identifier) -> Self {
+        Self { kind: identifier.kind, value: Text(identifier.value.clone()) }
+    }
+}
+
 impl std::fmt::Debug for IdentifierIn {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "IdentifierIn({}, …)", self.kind)

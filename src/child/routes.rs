@@ -78,7 +78,8 @@ async fn add_child(
     }
     retention::store::schedule(&mut work, id).await?;
     let trail = guard::store::guard(&mut work, written).await?;
-    duplicate::store::note(&mut work, id, &alike.noted, &alike.model).await?;
+    let noted = alike.noted.iter().map(|near| near.child);
+    duplicate::store::note(&mut work, id, noted, &alike.model).await?;
     let (_, record) = record::store::reread(&mut work, &number).await?.ok_or(Kind::NotFound)?;
     let (location, version) = (format!("/v1/children/{number}"), record.version);
     let trail = trail.with(json!({ "distinctFrom": child.distinct_from }));

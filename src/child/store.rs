@@ -18,12 +18,12 @@ use crate::{
     involvement::ServiceType,
     problem::{Kind, Problem},
     seal::Sealed,
-    work::{Look, Work},
+    work::{Author, Look, Work},
 };
 
 /// Adds a child with the facts that stand in a record of its own.
-pub(super) async fn insert(
-    work: &mut Work,
+pub(crate) async fn insert(
+    work: &mut impl Author,
     id: ChildId,
     number: &IndexNumber,
     child: &ChildIn,
@@ -60,7 +60,7 @@ pub(super) async fn insert(
 }
 
 async fn insert_name(
-    work: &mut Work,
+    work: &mut impl Author,
     child: ChildId,
     born: NaiveDate,
     name: &Name,
@@ -89,7 +89,7 @@ async fn insert_name(
 }
 
 async fn insert_whereabouts(
-    work: &mut Work,
+    work: &mut impl Author,
     child: ChildId,
     shielded: bool,
     whereabouts: &Whereabouts,
@@ -97,7 +97,7 @@ async fn insert_whereabouts(
     let (source, now, today, by) = provenance(work);
     let id = Uuid::new_v4();
     let sealed =
-        shielded.then(|| Sealed::seal(whereabouts, &work.vault(), &Whereabouts::place(id)));
+        shielded.then(|| Sealed::seal(whereabouts, &work.vault()?, &Whereabouts::place(id)));
     let sealed = sealed.transpose()?;
     let said = (!shielded).then_some(whereabouts);
     let address = said.and_then(Whereabouts::address);
@@ -130,7 +130,7 @@ async fn insert_whereabouts(
 }
 
 async fn insert_identifier(
-    work: &mut Work,
+    work: &mut impl Author,
     child: ChildId,
     n: usize,
     identifier: &Identifier,
@@ -242,7 +242,7 @@ pub(crate) async fn find(
 
 /// Writes what has changed; what was is superseded and kept.
 pub(crate) async fn save(
-    work: &mut Work,
+    work: &mut impl Author,
     id: ChildId,
     core: &Core,
     change: &ChildChange,
@@ -266,7 +266,7 @@ pub(crate) async fn save(
         replace_names(work, id, core.birth.date, names).await?;
     }
     if let Some(whereabouts) = &change.whereabouts {
-        let now = work.now;
+        let now = work.now();
         sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
             .execute(work.db())
             .await?;
@@ -303,7 +303,7 @@ pub(crate) async fn hand_over(
     Ok(())
 }
 
-async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Problem> {
+async fn save_core(work: &mut impl Author, id: ChildId, core: &Core) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
     sqlx::query!(
         "update child set date_of_birth = $2, date_of_birth_precision = $3, date_of_birth_estimated = $4, gender = $5,
@@ -327,12 +327,12 @@ async fn save_core(work: &mut Work, id: ChildId, core: &Core) -> Result<(), Prob
 }
 
 async fn replace_names(
-    work: &mut Work,
+    work: &mut impl Author,
     id: ChildId,
     born: NaiveDate,
     names: &[Name],
 ) -> Result<(), Problem> {
-    let now = work.now;
+    let now = work.now();
     let held: Vec<Json<Name>> = sqlx::query_scalar!(
         r#"select json_build_object('kind', kind, 'given', given, 'family', family) as "name!: Json<Name>"
            from child_name where child_id = $1 and superseded_at is null"#,
@@ -361,11 +361,11 @@ async fn replace_names(
 }
 
 async fn replace_identifiers(
-    work: &mut Work,
+    work: &mut impl Author,
     id: ChildId,
     identifiers: &[Identifier],
 ) -> Result<(), Problem> {
-    let now = work.now;
+    let now = work.now();
     let held: Vec<Json<Identifier>> = sqlx::query_scalar!(
         r#"select json_build_object('kind', kind, 'value', value) as "identifier!: Json<Identifier>"
            from child_identifier where child_id = $1 and superseded_at is null"#,
@@ -394,7 +394,7 @@ async fn replace_identifiers(
 
 /// A service has begun of which the child was known to have none.
 pub(crate) async fn has_service(
-    work: &mut Work,
+    work: &mut impl Author,
     id: ChildId,
     service: ServiceType,
 ) -> Result<(), Problem> {
@@ -519,6 +519,8 @@ fn as_told(was: Value) -> Value {
         "cleared_at",
         "person_id",
         "shielded",
+        "merged_into",
+        "twin",
         "visible_version",
         "archives_on",
         "archived_on",
@@ -530,8 +532,8 @@ fn as_told(was: Value) -> Value {
     Value::Object(told.collect())
 }
 
-fn provenance(work: &Work) -> (OrganisationId, DateTime<Utc>, NaiveDate, Uuid) {
-    (work.caller.organisation, work.now, work.today(), work.caller.subject.uuid())
+fn provenance(work: &impl Author) -> (OrganisationId, DateTime<Utc>, NaiveDate, Uuid) {
+    (work.source(), work.now(), work.as_at(), work.by())
 }
 
 fn codes(services: &[ServiceType]) -> Vec<String> {

@@ -152,6 +152,7 @@ impl Demo {
         let population = Population { seed: 1, children: self.children, today };
         fill(&place.application, &population).await?;
         database::analyze(&place.administrator).await?;
+        database::widen_budgets(&place.administrator).await?;
         let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         let cast = play(&place.application, &credential, &vault, &population).await?;

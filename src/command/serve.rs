@@ -121,6 +121,8 @@ impl Running {
         actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::work_on_feeds(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {

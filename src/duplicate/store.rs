@@ -10,21 +10,21 @@ use super::{
 };
 use crate::{
     ids::{ChildId, PossibleDuplicateId},
-    matching::{Candidate, fuzzy::Near},
+    matching::Candidate,
     problem::{Kind, Problem},
-    work::{Look, Work},
+    work::{Look, Unit, Work},
 };
 
 /// Notes that a child who is added may be one who is here; a pair is noted once, and one that was decided stays so.
 pub(crate) async fn note(
-    work: &mut Work,
+    work: &mut impl Unit,
     child: ChildId,
-    near: &[Near],
+    near: impl IntoIterator<Item = ChildId>,
     model: &str,
 ) -> Result<(), Problem> {
-    let now = work.now;
-    let ids: Vec<_> = near.iter().map(|_| PossibleDuplicateId::new().0).collect();
-    let others: Vec<_> = near.iter().map(|near| near.child.0).collect();
+    let now = work.now();
+    let others: Vec<_> = near.into_iter().map(|other| other.0).collect();
+    let ids: Vec<_> = others.iter().map(|_| PossibleDuplicateId::new().0).collect();
     sqlx::query!(
         "insert into possible_duplicate (possible_duplicate_id, child_id, other_id, model_version, found_at)
          select pair.id, least($1, pair.other), greatest($1, pair.other), $4, $5

@@ -19,6 +19,7 @@ pub mod import;
 pub mod routes;
 pub mod row;
 pub(crate) mod store;
+pub mod worker;
 
 codes! {
     /// Whether what a feed sends counts.
@@ -159,6 +160,36 @@ pub struct FeedChange {
     pub name: PersonLine,
 }
 
+/// Whether what a feed sends is to count.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({ "stage": "trial" }))]
+pub struct FeedStageIn {
+    /// Whether it counts.
+    pub stage: FeedStage,
+}
+
+/// How many rows a batch on trial holds at least by which a feed is judged.
+pub const JUDGED: i64 = 20;
+/// How many of a hundred of them are of one child or of a new one, without a steward and without being rejected.
+pub const GOOD_OF_100: i64 = 95;
+
+/// How the last batch of a feed on trial went.
+#[derive(Debug, Clone, Copy)]
+pub struct TrialRun {
+    /// How many rows it held.
+    pub rows: i64,
+    /// How many of them were of one child of the index, or of a new one.
+    pub good: i64,
+}
+
+impl TrialRun {
+    /// Whether the feed may count.
+    pub fn suffices(self) -> bool {
+        self.rows >= JUDGED && self.good * 100 >= self.rows * GOOD_OF_100
+    }
+}
+
 /// Which feeds somebody sees, beside those of the own organisation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach {
@@ -179,6 +210,19 @@ impl From<Viewer> for Reach {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_feed_may_count_from_95_of_100_rows_and_from_20_rows_on() {
+        for (rows, good, suffices) in [
+            (20, 19, true),
+            (20, 18, false),
+            (19, 19, false),
+            (1000, 950, true),
+            (1000, 949, false),
+        ] {
+            assert_eq!(TrialRun { rows, good }.suffices(), suffices, "{good} of {rows}");
+        }
+    }
 
     #[test]
     fn a_service_is_fed_unless_it_is_sensitive() {

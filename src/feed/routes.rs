@@ -1,21 +1,23 @@
 //! Feeds over HTTP.
 
 use actix_web::{
-    get, patch, post,
+    get, patch, post, put,
     web::{Data, Path},
 };
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Feed, FeedChange, FeedIn, FeedQuery, Feeds, batch, store};
+use super::{
+    Feed, FeedChange, FeedIn, FeedQuery, FeedStage, FeedStageIn, Feeds, TrialRun, batch, store,
+};
 use crate::{
-    access::{Access, Permission, ReadFeed, WriteFeed},
+    access::{Access, Permission, ReadFeed, WriteFeed, WriteFeedStage},
     account::store::administered,
     audit::Trail,
     cursor,
     http::{IdempotencyKey, IfMatch, Json, Query},
     ids::FeedId,
-    problem::Problem,
+    problem::{Kind, Problem},
     work::{Begun, Db, Reply},
 };
 
@@ -25,6 +27,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     api.service(add_feed);
     api.service(open_feed);
     api.service(change_feed);
+    api.service(set_feed_stage);
     batch::routes::mount(api);
 }
 
@@ -144,5 +147,45 @@ async fn change_feed(
     let feed = store::reread(&mut work, *id).await?;
     let version = feed.version;
     let trail = Trail::default().with(json!({ "feed": *id, "version": version }));
+    Ok(work.record(trail, feed).await?.version(version))
+}
+
+/// Let what a feed sends count
+///
+/// Or be on trial again, at any time. It counts only once its last batch on trial held at least 20 rows, of which at least 95 % were
+/// of one child of the index or made a new record, without a steward and without being rejected. Needs a sign-in within the last 5
+/// minutes.
+#[utoipa::path(
+    tag = "feeds",
+    security(("bearer" = [WriteFeedStage::SCOPE])),
+    params(("feedId" = FeedId, Path, description = "The feed.")),
+    request_body = FeedStageIn,
+    responses(
+        (status = 200, description = "The feed as it now stands.", body = Feed, headers(
+            ("ETag" = String, description = "The version of the feed, for `If-Match`."),
+        )),
+        (status = 409, description = "`feed-not-ready`."),
+    ),
+)]
+#[put("/feeds/{feedId}/stage")]
+async fn set_feed_stage(
+    access: Access<WriteFeedStage>,
+    id: Path<FeedId>,
+    base: IfMatch,
+    body: Json<FeedStageIn>,
+    db: Data<Db>,
+) -> Reply<Feed> {
+    let mut work = access.begin(&db).await?;
+    let feed = store::lock(&mut work, *id).await?;
+    base.check(feed.version)?;
+    let last = store::last_trial(&mut work, *id).await?;
+    let stage = body.value.stage;
+    if stage == FeedStage::Live && feed.stage != stage && !last.is_some_and(TrialRun::suffices) {
+        return Err(Kind::FeedNotReady.into());
+    }
+    store::set_stage(&mut work, *id, stage).await?;
+    let feed = store::reread(&mut work, *id).await?;
+    let version = feed.version;
+    let trail = Trail::default().with(json!({ "feed": *id, "stage": stage, "version": version }));
     Ok(work.record(trail, feed).await?.version(version))
 }

@@ -3,7 +3,7 @@
 use sqlx::{PgExecutor, types::Json};
 use uuid::Uuid;
 
-use super::{Feed, FeedIn, Reach};
+use super::{Feed, FeedIn, FeedStage, Reach, TrialRun};
 use crate::{
     access::Viewer,
     contact::PersonLine,
@@ -99,6 +99,35 @@ pub(super) async fn rename(work: &mut Work, id: FeedId, name: &PersonLine) -> Re
     .execute(work.db())
     .await
     .map_err(held)?;
+    Ok(())
+}
+
+/// How the last batch of a feed on trial went, if it is done.
+pub(super) async fn last_trial(work: &mut Work, id: FeedId) -> Result<Option<TrialRun>, Problem> {
+    let last = sqlx::query_as!(
+        TrialRun,
+        r#"select rows, linked + created + unchanged as "good!" from feed_batch
+           where feed_id = $1 and trial and status = 'done' order by received_at desc, batch_id desc limit 1"#,
+        id.0,
+    );
+    Ok(last.fetch_optional(work.db()).await?)
+}
+
+/// Lets what a feed sends count, or be on trial.
+pub(super) async fn set_stage(
+    work: &mut Work,
+    id: FeedId,
+    stage: FeedStage,
+) -> Result<(), Problem> {
+    let since = (stage == FeedStage::Live).then_some(work.now);
+    sqlx::query!(
+        "update feed set stage = $2, live_since = $3, version = version + 1 where feed_id = $1 and stage <> $2",
+        id.0,
+        stage.as_str(),
+        since,
+    )
+    .execute(work.db())
+    .await?;
     Ok(())
 }
 

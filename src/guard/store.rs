@@ -26,7 +26,7 @@ const TO_BE_LOOKED_AT: u32 = 5;
 
 /// Lets what was written stand, where it may: a record that resembles one of a shielded person is shielded before anybody sees
 /// it, and so is what resembles a shielded record.
-pub(crate) async fn guard(work: &mut Work, written: Written) -> Result<Trail, Problem> {
+pub(crate) async fn guard(work: &mut impl Unit, written: Written) -> Result<Trail, Problem> {
     for &child in &written.children {
         hold(work, child).await?;
         let likely = likely(work, child).await?;
@@ -154,7 +154,7 @@ fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
 
 /// The shielded person whom a record resembles, unless that person is shielded for nothing but resembling this one.
 async fn resembled(
-    work: &mut Work,
+    work: &mut impl Unit,
     child: ChildId,
     likely: &[Uuid],
 ) -> Result<Option<PersonId>, Problem> {

@@ -3,13 +3,13 @@
 use chrono::{Months, NaiveDate};
 use sqlx::{PgExecutor, types::Json};
 
-use super::{Flag, FlagOfChild, FlagSet, Involvement, InvolvementIn, ServiceCategory};
+use super::{Flag, FlagOfChild, FlagSet, Involvement, InvolvementIn, ServiceCategory, ServiceType};
 use crate::{
     access::{Role, Sight},
     guard::Written,
     ids::{ChildId, InvolvementId, OrganisationId},
     problem::{Kind, Problem},
-    work::{Look, Work},
+    work::{Author, Look, Work},
 };
 
 /// How long an involvement is shown after its end.
@@ -17,8 +17,8 @@ const SHOWN: Months = Months::new(12);
 
 /// An involvement with what the rules about it need beside it.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) involvement: Involvement,
+pub(crate) struct Found {
+    pub(crate) involvement: Involvement,
     pub(super) child: ChildId,
     pub(super) authority: Option<OrganisationId>,
     /// Whether a shield hides from the caller who else works with the child.
@@ -163,16 +163,39 @@ async fn read(
     })
 }
 
+/// The work of an organisation with a child whose record is held, as this service: what goes on first, then what ended last.
+pub(crate) async fn own(
+    work: &mut impl Author,
+    child: ChildId,
+    organisation: OrganisationId,
+    service: ServiceType,
+) -> Result<Vec<Found>, Problem> {
+    let today = work.today();
+    let rows = sqlx::query!(
+        r#"select t.told as "told!: Json<Involvement>", t.authority_id as "authority: OrganisationId"
+           from involvement i join involvement_told_on($4) t on t.involvement_id = i.involvement_id
+           where i.child_id = $1 and i.organisation_id = $2 and i.service_type = $3 and not i.sensitive
+           order by i.ended_on desc nulls first, i.started_on desc, i.involvement_id"#,
+        child.0,
+        organisation.0,
+        service.code(),
+        today,
+    )
+    .fetch_all(work.db())
+    .await?;
+    let found = |told, authority| Found { involvement: told, child, authority, hidden: false };
+    Ok(rows.into_iter().map(|row| found(row.told.0, row.authority)).collect())
+}
+
 /// Adds an involvement.
-pub(super) async fn insert(
-    work: &mut Work,
+pub(crate) async fn insert(
+    work: &mut impl Author,
     child: ChildId,
     organisation: OrganisationId,
     new: &InvolvementIn,
 ) -> Result<(InvolvementId, Written), Problem> {
     let id = InvolvementId::new();
-    let (source, by, now, today) =
-        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
     sqlx::query!(
         "insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact, started_on, ended_on,
              confirmed_on, source_organisation_id, recorded_by, received_at, as_at)
@@ -198,10 +221,9 @@ pub(super) async fn insert(
 }
 
 /// Writes what has changed; what was is kept, and flags end with the involvement.
-pub(super) async fn save(work: &mut Work, found: &Found) -> Result<Written, Problem> {
+pub(crate) async fn save(work: &mut impl Author, found: &Found) -> Result<Written, Problem> {
     let involvement = &found.involvement;
-    let (source, by, now, today) =
-        (work.caller.organisation, work.caller.subject.uuid(), work.now, work.today());
+    let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
     sqlx::query!(
         "update involvement set contact = $2, confirmed_on = $3, ended_on = $4, version = version + 1,
              source_organisation_id = $5, recorded_by = $6, received_at = $7, as_at = $8

@@ -9,7 +9,7 @@ use linkage::{
 };
 use serde_json::{Value, json};
 
-use super::{Agreement, Field, How, MOST, Match, Strength, retrieve::Candidates};
+use super::{Agreement, Field, How, MOST, Match, Strength, candidates::Candidates};
 use crate::{
     ids::{ChildId, IndexNumber},
     problem::Problem,

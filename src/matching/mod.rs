@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub(crate) mod asked;
+pub mod candidates;
 pub(crate) mod entry;
 pub(crate) mod fuzzy;
 pub mod matcher;
@@ -454,6 +455,9 @@ pub(crate) struct Candidate {
     /// Those that hold, where the search asks for one.
     #[serde(default)]
     pub(crate) identifiers: Vec<Identifier>,
+    /// Whether the index number that the search asks for leads here, its own or that of a record merged into it.
+    #[serde(skip)]
+    pub(crate) numbered: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -473,8 +477,8 @@ impl Candidate {
     pub(crate) fn compare(&self, criteria: &Criteria) -> Option<Match> {
         let mut agreement = Vec::new();
         let mut say = |field, how| agreement.push(Agreement { field, how, words: None });
-        if let Some(number) = &criteria.index_number {
-            (*number == self.index_number).then(|| say(Field::IndexNumber, How::Same))?;
+        if criteria.index_number.is_some() {
+            self.numbered.then(|| say(Field::IndexNumber, How::Same))?;
         }
         if let Some(identifier) = &criteria.identifier {
             self.identifiers.contains(identifier).then(|| say(Field::Identifier, How::Same))?;

@@ -1,11 +1,11 @@
 //! The records worth comparing with what is asked, as the database finds them by their keys.
 
 use chrono::NaiveDate;
-use linkage::{Comparison, Matcher, Person, key::SCHEME};
+use linkage::{Person, key::SCHEME};
 use sqlx::PgExecutor;
-use uuid::Uuid;
 
-use crate::{ids::ChildId, problem::Problem};
+use super::candidates::Candidates;
+use crate::problem::Problem;
 
 /// As many records as are compared.
 pub const MOST: i32 = 4000;
@@ -30,44 +30,6 @@ impl Found {
     }
 }
 
-/// Records as they are packed: each is read when it is compared and let go of before the next.
-#[derive(Debug, Default)]
-pub struct Candidates {
-    children: Vec<Uuid>,
-    records: Vec<Vec<u8>>,
-}
-
-impl Candidates {
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.children.len()
-    }
-
-    /// Each with what is known of the child.
-    ///
-    /// # Errors
-    /// A record that cannot be read.
-    pub fn known(&self) -> impl Iterator<Item = Result<(ChildId, Person), Problem>> {
-        self.children.iter().zip(&self.records).map(|(child, packed)| {
-            Ok((ChildId(*child), Person::unpack(packed).map_err(Problem::internal)?))
-        })
-    }
-
-    /// Each with what speaks for it and against it.
-    ///
-    /// # Errors
-    /// A record that cannot be read.
-    pub fn compared(
-        &self,
-        matcher: &Matcher,
-        asked: &Person,
-    ) -> Result<Vec<(ChildId, Comparison)>, Problem> {
-        let compare = |(child, known)| (child, matcher.compare(asked, &known));
-        self.known().map(|known| known.map(compare)).collect()
-    }
-}
-
 /// The records in use today that share a key with what is asked: one statement. Where what is asked holds something that a
 /// shield hides, `behind_shield`, shielded children are left out before they count.
 pub async fn candidates(
@@ -87,6 +49,6 @@ pub async fn candidates(
     .fetch_optional(db)
     .await?;
     Ok(found.map_or(Found::TooMany, |found| {
-        Found::Candidates(Candidates { children: found.children, records: found.records })
+        Found::Candidates(Candidates::new(found.children, found.records))
     }))
 }

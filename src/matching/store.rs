@@ -24,7 +24,7 @@ use crate::{
     ids::{ChildId, EventId, IndexNumber, OrganisationId},
     organisation::{OrganisationKind, codes::OrganisationCode},
     problem::Problem,
-    work::{Look, Work},
+    work::{Look, Unit, Work},
 };
 use chrono::{Datelike, NaiveDate};
 
@@ -96,7 +96,7 @@ pub(super) async fn numbers(look: &Look, codes: &[OrganisationCode]) -> Result<V
 }
 
 /// What a search tells of these children, of those who may still be told of.
-pub(super) async fn told(
+pub(crate) async fn told(
     db: impl PgExecutor<'_>,
     children: &[ChildId],
     today: NaiveDate,
@@ -181,8 +181,18 @@ async fn found_by_name(
 /// Lets one at a time add a child who was born on this day, or on the day with day and month swapped, so that two who do so at
 /// once do not make two records, however they spell the name.
 pub(crate) async fn hold(work: &mut Work, born: NaiveDate) -> Result<(), Problem> {
-    let swapped = NaiveDate::from_ymd_opt(born.year(), born.day(), born.month());
-    let mut locks: Vec<_> = [Some(born), swapped].into_iter().flatten().map(lock).collect();
+    hold_all(work, [born]).await
+}
+
+/// The same for many, in the one order in which everybody takes them.
+pub(crate) async fn hold_all(
+    work: &mut impl Unit,
+    births: impl IntoIterator<Item = NaiveDate>,
+) -> Result<(), Problem> {
+    let both = births.into_iter().flat_map(|born| {
+        [Some(born), NaiveDate::from_ymd_opt(born.year(), born.day(), born.month())]
+    });
+    let mut locks: Vec<_> = both.flatten().map(lock).collect();
     locks.sort_unstable();
     locks.dedup();
     for lock in locks {
@@ -204,6 +214,7 @@ struct Row {
     told: Json<Candidate>,
     postcodes: Option<Json<Vec<CandidatePostcode>>>,
     identifiers: Option<Json<Vec<Identifier>>>,
+    numbered: bool,
 }
 
 impl Row {
@@ -211,6 +222,7 @@ impl Row {
         let mut candidate = self.told.0;
         candidate.postcodes = self.postcodes.map(|list| list.0).unwrap_or_default();
         candidate.identifiers = self.identifiers.map(|list| list.0).unwrap_or_default();
+        candidate.numbered = self.numbered;
         (self.child, candidate)
     }
 }
@@ -239,9 +251,9 @@ async fn by_number(
         Row,
         r#"
         select child_id as "child!: ChildId", told as "told!: Json<Candidate>", postcodes as "postcodes: Json<Vec<CandidatePostcode>>",
-               identifiers as "identifiers: Json<Vec<Identifier>>"
+               identifiers as "identifiers: Json<Vec<Identifier>>", coalesce(child_id = (select child_numbered($1)), false) as "numbered!"
         from candidate_told
-        where (index_number = $1
+        where (child_id = (select child_numbered($1))
                or child_id = (select child_id from child_identifier
                               where kind = $2 and value = $3 and superseded_at is null and held))
           and in_use(status, archives_on, $4) and not (shielded and $5)
@@ -266,7 +278,7 @@ async fn by_birth(
         r#"
         select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
                case when $4 then c.postcodes end as "postcodes: Json<Vec<CandidatePostcode>>",
-               null::json as "identifiers: Json<Vec<Identifier>>"
+               null::json as "identifiers: Json<Vec<Identifier>>", false as "numbered!"
         from (select distinct n.child_id
               from child_name n
               join child c on c.child_id = n.child_id
@@ -295,7 +307,8 @@ async fn by_postcode(
         Row,
         r#"
         select c.child_id as "child!: ChildId", c.told as "told!: Json<Candidate>",
-               c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>"
+               c.postcodes as "postcodes: Json<Vec<CandidatePostcode>>", null::json as "identifiers: Json<Vec<Identifier>>",
+               false as "numbered!"
         from (select distinct n.child_id
               from whereabouts w
               join child c on c.child_id = w.child_id

@@ -45,6 +45,10 @@ codes! {
         TransferDisputed = "transferDisputed",
         /// An offer whose decline you disputed was accepted.
         TransferSettled = "transferSettled",
+        /// Somebody proposes that two records become one: approve or refuse it.
+        MergeProposed = "mergeProposed",
+        /// Somebody proposes that two merged records become two again: approve or refuse it.
+        MergeReversalProposed = "mergeReversalProposed",
         /// A flag expires in 14 days unless it is renewed.
         FlagExpiring = "flagExpiring",
         /// A legal hold ends in 14 days unless it is renewed.

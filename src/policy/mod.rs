@@ -13,6 +13,7 @@ use crate::{
     identity::IdentityGround,
     involvement::{ServiceCategory, ServiceType},
     matching::How,
+    merge::{MergeConflict, MergeGround, ReversalGround},
     override_grant::OverrideGround,
     retention::{StayBasis, StayGivenBy, StayGround},
     shield::ShieldGround,
@@ -101,6 +102,9 @@ pub fn code_lists() -> CodeLists {
             list!("transferDeclineGrounds" DeclineGround),
             list!("transferDisputeGrounds" DisputeGround),
             list!("duplicateGrounds" DuplicateGround),
+            list!("mergeGrounds" MergeGround),
+            list!("mergeReversalGrounds" ReversalGround),
+            list!("mergeConflicts" MergeConflict),
             list!("agreements" How),
         ],
     }

@@ -140,7 +140,8 @@ async fn purge(
 ) -> Result<bool, Problem> {
     let row = sqlx::query!(
         r#"
-        select date_of_birth,
+        select array(select distinct b.date_of_birth from child b
+                     where b.child_id = c.child_id or b.merged_into = c.child_id) as "births!",
                coalesce((
                    select json_agg(json_build_object('kind', kind, 'given', given, 'family', family))
                    from child_name n where n.child_id = c.child_id), '[]') as "names!: Json<Vec<Name>>"
@@ -158,7 +159,13 @@ async fn purge(
     .await?;
     let identifiers: Vec<_> =
         identifiers.into_iter().map(|row| Identifier::from_stored(row.kind, row.value)).collect();
-    let hashes = hashes(vault, row.date_of_birth, &row.names.0, &identifiers);
+    let mut hashes: Vec<_> = row
+        .births
+        .iter()
+        .flat_map(|born| hashes(vault, *born, &row.names.0, &identifiers))
+        .collect();
+    hashes.sort();
+    hashes.dedup();
     let purged = sqlx::query_scalar!(
         r#"select purge_child($1, $2, $3, $4) as "purged!""#,
         child.0,

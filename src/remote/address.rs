@@ -9,7 +9,7 @@ use reqwest::{
 
 const LONGEST: usize = 2048;
 
-/// How far we go for keys.
+/// How far we go for keys, and with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
     /// To public addresses, by https.

@@ -27,7 +27,7 @@ pub(super) fn start(
         let mut client = None;
         while let Some(job) = inbox.recv().await {
             // Made at the first fetch: most instances never need one.
-            let client = client.get_or_insert_with(client_of).clone();
+            let client = client.get_or_insert_with(|| client_of(DEADLINE)).clone();
             tokio::spawn(fetch(client, reach, job, Arc::clone(&known)));
         }
     };
@@ -38,7 +38,8 @@ pub(super) fn start(
     Ok(())
 }
 
-fn client_of() -> Option<Client> {
+/// Asks public addresses alone, and follows nobody elsewhere.
+pub(super) fn client_of(deadline: Duration) -> Option<Client> {
     let client = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
@@ -47,9 +48,9 @@ fn client_of() -> Option<Client> {
         .http1_only()
         .pool_max_idle_per_host(0)
         .dns_resolver(PublicOnly)
-        .timeout(DEADLINE)
+        .timeout(deadline)
         .build();
-    client.inspect_err(|error| tracing::error!(%error, "keys of others cannot be fetched")).ok()
+    client.inspect_err(|error| tracing::error!(%error, "others cannot be asked")).ok()
 }
 
 async fn fetch(client: Option<Client>, reach: Reach, job: Job, known: Arc<Known>) {

@@ -1,4 +1,4 @@
-//! The public keys that others publish, fetched when needed and kept for a while (security rule OIDC-2).
+//! The public keys that others publish, fetched when needed and kept for a while (security rule OIDC-2), and messages to others.
 //!
 //! Whoever can make us fetch something could make us ask our own network (server-side request forgery), or ask somebody
 //! often: so only public addresses are asked, and each of them seldom.
@@ -16,8 +16,10 @@ use crate::jose::{PublicKey, PublicKeys};
 
 mod address;
 mod fetch;
+mod post;
 
 pub use address::{Reach, check};
+pub use post::Poster;
 
 /// After this time keys are fetched anew, while the old ones are still used.
 const FRESH: TimeDelta = TimeDelta::minutes(10);
@@ -75,6 +77,12 @@ impl RemoteKeys {
         let known = Arc::<Known>::default();
         fetch::start(reach, inbox, Arc::clone(&known))?;
         Ok(Self { reach, jobs, known })
+    }
+
+    /// How far it goes.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// Refuses an address from which keys are never fetched, with a sentence that follows its name.

@@ -15,12 +15,12 @@ use crate::{
     ids::{ChildId, ConsentId, IndexNumber, InvolvementId, OrganisationId},
     problem::{Kind, Problem},
     seal::{Sealed, Vault},
-    work::{Look, Work},
+    work::{Look, Unit, Work},
 };
 
 /// Says anew when a record is archived, by all that is known of it now: today's work never archives it today.
-pub(crate) async fn schedule(work: &mut Work, child: ChildId) -> Result<NaiveDate, Problem> {
-    let (vault, today) = (work.vault(), work.today());
+pub(crate) async fn schedule(work: &mut impl Unit, child: ChildId) -> Result<NaiveDate, Problem> {
+    let (vault, today) = (work.vault()?, work.today());
     let facts = facts(work.db(), &vault, &[child.0]).await?;
     let ends: Vec<_> = facts.iter().map(|(id, facts)| (*id, facts.end_from(today).day)).collect();
     set(work.db(), &ends).await?;

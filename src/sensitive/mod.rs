@@ -114,6 +114,17 @@ pub(crate) fn provider_key(
     vault.blind(&[b"sensitive provider", organisation.0.as_bytes(), number.as_str().as_bytes()])
 }
 
+/// The key under which a provider finds an involvement, once it is one with the child of another number.
+pub(crate) fn key_under(
+    vault: &Vault,
+    id: InvolvementId,
+    sealed: &Sealed<Provider>,
+    number: &IndexNumber,
+) -> Result<Vec<u8>, Problem> {
+    let provider = sealed.open(vault, &place(id))?;
+    Ok(provider_key(vault, provider.organisation_id, number))
+}
+
 /// The key of the sensitive involvements with a child that those see who act for this organisation; of none without one.
 pub(crate) fn own_key(vault: &Vault, own: Option<OrganisationId>, number: &IndexNumber) -> Vec<u8> {
     own.map_or_else(Vec::new, |own| provider_key(vault, own, number))

@@ -19,7 +19,7 @@ enum Whose {
 
 use Whose::{Other, Own};
 
-/// Accounts and clients are seen by the administrators of their own organisation alone; the operator sees those of national
+/// Accounts, clients and subscriptions are seen by the administrators of their own organisation alone; the operator sees those of national
 /// partners.
 const ACCOUNTS: &[&str] = &[
     "open_account",
@@ -32,6 +32,13 @@ const ACCOUNTS: &[&str] = &[
     "open_client",
     "change_client",
     "renew_client_secret",
+    "open_subscription",
+    "change_subscription",
+    "unsubscribe",
+    "ping_subscription",
+    "list_deliveries",
+    "open_delivery",
+    "replay_delivery",
 ];
 
 /// Requests for access are seen by those who decide: here the operator, on one to a national partner.
@@ -80,8 +87,14 @@ const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"]
 
 /// Feeds and their batches are seen by the own organisation, by the stewards of its authority, and those of national partners by
 /// the operator.
-const FEEDS: &[&str] = &["open_feed", "change_feed", "list_batches", "open_batch"];
+const FEEDS: &[&str] =
+    &["open_feed", "change_feed", "set_feed_stage", "list_batches", "open_batch"];
 const BATCHES: &[&str] = &["send_batch", "list_batch_rows", "reconcile"];
+
+/// Rows of feeds are decided on by the authority that answers for whom they are like.
+const REVIEWS: &[&str] = &["open_review_task", "decide_review_task"];
+/// Merges are seen by the authorities that answer for one of the records; the records of the example are nobody's.
+const MERGES: &[&str] = &["open_merge", "approve_merge", "refuse_merge", "reverse_merge"];
 
 /// Investigations are seen by the authority that answers for the record.
 const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
@@ -97,7 +110,14 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 44] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 51] = [
+    (REVIEWS, Other, Role::ALL, 404),
+    (&["list_sources", "unlink_source"], Other, &[Role::Steward], 403),
+    (MERGES, Other, Role::ALL, 404),
+    (&["propose_merge"], Own, Role::ALL, 422),
+    (&["propose_merge"], Other, Role::ALL, 422),
+    (&["propose_merge"], Whose::Unknown, Role::ALL, 422),
+    (&["reverse_merge"], Own, Role::ALL, 409),
     (PAIRS, Other, Role::ALL, 404),
     (FEEDS, Own, &[Role::Operator], 404),
     (FEEDS, Other, Role::ALL, 404),

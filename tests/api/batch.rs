@@ -405,7 +405,7 @@ async fn the_rows_of_a_batch_are_told_by_page_or_all_of_them_as_lines() {
     let first = desk.get(&format!("{at}?limit=100")).await;
     let next = first.body["next"].as_str().unwrap();
     let second = desk.get(&format!("{at}?limit=100&after={next}")).await;
-    let paged = [first.body["items"].as_array().unwrap(), second.body["items"].as_array().unwrap()];
+    let paged = [&first, &second].map(|page| page.body["items"].as_array().unwrap().clone());
     assert_eq!(paged.concat(), told[..200]);
     let last = format!("{at}?outcome=linked&limit=1");
     assert_eq!(desk.get(&last).await.body, json!({ "items": [] }));

@@ -7,7 +7,8 @@ use contactpoint::{
     database::APPLICATION,
     load::{lines::Lines, task::load},
     matching::{
-        retrieve::{self, Candidates, Found, MOST},
+        candidates::Candidates,
+        retrieve::{self, Found, MOST},
         task,
     },
 };

@@ -38,6 +38,10 @@ fi
 rm -rf "$1"
 "#;
 
+/// Nobody's budget is ever spent, but in the tests of budgets.
+const PLENTY: &str = "update budget set searches_an_hour = 1000000, searches_a_day = 1000000, misses_in_a_row = 1000000,
+                          children_a_day = 1000000, matches_a_day = 1000000";
+
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
 /// The server of this run, with a migrated database to copy.
@@ -151,6 +155,7 @@ impl Server {
         let template = self.superuser.clone().database(&name);
         database::migrate(&template).await.unwrap();
         database::prepare_audit_months(&template, super::TODAY.parse().unwrap()).await.unwrap();
+        execute(&template, PLENTY.to_owned()).await.unwrap();
     }
 }
 

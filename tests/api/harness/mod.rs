@@ -43,12 +43,14 @@ mod conform;
 mod database;
 mod directory;
 mod operations;
+mod receiver;
 mod scene;
 mod shield;
 
 pub(crate) use conform::DOCUMENT;
 pub(crate) use directory::{Directory, ISSUER, Key, Says, configured};
 pub(crate) use operations::{BATCH, Operation, Target};
+pub(crate) use receiver::{Answers, Receiver, Sent};
 pub(crate) use scene::{Caller, Child, Organisation, Scene};
 
 use database::Database;
@@ -223,19 +225,19 @@ impl Index {
         events.remove(0)
     }
 
-    /// How many rows each table holds, but for the audit and what is noted of failed sign-ins.
+    /// How many rows each table holds, but for the audit and what is noted of failed sign-ins and of openings.
     pub(crate) async fn rows(&self) -> Value {
         let tables: Vec<String> = sqlx::query_scalar(
             "select tablename::text from pg_tables where schemaname = 'public'
-             and tablename not like 'audit\\_event%' and tablename <> 'sign_in_failure' order by 1",
+             and tablename not like 'audit\\_event%' and tablename not in ('sign_in_failure', 'budget_opening') order by 1",
         )
         .fetch_all(&self.db)
         .await
         .unwrap();
-        let counts =
-            tables.iter().map(|table| format!("'{table}', (select count(*) from {table})"));
-        let counted =
-            format!("select jsonb_build_object({})", counts.collect::<Vec<_>>().join(", "));
+        let counts = tables
+            .iter()
+            .map(|table| format!("jsonb_build_object('{table}', (select count(*) from {table}))"));
+        let counted = format!("select {}", counts.collect::<Vec<_>>().join(" || "));
         let rows: Json<Value> =
             sqlx::query_scalar(AssertSqlSafe(counted)).fetch_one(&self.db).await.unwrap();
         rows.0
@@ -327,7 +329,12 @@ impl Answer {
 }
 
 fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap()
 }
 
 /// Serves on a thread of its own until told to stop, then removes the database that it is handed.

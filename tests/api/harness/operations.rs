@@ -42,8 +42,12 @@ pub(crate) struct Target {
     pub(crate) hold: Uuid,
     pub(crate) purge: Uuid,
     pub(crate) possible_duplicate: Uuid,
+    pub(crate) review_task: Uuid,
     pub(crate) feed: Uuid,
     pub(crate) batch: Uuid,
+    pub(crate) subscription: Uuid,
+    pub(crate) delivery: Uuid,
+    pub(crate) merge: Uuid,
 }
 
 /// A batch of one row.
@@ -150,8 +154,13 @@ impl Operation {
             .replace("{holdId}", &target.hold.to_string())
             .replace("{purgeId}", &target.purge.to_string())
             .replace("{possibleDuplicateId}", &target.possible_duplicate.to_string())
+            .replace("{reviewTaskId}", &target.review_task.to_string())
+            .replace("{reference}", "PUPIL-7")
             .replace("{feedId}", &target.feed.to_string())
             .replace("{batchId}", &target.batch.to_string())
+            .replace("{subscriptionId}", &target.subscription.to_string())
+            .replace("{deliveryId}", &target.delivery.to_string())
+            .replace("{mergeId}", &target.merge.to_string())
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -182,11 +191,14 @@ impl Target {
         let notice = index.notice(Role::Steward, authority).await;
         let (hold, purge) = (index.hold(&child).await, index.purge().await);
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
+        let (subscription, delivery) = index.subscription(organisation, account).await;
+        let merge = index.merge(&child, authority).await;
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
         let feed = index.feed(organisation).await;
         let batch = index.batch(feed).await;
+        let review_task = index.review_task(&child, feed, batch).await;
         let organisation = organisation.id;
         Self {
             child,
@@ -207,8 +219,12 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            review_task,
             feed,
             batch,
+            subscription,
+            delivery,
+            merge,
         }
     }
 
@@ -220,8 +236,9 @@ impl Target {
         let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
-        let [consent, contact_request, possible_duplicate] = [(); 3].map(|()| Uuid::new_v4());
-        let [feed, batch] = [(); 2].map(|()| Uuid::new_v4());
+        let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
+        let [consent, contact_request, possible_duplicate, subscription, delivery, merge] =
+            [(); 6].map(|()| Uuid::new_v4());
         Self {
             child: Child { id, number, family: String::new() },
             carer,
@@ -241,8 +258,12 @@ impl Target {
             hold,
             purge,
             possible_duplicate,
+            review_task,
             feed,
             batch,
+            subscription,
+            delivery,
+            merge,
         }
     }
 }

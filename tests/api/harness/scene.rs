@@ -6,7 +6,7 @@ use contactpoint::{
     access::{Role, scopes},
     database::APPLICATION,
     feed::row::FeedRow,
-    ids::{FeedId, IndexNumber},
+    ids::{FeedId, IndexNumber, ReviewTaskId},
     matching::task as indexing,
     retention::task::{self, Summary},
     seal::{Place, Sealed},
@@ -278,6 +278,38 @@ impl Index {
         id
     }
 
+    /// A subscription of an organisation at an address that answered, and a ping of it that is dead.
+    pub(crate) async fn subscription(
+        &self,
+        organisation: Organisation,
+        account: Uuid,
+    ) -> (Uuid, Uuid) {
+        let (subscription, delivery) = (Uuid::new_v4(), Uuid::new_v4());
+        // An organisation has ten at most, and a test makes many targets.
+        sqlx::query("delete from subscription where organisation_id = $1")
+            .bind(organisation.id)
+            .execute(&self.db)
+            .await
+            .unwrap();
+        sqlx::query(
+            "with made as (
+                 insert into subscription (subscription_id, organisation_id, target, status, created_by, created_at, confirmed_at)
+                 values ($1, $2, 'https://hooks.example.org/contactpoint', 'active', $3, $4, $4)
+             )
+             insert into delivery (delivery_id, subscription_id, status, made_at, attempts, next_at, tried_at, outcome)
+             values ($5, $1, 'dead', $4, 1, $4, $4, '503')",
+        )
+        .bind(subscription)
+        .bind(organisation.id)
+        .bind(account)
+        .bind(self.now())
+        .bind(delivery)
+        .execute(&self.db)
+        .await
+        .unwrap();
+        (subscription, delivery)
+    }
+
     /// Somebody's request that a child be shielded, which waits.
     pub(crate) async fn shield_request(&self, child: &Child, asker: &Caller) -> Uuid {
         let id = Uuid::new_v4();
@@ -392,6 +424,38 @@ impl Index {
                     ($1, 3, 'PUPIL-3', '', null, null, null)"#,
         )
         .bind(id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A row of a batch that may be of the child, on which the child's authority decides; and another record of the feed that is.
+    pub(crate) async fn review_task(&self, child: &Child, feed: Uuid, batch: Uuid) -> Uuid {
+        let (id, vault) = (Uuid::new_v4(), &Self::door().vault);
+        let row = |reference: &str| -> FeedRow {
+            let row = json!({ "reference": reference, "names": [{ "kind": "current", "given": ["Amy"], "family": child.family }],
+                "dateOfBirth": "2015-03-14", "gender": "female" });
+            serde_json::from_value(row).unwrap()
+        };
+        let (doubtful, linked) = (row("PUPIL-6"), row("PUPIL-7"));
+        let kept = FeedRow::kept_at(FeedId(feed), &linked.reference);
+        sqlx::query(
+            "with linked as (
+                 insert into source_record (feed_id, reference, child_id, hash, sent, batch_id, seen_at)
+                 values ($2, 'PUPIL-7', $4, '', $6, $3, $7))
+             insert into review_task (review_task_id, feed_id, batch_id, line, reference, hash, sent, authority_id, candidates, reasons,
+                 model_version, raised_at)
+             select $1, $2, $3, 9, 'PUPIL-6', '', $5, responsible_authority_id, array[child_id], '{tooLittle}', 'cold', $7
+             from child where child_id = $4",
+        )
+        .bind(id)
+        .bind(feed)
+        .bind(batch)
+        .bind(child.id)
+        .bind(Sealed::seal(&doubtful, vault, &FeedRow::reviewed_at(ReviewTaskId(id))).unwrap())
+        .bind(Sealed::seal(&linked, vault, &kept).unwrap())
         .bind(self.now())
         .execute(&self.db)
         .await
@@ -587,6 +651,26 @@ impl Index {
         .bind(id)
         .bind(child.id)
         .bind(other.id)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A merge of this child and another of the authority, which somebody of it has proposed.
+    pub(crate) async fn merge(&self, child: &Child, authority: Organisation) -> Uuid {
+        let (other, id) = (self.child(authority).await, Uuid::new_v4());
+        let by = self.account(Role::Steward, authority).await.id;
+        sqlx::query(
+            "insert into child_merge (merge_id, survivor_id, retired_id, ground, proposed_by, proposed_for, proposed_at)
+             values ($1, $2, $3, 'recordedTwice', $4, $5, $6)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(other.id)
+        .bind(by)
+        .bind(authority.id)
         .bind(self.now())
         .execute(&self.db)
         .await

@@ -1,0 +1,434 @@
+//! The queue of batches and rows, and the records of sources, in the database.
+
+use uuid::Uuid;
+
+use super::{Done, Progress, Source};
+use crate::{
+    feed::{RowOutcome, row::FeedRow},
+    ids::{BatchId, ChildId, FeedId, OrganisationId, ReviewTaskId},
+    involvement::ServiceType,
+    organisation::OrganisationKind,
+    problem::Problem,
+    seal::Sealed,
+    work::{Author, Errands, Unit, WordOf},
+};
+
+/// After how many days what is sent again unchanged confirms the work with the child anew.
+const CONFIRMED_AGAIN: i32 = 28;
+
+/// A batch to work on.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(super) source: Source,
+    pub(super) complete: bool,
+    pub(super) trial: bool,
+    pub(super) sent_by: Uuid,
+}
+
+/// A row that is held until the work is done, with what is known of its source's record.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) line: i64,
+    pub(super) reference: Option<String>,
+    pub(super) hash: Option<Vec<u8>>,
+    pub(super) sent: Option<Sealed<FeedRow>>,
+    /// The child whom the source's record is of.
+    pub(super) child: Option<ChildId>,
+    /// Whether it says what it said last.
+    pub(super) same: bool,
+    /// Whether a steward has said of the same words that they are not to be taken.
+    pub(super) dismissed: bool,
+}
+
+/// The oldest batch to work on of a feed of which no older one is left, but for these.
+pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job>, Problem> {
+    let row = sqlx::query!(
+        r#"
+        select b.batch_id as "batch: BatchId", b.feed_id as "feed: FeedId", b.complete, b.trial, b.as_at, b.sent_by, f.service_type,
+               f.organisation_id as "organisation: OrganisationId", o.kind as "kind: OrganisationKind",
+               o.authority_id as "authority: OrganisationId"
+        from feed_batch b
+        join feed f on f.feed_id = b.feed_id
+        join organisation o on o.organisation_id = f.organisation_id
+        where b.status in ('waiting', 'processing') and b.batch_id <> all($1) and not exists (select from stop)
+          and not exists (select from feed_batch e where e.feed_id = b.feed_id and e.status in ('waiting', 'processing')
+                          and (e.received_at, e.batch_id) < (b.received_at, b.batch_id))
+        order by b.received_at, b.batch_id
+        limit 1
+        "#,
+        busy,
+    )
+    .fetch_optional(work.db())
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let unknown = || Problem::internal(anyhow::anyhow!("a feed of no service"));
+    let source = Source {
+        feed: row.feed,
+        batch: row.batch,
+        organisation: row.organisation,
+        kind: row.kind,
+        authority: row.authority,
+        service: ServiceType::coded(&row.service_type).ok_or_else(unknown)?,
+        as_at: row.as_at,
+    };
+    Ok(Some(Job { source, complete: row.complete, trial: row.trial, sent_by: row.sent_by }))
+}
+
+/// Begins a batch, and holds its next rows that nobody else holds.
+pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<Vec<Row>, Problem> {
+    let now = work.now;
+    sqlx::query!(
+        "update feed_batch set status = 'processing', begun_at = $2, version = version + 1 where batch_id = $1 and status = 'waiting'",
+        job.source.batch.0,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    let rows = sqlx::query_as!(
+        Row,
+        r#"
+        with mine as (
+            select line, reference, hash, sent from feed_row
+            where batch_id = $1 and outcome is null order by line limit $3 for update skip locked)
+        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
+               coalesce(s.hash = r.hash, false) as "same!",
+               exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
+                       and t.status = 'dismissed') as "dismissed!"
+        from mine r
+        left join source_record s on s.feed_id = $2 and s.reference = r.reference
+        order by r.line
+        "#,
+        job.source.batch.0,
+        job.source.feed.0,
+        limit,
+    )
+    .fetch_all(work.db())
+    .await?;
+    Ok(rows)
+}
+
+/// Holds one row that is not done yet, if nobody else holds it.
+pub(super) async fn claim_one(work: &mut Errands, job: &Job, line: i64) -> Result<bool, Problem> {
+    let row = sqlx::query!(
+        "select line from feed_row where batch_id = $1 and line = $2 and outcome is null for update skip locked",
+        job.source.batch.0,
+        line,
+    );
+    Ok(row.fetch_optional(work.db()).await?.is_some())
+}
+
+/// From here on, what is done can be undone.
+pub(super) async fn savepoint(work: &mut Errands) -> Result<(), Problem> {
+    sqlx::query!("savepoint trial").execute(work.db()).await?;
+    Ok(())
+}
+
+/// Undoes what was done since.
+pub(super) async fn undo(work: &mut Errands) -> Result<(), Problem> {
+    sqlx::query!("rollback to savepoint trial").execute(work.db()).await?;
+    Ok(())
+}
+
+/// What sources say again is confirmed: what was no longer sent is again, and the work with the child is, where that was last
+/// confirmed long ago. Nothing else is written of it.
+pub(super) async fn seen_again(
+    work: &mut Errands,
+    job: &Job,
+    references: &[String],
+) -> Result<(), Problem> {
+    let Source { feed, batch, organisation, service, as_at, .. } = &job.source;
+    let (now, by) = (work.now, job.sent_by);
+    sqlx::query!(
+        "update source_record set unconfirmed_at = null, batch_id = $3, seen_at = $4
+         where feed_id = $1 and reference = any($2) and unconfirmed_at is not null",
+        feed.0,
+        references,
+        batch.0,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    sqlx::query!(
+        "update involvement i
+         set confirmed_on = $5::date, version = i.version + 1, source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
+         from source_record s
+         join child c on c.child_id = s.child_id
+         where s.feed_id = $1 and s.reference = any($2) and i.child_id = s.child_id and i.organisation_id = $3 and i.service_type = $4
+           and i.source_organisation_id = $3 and i.ended_on is null and not i.sensitive and i.confirmed_on <= $5::date - $8::int
+           and c.status = 'active'",
+        feed.0,
+        references,
+        organisation.0,
+        service.code(),
+        *as_at,
+        by,
+        now,
+        CONFIRMED_AGAIN,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Writes down what became of rows.
+pub(super) async fn tell(
+    work: &mut Errands,
+    job: &Job,
+    done: &[(i64, Done)],
+) -> Result<(), Problem> {
+    let now = work.now;
+    let outcomes = done.iter().map(|(_, one)| one.outcome.unwrap_or(RowOutcome::Rejected).as_str());
+    let faults = done.iter().map(|(_, one)| {
+        let said = (!one.faults.is_empty()).then(|| serde_json::to_string(&one.faults));
+        said.transpose().map_err(Problem::internal)
+    });
+    sqlx::query!(
+        "update feed_row r
+         set outcome = d.outcome, faults = d.faults::jsonb, child_id = d.child_id, sent = null, done_at = $2
+         from unnest($3::bigint[], $4::text[], $5::text[], $6::uuid[]) as d (line, outcome, faults, child_id)
+         where r.batch_id = $1 and r.line = d.line",
+        job.source.batch.0,
+        now,
+        &done.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+        &outcomes.map(str::to_owned).collect::<Vec<_>>(),
+        &faults.collect::<Result<Vec<_>, _>>()? as _,
+        &done.iter().map(|(_, one)| one.child.map(|child| child.0)).collect::<Vec<_>>() as _,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Counts what became of rows.
+pub(super) async fn count(work: &mut Errands, job: &Job, done: &Progress) -> Result<(), Problem> {
+    let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    sqlx::query!(
+        "update feed_batch set linked = linked + $2, created = created + $3, unchanged = unchanged + $4, review = review + $5,
+             rejected = rejected + $6, version = version + 1
+         where batch_id = $1",
+        job.source.batch.0,
+        whole(done.linked),
+        whole(done.created),
+        whole(done.unchanged),
+        whole(done.review),
+        whole(done.rejected),
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Ends a batch of which every row is done; says whether it did.
+pub(super) async fn finish(work: &mut Errands, job: &Job) -> Result<bool, Problem> {
+    let now = work.now;
+    let ended = sqlx::query!(
+        "update feed_batch set status = 'done', ended_at = $2, version = version + 1
+         where batch_id = $1 and status in ('waiting', 'processing')
+           and not exists (select from feed_row where batch_id = $1 and outcome is null)",
+        job.source.batch.0,
+        now,
+    );
+    Ok(ended.execute(work.db()).await?.rows_affected() == 1)
+}
+
+/// Says of what a complete batch does not hold that it is no longer confirmed, and counts it.
+pub(super) async fn unconfirm(work: &mut Errands, job: &Job) -> Result<i64, Problem> {
+    let now = work.now;
+    let gone = sqlx::query!(
+        "update source_record s set unconfirmed_at = $3
+         where s.feed_id = $1 and s.unconfirmed_at is null
+           and not exists (select from feed_row r where r.batch_id = $2 and r.reference = s.reference)",
+        job.source.feed.0,
+        job.source.batch.0,
+        now,
+    );
+    let gone = gone.execute(work.db()).await?.rows_affected();
+    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+    sqlx::query!(
+        "update feed_batch set unconfirmed = $2 where batch_id = $1",
+        job.source.batch.0,
+        gone
+    )
+    .execute(work.db())
+    .await?;
+    Ok(gone)
+}
+
+/// Keeps what a source said of a child last.
+pub(crate) async fn keep<W: Unit>(
+    word: &mut WordOf<'_, W>,
+    source: &Source,
+    said: &FeedRow,
+    hash: &[u8],
+    child: ChildId,
+) -> Result<(), Problem> {
+    let (vault, now) = (word.vault()?, word.now());
+    let sealed = Sealed::seal(said, &vault, &FeedRow::kept_at(source.feed, &said.reference))?;
+    sqlx::query!(
+        "insert into source_record (feed_id, reference, child_id, hash, sent, batch_id, seen_at)
+         values ($1, $2, $3, $4, $5, $6, $7)
+         on conflict (feed_id, reference) do update
+         set child_id = excluded.child_id, hash = excluded.hash, sent = excluded.sent, batch_id = excluded.batch_id,
+             seen_at = excluded.seen_at, unconfirmed_at = null",
+        source.feed.0,
+        said.reference.as_str(),
+        child.0,
+        hash,
+        sealed as _,
+        source.batch.0,
+        now,
+    )
+    .execute(word.db())
+    .await?;
+    Ok(())
+}
+
+/// Which of these children a feed holds.
+pub(super) async fn held_of(
+    work: &mut impl Unit,
+    feed: FeedId,
+    children: &[Uuid],
+) -> Result<Vec<Uuid>, Problem> {
+    let held = sqlx::query_scalar!(
+        "select distinct child_id from source_record where feed_id = $1 and child_id = any($2)",
+        feed.0,
+        children,
+    );
+    Ok(held.fetch_all(work.db()).await?)
+}
+
+/// Whether a steward has said that a source's record is not of this child, by unlinking it or by not taking it.
+pub(super) async fn unlinked(
+    work: &mut impl Unit,
+    feed: FeedId,
+    said: &FeedRow,
+    child: ChildId,
+) -> Result<bool, Problem> {
+    let unlinked = sqlx::query_scalar!(
+        r#"select exists (select from review_task where feed_id = $1 and reference = $2 and $3 = any(candidates)
+                          and (status = 'dismissed' or 'unlinked' = any(reasons))) as "unlinked!""#,
+        feed.0,
+        said.reference.as_str(),
+        child.0,
+    );
+    Ok(unlinked.fetch_one(work.db()).await?)
+}
+
+/// Whether a child is shielded.
+pub(super) async fn is_shielded(work: &mut impl Unit, child: ChildId) -> Result<bool, Problem> {
+    let shielded = sqlx::query_scalar!("select shielded from child where child_id = $1", child.0);
+    Ok(shielded.fetch_optional(work.db()).await?.unwrap_or(false))
+}
+
+/// A row that a steward is to decide on.
+pub(super) struct Doubt<'d> {
+    pub(super) line: i64,
+    pub(super) said: &'d FeedRow,
+    pub(super) hash: &'d [u8],
+    pub(super) authority: OrganisationId,
+    pub(super) candidates: &'d [ChildId],
+    pub(super) reasons: &'d [String],
+    pub(super) model: &'d str,
+}
+
+/// Has a steward decide on a row, instead of what the same source said before of the same child.
+pub(super) async fn ask<W: Unit>(
+    word: &mut WordOf<'_, W>,
+    source: &Source,
+    doubt: &Doubt<'_>,
+) -> Result<(), Problem> {
+    let (vault, now, id) = (word.vault()?, word.now(), ReviewTaskId::new());
+    let sealed = Sealed::seal(doubt.said, &vault, &FeedRow::reviewed_at(id))?;
+    sqlx::query!(
+        "insert into review_task (review_task_id, feed_id, batch_id, line, reference, hash, sent, authority_id, candidates, reasons,
+             model_version, raised_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        id.0,
+        source.feed.0,
+        source.batch.0,
+        doubt.line,
+        doubt.said.reference.as_str(),
+        doubt.hash,
+        sealed as _,
+        doubt.authority.0,
+        &doubt.candidates.iter().map(|child| child.0).collect::<Vec<_>>(),
+        doubt.reasons,
+        doubt.model,
+        now,
+    )
+    .execute(word.db())
+    .await?;
+    Ok(())
+}
+
+/// Whatever a steward was still to decide of this source's record is decided by what it says now.
+pub(super) async fn supersede(
+    work: &mut impl Unit,
+    source: &Source,
+    said: &FeedRow,
+) -> Result<(), Problem> {
+    sqlx::query!(
+        "update review_task set status = 'superseded', version = version + 1
+         where feed_id = $1 and reference = $2 and status = 'open'",
+        source.feed.0,
+        said.reference.as_str(),
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// The authority that answers for a child.
+pub(super) async fn answering(
+    work: &mut impl Unit,
+    child: ChildId,
+) -> Result<Option<OrganisationId>, Problem> {
+    let authority = sqlx::query_scalar!(
+        r#"select responsible_authority_id as "authority: OrganisationId" from child where child_id = $1"#,
+        child.0
+    );
+    Ok(authority.fetch_optional(work.db()).await?)
+}
+
+/// The local authority of this code.
+pub(super) async fn authority(
+    work: &mut impl Unit,
+    code: &str,
+) -> Result<Option<OrganisationId>, Problem> {
+    let found = sqlx::query_scalar!(
+        r#"select organisation_id as "id: OrganisationId" from organisation where authority_code = $1 and status <> 'closed'"#,
+        code,
+    );
+    Ok(found.fetch_optional(work.db()).await?)
+}
+
+/// Which of these numbers another child has, by their places.
+pub(super) async fn taken(
+    work: &mut impl Author,
+    child: Option<ChildId>,
+    said: &FeedRow,
+) -> Result<Vec<i64>, Problem> {
+    if said.identifiers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kinds: Vec<_> = said.identifiers.iter().map(|one| one.kind().as_str().to_owned()).collect();
+    let values: Vec<_> = said.identifiers.iter().map(|one| one.value().to_owned()).collect();
+    let taken = sqlx::query_scalar!(
+        r#"select n as "n!" from unnest($1::text[], $2::text[]) with ordinality as said (kind, value, n)
+           where exists (select from child_identifier i where i.kind = said.kind and i.value = said.value and i.superseded_at is null
+                         and i.held and i.child_id is distinct from $3)"#,
+        &kinds,
+        &values,
+        child.map(|child| child.0),
+    );
+    Ok(taken.fetch_all(work.db()).await?)
+}
+
+/// Whether these hashes tell of a child who was purged.
+pub(super) async fn purged(work: &mut impl Unit, hashes: &[Vec<u8>]) -> Result<bool, Problem> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from purged where hash = any($1)) as "known!""#,
+        hashes
+    );
+    Ok(known.fetch_one(work.db()).await?)
+}
