@@ -84,6 +84,7 @@ const LEVELS: &[&[&str]] = &[
         "contact_request",
         "duplicate",
         "review",
+        "reconciliation",
         "feed::import",
         "feed::import::*",
         "sensitive",
