@@ -15,6 +15,7 @@ DAY = r"^must not be before .* or after today$"
 # Each operation's problems, those of values with what may be said of them.
 MAY = {
     "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters|is only for"},
+    "reconcile": {"invalid-value": "at most 1000 rows"},
     "match_child": {"too-little-to-search-by": "", "invalid-value": f"{CHECK_DIGIT}|^must have given names"},
     "list_changes": {"invalid-query": r"^after must be the `next`", "changes-forgotten": ""},
     "subscribe": {KEY: "", "invalid-value": "^must "},
