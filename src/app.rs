@@ -30,7 +30,7 @@ use crate::{
     matching::{self, matcher::Matchers},
     merge, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
-    purge, record,
+    purge, reconciliation, record,
     remote::RemoteKeys,
     report, retention, review,
     session::{self, Door},
@@ -92,6 +92,7 @@ pub fn mount(api: &mut ServiceConfig) {
         client::routes::mount(rooms);
         external::routes::mount(rooms);
         feed::routes::mount(rooms);
+        reconciliation::routes::mount(rooms);
         review::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);

@@ -132,6 +132,7 @@ examples! {
     "list_batches";
     "open_batch";
     "list_batch_rows";
+    "reconcile";
     "offer_transfer" asks "request";
     "list_transfers";
     "open_transfer";
@@ -169,7 +170,7 @@ examples! {
 }
 
 /// What a feed sends, in each of its forms.
-const BATCHES: [(&str, &str); 3] = [
+const FORMS: [(&str, &str); 3] = [
     ("application/x-ndjson", include_str!("../api-spec/examples/send_batch.request.ndjson")),
     ("text/csv", include_str!("../api-spec/examples/send_batch.request.csv")),
     ("application/xml", include_str!("../api-spec/examples/send_batch.request.xml")),
@@ -185,7 +186,7 @@ pub(crate) fn add(api: &mut OpenApi) {
             if let Some((_, request, answer)) = EXAMPLES.iter().find(|(of, ..)| *of == id) {
                 show(operation, *request, answer);
             }
-            if id == "send_batch" {
+            if ["send_batch", "reconcile"].contains(&id.as_str()) {
                 show_forms(operation);
             }
         }
@@ -194,7 +195,7 @@ pub(crate) fn add(api: &mut OpenApi) {
 
 fn show_forms(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    for (form, batch) in BATCHES {
+    for (form, batch) in FORMS {
         if let Some(RefOr::T(content)) = body.content.get_mut(form) {
             content.example = Some(batch.into());
         }
@@ -271,14 +272,15 @@ mod tests {
                 shown += 1;
             }
         }
-        let lines = 1;
+        let (lines, lists) = (1, 1);
         assert_eq!(
             shown,
             EXAMPLES
                 .iter()
                 .map(|(_, request, _)| 1 + usize::from(request.is_some()))
                 .sum::<usize>()
-                + BATCHES.len()
+                + FORMS.len()
+                + lists
                 + lines
         );
     }

@@ -50,7 +50,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
-            let bytes = body(payload, declared).await?;
+            let bytes = body(payload, declared, MAX_BODY).await?;
             let value = parse(&bytes)?;
             Ok(Self { value, digest: sha256(&bytes) })
         })
@@ -82,7 +82,7 @@ impl FromRequest for Form {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
-            let bytes = body(payload, declared).await?;
+            let bytes = body(payload, declared, MAX_BODY).await?;
             let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&bytes)
                 .map_err(|_| Problem::from(Kind::InvalidRequest))?;
             let twice = |n: usize| pairs[..n].iter().any(|(key, _)| *key == pairs[n].0);
@@ -100,15 +100,20 @@ pub(crate) fn declared_length(request: &HttpRequest) -> usize {
     length.and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
-async fn body(mut payload: Payload, declared: usize) -> Result<Bytes, Problem> {
-    if declared > MAX_BODY {
+/// Reads a body of at most so many bytes.
+pub(crate) async fn body(
+    mut payload: Payload,
+    declared: usize,
+    most: usize,
+) -> Result<Bytes, Problem> {
+    if declared > most {
         return Err(Kind::BodyTooLarge.into());
     }
     let read = async {
         let mut bytes = Vec::with_capacity(declared);
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::from(Kind::MalformedJson))?;
-            if bytes.len() + chunk.len() > MAX_BODY {
+            if bytes.len() + chunk.len() > most {
                 return Err(Kind::BodyTooLarge.into());
             }
             bytes.extend_from_slice(&chunk);

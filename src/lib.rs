@@ -56,6 +56,7 @@ pub mod policy;
 pub mod postgres;
 pub mod problem;
 pub mod purge;
+pub mod reconciliation;
 pub mod record;
 pub mod remote;
 pub mod report;

@@ -612,9 +612,9 @@ impl Work {
         Ok(midway)
     }
 
-    /// Gives back the transaction of a change that has written nothing, and goes on later.
+    /// Goes on later with a change that has written nothing; a proof that came with it is used up.
     pub(crate) async fn put_off(self) -> Result<Midway, Problem> {
-        self.transaction.rollback().await?;
+        self.transaction.commit().await?;
         Ok(Midway { caller: self.caller, errand: self.errand })
     }
 

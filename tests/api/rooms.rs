@@ -84,6 +84,7 @@ const LEVELS: &[&[&str]] = &[
         "contact_request",
         "duplicate",
         "review",
+        "reconciliation",
         "feed::import",
         "feed::import::*",
         "sensitive",
@@ -346,9 +347,9 @@ fn level(file: &str) -> Option<usize> {
 }
 
 fn any(names: &[&str], file: &str) -> bool {
-    names.iter().any(|name| match (name.split_once("::"), file.split_once("::")) {
-        (Some(("*", part)), Some((_, own))) => part == own,
-        (Some((room, "*")), Some((own, _))) => room == own,
+    names.iter().any(|name| match (name.split_once("::"), name.strip_suffix('*')) {
+        (Some(("*", part)), _) => file.split_once("::").is_some_and(|(_, own)| own == part),
+        (_, Some(room)) => file.starts_with(room),
         _ => *name == file,
     })
 }

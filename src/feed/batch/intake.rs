@@ -19,7 +19,7 @@ use crate::{
     http::IdempotencyKey,
     ids::{BatchId, FeedId},
     problem::{Kind, Problem},
-    work::{Db, Midway, Reply, Work},
+    work::{Answer, Db, Midway, Reply, Work},
 };
 
 /// As many pieces as wait to be read, and as many lots of rows as wait to go in.
@@ -245,18 +245,26 @@ impl Receiving<'_> {
 
     /// Says that all is here, unless the same was here before.
     async fn end(self, asked: Asked, content: Content) -> Reply<Batch> {
-        match self.once(&asked, &content).await {
-            Ok((work, batch)) => {
-                let details =
-                    if batch == self.batch { json!({}) } else { json!({ "repeated": true }) };
-                let reply = answer(work, asked.feed, batch, details).await;
+        match self.told(&asked, &content).await {
+            Ok((reply, batch)) => {
                 if batch != self.batch {
                     self.forget().await;
                 }
-                reply
+                Ok(reply)
             }
             Err(problem) => Err(self.fail(asked.feed, Broken::Ours(problem)).await),
         }
+    }
+
+    async fn told(
+        &self,
+        asked: &Asked,
+        content: &Content,
+    ) -> Result<(Answer<Batch>, BatchId), Problem> {
+        let (work, batch) = self.once(asked, content).await?;
+        let repeated = batch != self.batch;
+        let details = if repeated { json!({ "repeated": true }) } else { json!({}) };
+        Ok((answer(work, asked.feed, batch, details).await?, batch))
     }
 
     async fn once(&self, asked: &Asked, content: &Content) -> Result<(Work, BatchId), Problem> {

@@ -399,7 +399,8 @@ impl Wanted {
         Self { batch, outcome: query.outcome, today: look.today() }
     }
 
-    /// Those after a line. Of a child whose record is not in use any more, no number is told, shielded or not.
+    /// Those after a line. Of a record that was merged the number of the one in use is told; of one that is not in use any more
+    /// none, shielded or not.
     pub(super) async fn after(
         self,
         db: &PgPool,
@@ -412,7 +413,8 @@ impl Wanted {
                    case when c.status = 'active' and archived_since(c.status, c.archived_on, c.archives_on, $4) is null
                         then c.index_number end as "number: IndexNumber"
                from feed_row r
-               left join child c on c.child_id = r.child_id
+               left join child w on w.child_id = r.child_id
+               left join child c on c.child_id = coalesce(w.merged_into, w.child_id)
                where r.batch_id = $1 and r.line > $2 and ($3::text is null or r.outcome = $3)
                order by r.line limit $5"#,
             self.batch.0,

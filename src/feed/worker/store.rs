@@ -1,5 +1,6 @@
 //! The queue of batches and rows, and the records of sources, in the database.
 
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Done, Progress, Source};
@@ -38,6 +39,14 @@ pub(super) struct Row {
     pub(super) same: bool,
     /// Whether a steward has said of the same words that they are not to be taken.
     pub(super) dismissed: bool,
+}
+
+/// Whether any batch waits to be worked on.
+pub(super) async fn waits(db: &PgPool) -> Result<bool, Problem> {
+    let waits = sqlx::query_scalar!(
+        r#"select exists (select from feed_batch where status in ('waiting', 'processing')) as "waits!""#
+    );
+    Ok(waits.fetch_one(db).await?)
 }
 
 /// The oldest batch to work on of a feed of which no older one is left, but for these.
@@ -90,12 +99,13 @@ pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<V
         with mine as (
             select line, reference, hash, sent from feed_row
             where batch_id = $1 and outcome is null order by line limit $3 for update skip locked)
-        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
+        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", coalesce(c.merged_into, s.child_id) as "child?: ChildId",
                coalesce(s.hash = r.hash, false) as "same!",
                exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
                        and t.status = 'dismissed') as "dismissed!"
         from mine r
         left join source_record s on s.feed_id = $2 and s.reference = r.reference
+        left join child c on c.child_id = s.child_id
         order by r.line
         "#,
         job.source.batch.0,
@@ -305,8 +315,9 @@ pub(super) async fn unlinked(
     child: ChildId,
 ) -> Result<bool, Problem> {
     let unlinked = sqlx::query_scalar!(
-        r#"select exists (select from review_task where feed_id = $1 and reference = $2 and $3 = any(candidates)
-                          and (status = 'dismissed' or 'unlinked' = any(reasons))) as "unlinked!""#,
+        r#"select exists (select from review_task t join child c on c.child_id = any(t.candidates)
+                          where t.feed_id = $1 and t.reference = $2 and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))
+                            and coalesce(c.merged_into, c.child_id) = $3) as "unlinked!""#,
         feed.0,
         said.reference.as_str(),
         child.0,
