@@ -184,7 +184,7 @@ revoke execute on function is_told(text, boolean), note_change(uuid, text, uuid,
 -- that nothing leaves that may not be known any more. An organisation is told of children with whom it works, a steward's also
 -- of those for whom it answers; of others' involvements where others may know of them, and a feed of its own alone.
 -- Whoever is told that a record is withdrawn is not told why; what stands withdrawn says nothing more. A merged record is what its
--- survivor is.
+-- survivor is. `offset 0` keeps each change looked up by its child, whatever the planner takes their number to be.
 create function change_told(of_child uuid, of_kind text, of_organisation uuid, of_hidden boolean, viewer uuid, is_steward boolean,
                             is_feed boolean, day date)
     returns table (kind text, index_number text, survivor text)
@@ -207,6 +207,7 @@ create function change_told(of_child uuid, of_kind text, of_organisation uuid, o
            or s.follows and (of_organisation is null or of_kind in ('involvements', 'flags') and not of_hidden and not is_feed))
       and (of_kind = 'standing' or not s.away
            or of_kind = 'added' and not exists (select from change x where x.child_id = of_child and x.kind = 'standing'))
+    offset 0
 $$;
 revoke execute on function change_told(uuid, text, uuid, boolean, uuid, boolean, boolean, date) from public;
 grant execute on function change_told(uuid, text, uuid, boolean, uuid, boolean, boolean, date) to contactpoint_app;

@@ -30,9 +30,9 @@ use crate::{
     matching::{self, matcher::Matchers},
     merge, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
-    purge, record,
+    purge, reconciliation, record,
     remote::RemoteKeys,
-    retention, review,
+    report, retention, review,
     session::{self, Door},
     shield,
     span::QuietSpan,
@@ -92,6 +92,7 @@ pub fn mount(api: &mut ServiceConfig) {
         client::routes::mount(rooms);
         external::routes::mount(rooms);
         feed::routes::mount(rooms);
+        reconciliation::routes::mount(rooms);
         review::routes::mount(rooms);
         access_request::routes::mount(rooms);
         transfer::routes::mount(rooms);
@@ -105,6 +106,7 @@ pub fn mount(api: &mut ServiceConfig) {
         archive::routes::mount(rooms);
         purge::routes::mount(rooms);
         stop::routes::mount(rooms);
+        report::routes::mount(rooms);
     }));
 }
 

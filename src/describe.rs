@@ -54,6 +54,7 @@ use crate::{
         (name = "transfers", description = "Which authority answers for a record, and handing it over."),
         (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
         (name = "subscriptions", description = "Changes sent to an address as signed events."),
+        (name = "reports", description = "What stewards look through to keep records accurate."),
         (name = "notices", description = "What people are told to do or to know."),
         (name = "audit", description = "How the index has been used."),
         (name = "policies", description = "Who may do what, and the code lists."),
@@ -117,7 +118,8 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 9] = [
+const NOT_CREATING: [&str; 10] = [
+    RECONCILIATIONS,
     "/v1/children/match",
     "/v1/archive/search",
     "/v1/archive/openings",
@@ -135,6 +137,9 @@ const OVERRIDE: &str = "/v1/children/{indexNumber}/override-grants";
 
 /// Where batches are sent, which are no JSON.
 const BATCHES: &str = "/v1/feeds/{feedId}/batches";
+
+/// Where a list is sent, which is no JSON either.
+const RECONCILIATIONS: &str = "/v1/feeds/{feedId}/reconciliations";
 
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
@@ -264,6 +269,8 @@ impl Operating<'_> {
             ]);
         } else if self.path == BATCHES {
             kinds.push(Kind::BatchUnreadable);
+        } else if self.path == RECONCILIATIONS {
+            kinds.push(Kind::InvalidValue);
         } else {
             kinds.extend([Kind::MalformedJson, Kind::UnknownProperty, Kind::InvalidValue]);
         }

@@ -132,6 +132,7 @@ examples! {
     "list_batches";
     "open_batch";
     "list_batch_rows";
+    "reconcile";
     "offer_transfer" asks "request";
     "list_transfers";
     "open_transfer";
@@ -151,6 +152,11 @@ examples! {
     "list_notices";
     "see_notice";
     "list_audit_events";
+    "report_without_school";
+    "report_without_practice";
+    "report_unconfirmed_involvements";
+    "report_possible_duplicates";
+    "report_feed_quality";
     "read_stop";
     "stop_everything";
     "lift_stop";
@@ -164,7 +170,7 @@ examples! {
 }
 
 /// What a feed sends, in each of its forms.
-const BATCHES: [(&str, &str); 3] = [
+const FORMS: [(&str, &str); 3] = [
     ("application/x-ndjson", include_str!("../api-spec/examples/send_batch.request.ndjson")),
     ("text/csv", include_str!("../api-spec/examples/send_batch.request.csv")),
     ("application/xml", include_str!("../api-spec/examples/send_batch.request.xml")),
@@ -180,7 +186,7 @@ pub(crate) fn add(api: &mut OpenApi) {
             if let Some((_, request, answer)) = EXAMPLES.iter().find(|(of, ..)| *of == id) {
                 show(operation, *request, answer);
             }
-            if id == "send_batch" {
+            if ["send_batch", "reconcile"].contains(&id.as_str()) {
                 show_forms(operation);
             }
         }
@@ -189,7 +195,7 @@ pub(crate) fn add(api: &mut OpenApi) {
 
 fn show_forms(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    for (form, batch) in BATCHES {
+    for (form, batch) in FORMS {
         if let Some(RefOr::T(content)) = body.content.get_mut(form) {
             content.example = Some(batch.into());
         }
@@ -198,13 +204,13 @@ fn show_forms(operation: &mut Operation) {
 
 fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
     if let (Some(RefOr::T(body)), Some(request)) = (&mut operation.request_body, request) {
-        put(body.content.values_mut(), request);
+        put(body.content.iter_mut(), request);
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && status.starts_with('2')
         {
-            put(response.content.values_mut(), answer);
+            put(response.content.iter_mut(), answer);
             if let Some(RefOr::T(line)) = response.content.get_mut("application/x-ndjson") {
                 line.example = line.example.take().map(|page| page["items"][0].clone());
             }
@@ -212,8 +218,8 @@ fn show(operation: &mut Operation, request: Option<&str>, answer: &str) {
     }
 }
 
-fn put<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &str) {
-    for content in contents {
+fn put<'a>(contents: impl Iterator<Item = (&'a String, &'a mut RefOr<Content>)>, example: &str) {
+    for (_, content) in contents.filter(|(kind, _)| *kind != "text/csv") {
         if let RefOr::T(content) = content {
             content.example = serde_json::from_str(example).ok();
         }
@@ -248,7 +254,12 @@ mod tests {
             let bodies = answers.map(|(_, response)| response).chain([&operation["requestBody"]]);
             for media in bodies
                 .filter_map(|body| body["content"].as_object())
-                .flat_map(|content| content.values())
+                .flat_map(|content| {
+                    content
+                        .iter()
+                        .filter(|(kind, media)| *kind != "text/csv" || !media["example"].is_null())
+                })
+                .map(|(_, media)| media)
             {
                 let (example, of) = (&media["example"], &operation["operationId"]);
                 assert!(example.is_object() || example.is_string(), "{of} has no example");
@@ -261,14 +272,15 @@ mod tests {
                 shown += 1;
             }
         }
-        let lines = 1;
+        let (lines, lists) = (1, 1);
         assert_eq!(
             shown,
             EXAMPLES
                 .iter()
                 .map(|(_, request, _)| 1 + usize::from(request.is_some()))
                 .sum::<usize>()
-                + BATCHES.len()
+                + FORMS.len()
+                + lists
                 + lines
         );
     }

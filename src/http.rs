@@ -50,7 +50,7 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
-            let bytes = body(payload, declared).await?;
+            let bytes = body(payload, declared, MAX_BODY).await?;
             let value = parse(&bytes)?;
             Ok(Self { value, digest: sha256(&bytes) })
         })
@@ -82,7 +82,7 @@ impl FromRequest for Form {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
-            let bytes = body(payload, declared).await?;
+            let bytes = body(payload, declared, MAX_BODY).await?;
             let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&bytes)
                 .map_err(|_| Problem::from(Kind::InvalidRequest))?;
             let twice = |n: usize| pairs[..n].iter().any(|(key, _)| *key == pairs[n].0);
@@ -100,15 +100,20 @@ pub(crate) fn declared_length(request: &HttpRequest) -> usize {
     length.and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
-async fn body(mut payload: Payload, declared: usize) -> Result<Bytes, Problem> {
-    if declared > MAX_BODY {
+/// Reads a body of at most so many bytes.
+pub(crate) async fn body(
+    mut payload: Payload,
+    declared: usize,
+    most: usize,
+) -> Result<Bytes, Problem> {
+    if declared > most {
         return Err(Kind::BodyTooLarge.into());
     }
     let read = async {
         let mut bytes = Vec::with_capacity(declared);
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::from(Kind::MalformedJson))?;
-            if bytes.len() + chunk.len() > MAX_BODY {
+            if bytes.len() + chunk.len() > most {
                 return Err(Kind::BodyTooLarge.into());
             }
             bytes.extend_from_slice(&chunk);
@@ -438,5 +443,63 @@ impl<T: for<'de> Deserialize<'de> + Validate> FromRequest for Query<T> {
                     )),
                 })
         })
+    }
+}
+
+/// In which form an answer is wanted that there is in two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// `application/json`.
+    Json,
+    /// `text/csv`, where it is named in `Accept` and JSON is not wanted as much.
+    Csv,
+}
+
+impl Wanted {
+    fn of(accept: &str) -> Self {
+        let wanted = |kind: &str| {
+            let ranges = accept.split(',').map(|range| range.split(';').map(str::trim));
+            let weights = ranges.filter_map(|mut parts| {
+                let named = parts.next()?.eq_ignore_ascii_case(kind);
+                let weight = parts.find_map(|part| part.strip_prefix("q=")).unwrap_or("1");
+                named.then(|| weight.parse::<f32>().unwrap_or(0.0))
+            });
+            weights.fold(0.0, f32::max)
+        };
+        let csv = wanted("text/csv");
+        if csv > wanted("application/json") { Self::Csv } else { Self::Json }
+    }
+}
+
+impl FromRequest for Wanted {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let accept = request.headers().get_all(header::ACCEPT);
+        let accept: Vec<_> = accept.filter_map(|value| value.to_str().ok()).collect();
+        ready(Ok(Self::of(&accept.join(","))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wanted;
+
+    #[test]
+    fn comma_separated_values_are_told_to_who_names_them_and_does_not_rather_want_json() {
+        for (accept, wanted) in [
+            ("text/csv", Wanted::Csv),
+            ("TEXT/CSV; header=present, */*;q=0.1", Wanted::Csv),
+            ("application/json;q=0.5, text/csv", Wanted::Csv),
+            ("text/csv;q=0.5, application/json", Wanted::Json),
+            ("text/csv;q=0", Wanted::Json),
+            ("application/json, text/csv", Wanted::Json),
+            ("*/*", Wanted::Json),
+            ("text/*", Wanted::Json),
+            ("", Wanted::Json),
+        ] {
+            assert_eq!(Wanted::of(accept), wanted, "{accept}");
+        }
     }
 }

@@ -191,12 +191,13 @@ kinds! {
     RequestInProgress 409 "request-in-progress" "The same request is in progress";
     /// The record has changed since you read it. Read it again and repeat with its new `ETag` in `If-Match`.
     PreconditionFailed 412 "precondition-failed" "The record has changed";
-    /// The body is over 64 KiB; that of a batch, over 1 GiB.
+    /// The body is over 64 KiB; that of a batch, over 1 GiB; a list to reconcile, over 8 MiB.
     BodyTooLarge 413 "body-too-large" "The body is too large";
     /// The address of the request is over 2 KiB.
     UriTooLong 414 "uri-too-long" "The address is too long";
     /// Bodies are `application/json` in UTF-8, without a content encoding (the token endpoints:
-    /// `application/x-www-form-urlencoded`; batches: `application/x-ndjson`, `text/csv` or `application/xml`).
+    /// `application/x-www-form-urlencoded`; batches: `application/x-ndjson`, `text/csv` or `application/xml`; lists to
+    /// reconcile: `application/x-ndjson`).
     UnsupportedMediaType 415 "unsupported-media-type" "The body has an unsupported type";
     /// A member that a record does not hold. Nothing was stored.
     UnknownProperty 422 "unknown-property" "Unknown property";

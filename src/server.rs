@@ -11,7 +11,10 @@ use std::{
 use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
@@ -169,8 +172,9 @@ pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
         ("idle_in_transaction_session_timeout", "1min"),
     ];
     let options = guarded(&options).options(patient);
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
     loop {
-        match work_on_feeds_once(&options, &shared).await {
+        match work_on_feeds_once(&options, &db, &shared).await {
             Ok(done) if done.rows() > 0 => tracing::info!(?done, "rows of feeds are done"),
             Ok(_) => {}
             Err(problem) => tell(&problem, "rows of feeds could not be done"),
@@ -181,8 +185,12 @@ pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
 
 async fn work_on_feeds_once(
     options: &PgConnectOptions,
+    db: &PgPool,
     shared: &Shared,
 ) -> Result<worker::Progress, Problem> {
+    if !worker::waits(db).await? {
+        return Ok(worker::Progress::default());
+    }
     let work = Errands::begin(options, &shared.clock, "feed_work").await?;
     let vault = shared.door.vault.clone();
     let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());

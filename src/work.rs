@@ -1,6 +1,6 @@
 //! One unit of work: a look or a change that knows who is acting, and ends only by writing down what was done.
 
-use std::{iter, marker::PhantomData, pin::Pin, sync::Arc, time::Duration};
+use std::{future::ready, iter, marker::PhantomData, pin::Pin, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder,
@@ -10,7 +10,7 @@ use actix_web::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, NaiveDate, Utc};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     Connection, Executor, PgConnection, PgPool, Postgres, Transaction,
@@ -419,20 +419,40 @@ impl Look {
         }
     }
 
+    /// Answers piece by piece, as text of this type, and writes each piece down before it leaves; the first before it is answered
+    /// at all. Where one cannot be told, the answer breaks off.
+    pub async fn record_pieces<T, P: 'static>(
+        self,
+        kind: &'static str,
+        begin: P,
+        read: impl AsyncFn(&Self, P, bool) -> Result<Piece<P>, Problem> + 'static,
+    ) -> Reply<T> {
+        let first = self.piece(read(&self, begin, true).await?).await?;
+        let rest = stream::try_unfold((self, read, first.1), async |(look, read, next)| {
+            let Some(next) = next else { return Ok::<_, Problem>(None) };
+            let (bytes, next) = look.piece(read(&look, next, false).await?).await?;
+            Ok(Some((bytes, (look, read, next))))
+        });
+        let some = Box::pin(stream::once(ready(Ok(first.0))).chain(rest));
+        Ok(Answer::of_lines(Lines { kind, some }))
+    }
+
+    async fn piece<P>(&self, piece: Piece<P>) -> Result<(Bytes, Option<P>), Problem> {
+        let (caller, errand) = (self.caller.clone(), self.errand.clone());
+        let event = Event::answered(self.now, caller, errand, 200, piece.trail);
+        match self.scribe.write(event).await? {
+            None => Ok((piece.bytes.into(), piece.next)),
+            Some(barred) => Err(Problem::from(barred).recorded()),
+        }
+    }
+
     /// Writes down that something long is told, and answers with its lines of JSON as they are read.
     pub async fn record_lines<T>(self, trail: Trail, lines: Lines) -> Reply<T> {
-        let answer = Answer {
-            status: StatusCode::OK,
-            body: Vec::new(),
-            lines: Some(lines),
-            location: None,
-            etag: None,
-            told: PhantomData,
-        };
+        let answer = Answer::of_lines(lines);
         let event = Event::answered(self.now, self.caller, self.errand, 200, trail);
         match self.scribe.write(event).await? {
             None => Ok(answer),
-            Some(kind) => Err(Problem::from(kind).recorded()),
+            Some(barred) => Err(Problem::from(barred).recorded()),
         }
     }
 
@@ -445,6 +465,17 @@ impl Look {
             Err(unaudited) => unaudited,
         }
     }
+}
+
+/// A piece of a long answer.
+#[derive(Debug)]
+pub struct Piece<P> {
+    /// Of whom it tells.
+    pub trail: Trail,
+    /// What it tells.
+    pub bytes: Vec<u8>,
+    /// Where the next begins, if there is one.
+    pub next: Option<P>,
 }
 
 /// A change: a transaction that ends only by recording what was done.
@@ -960,22 +991,26 @@ pub struct Answer<T> {
     told: PhantomData<T>,
 }
 
-/// Lines of JSON (`application/x-ndjson`), some at a time, as they are read. One that fails breaks the answer off.
-pub struct Lines(Pin<Box<dyn Stream<Item = Result<Bytes, Problem>>>>);
+/// The lines of a long answer, some at a time, as they are read. One that fails breaks the answer off.
+pub struct Lines {
+    kind: &'static str,
+    some: Pin<Box<dyn Stream<Item = Result<Bytes, Problem>>>>,
+}
 
 impl Lines {
-    /// Those of a stream that yields some at a time.
+    /// Lines of JSON (`application/x-ndjson`) of a stream that yields some at a time.
     pub fn of<T: Serialize + 'static>(
         some: impl Stream<Item = Result<Vec<T>, Problem>> + 'static,
     ) -> Self {
-        Self(Box::pin(some.map(|some| {
+        let some = some.map(|some| {
             let mut text = Vec::new();
             for line in some? {
                 serde_json::to_writer(&mut text, &line).map_err(Problem::internal)?;
                 text.push(b'\n');
             }
             Ok(Bytes::from(text))
-        })))
+        });
+        Self { kind: "application/x-ndjson", some: Box::pin(some) }
     }
 }
 
@@ -989,6 +1024,11 @@ impl<T> Answer<T> {
     fn new(status: StatusCode, body: &impl Serialize) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body).map_err(Problem::internal)?;
         Ok(Self { status, body, lines: None, location: None, etag: None, told: PhantomData })
+    }
+
+    fn of_lines(lines: Lines) -> Self {
+        let (status, body) = (StatusCode::OK, Vec::new());
+        Self { status, body, lines: Some(lines), location: None, etag: None, told: PhantomData }
     }
 
     fn at(mut self, location: String) -> Self {
@@ -1016,7 +1056,7 @@ impl<T> Responder for Answer<T> {
             response.insert_header((header::ETAG, etag));
         }
         match self.lines {
-            Some(Lines(lines)) => response.content_type("application/x-ndjson").streaming(lines),
+            Some(lines) => response.content_type(lines.kind).streaming(lines.some),
             None => response.content_type("application/json").body(self.body),
         }
     }

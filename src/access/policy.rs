@@ -207,6 +207,8 @@ permissions! {
     ReadBatch "batch:read" false [AccountAdministrator Operator Steward Feed] "batches of feeds of the own organisation; a steward: of organisations in the own authority; the operator: of national partners";
     /// See what became of each row of a batch.
     ReadBatchRows "batch-row:read" true [Steward Feed] "batches of feeds of the own organisation; a steward: of organisations in the own authority";
+    /// Ask whether the index says what a source system holds.
+    Reconcile "reconciliation:make" true [Feed] "feeds of the own organisation";
     /// Let what a feed sends count, or be on trial again.
     WriteFeedStage "feed-stage:write" false [AccountAdministrator Operator] "feeds of the own organisation; the operator: of national partners" fresh;
     /// Find and open rows of feeds that wait for a decision.

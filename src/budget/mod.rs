@@ -21,7 +21,7 @@ const SEARCHES: [&str; 2] = ["search_children", "search_archive"];
 /// Looks for the one child, by systems.
 const MATCH: &str = "match_child";
 /// Looks at one child.
-const OPENINGS: [&str; 11] = [
+const OPENINGS: [&str; 12] = [
     "open_child",
     "open_archived",
     "open_involvement",
@@ -32,6 +32,7 @@ const OPENINGS: [&str; 11] = [
     "list_flags",
     "list_holds",
     "list_involvements",
+    "list_sources",
     "list_subjects",
 ];
 

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 mod account;
 mod cast;
 mod demo;
+mod feed;
 mod keys;
 mod load;
 mod matching;
@@ -42,6 +43,9 @@ enum Command {
     Migrate(Migrate),
     /// Load organisations and children from a file of NDJSON
     Load(load::Load),
+    /// Send what a source system holds
+    #[command(subcommand)]
+    Feed(feed::Feed),
     /// Add accounts and clients, and show one-time codes
     #[command(subcommand)]
     Account(account::Account),
@@ -122,6 +126,7 @@ pub fn run() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Load(load) => load.run().await,
+            Command::Feed(feed) => feed.run().await,
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,

@@ -42,7 +42,7 @@ pub(crate) async fn note(
 }
 
 /// A pair with the children of both records.
-pub(super) type Pair = ([ChildId; 2], PossibleDuplicate);
+pub(crate) type Pair = ([ChildId; 2], PossibleDuplicate);
 
 /// A pair as the database has it.
 struct Row {
@@ -79,7 +79,7 @@ impl Row {
 /// A page of the pairs with a record for which the authorities of all who look are responsible; one more than asked for where
 /// there is a next page. `offset 0` keeps the two records of a pair looked up by their ids: joined, a planner that takes few
 /// children to be in use pairs every child with every other first.
-pub(super) async fn list(
+pub(crate) async fn list(
     look: &Look,
     query: &DuplicateQuery,
     after: (DateTime<Utc>, Uuid),

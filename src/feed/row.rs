@@ -64,7 +64,7 @@ pub struct FeedRow {
 }
 
 /// The work of the feed's organisation with the child.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RowInvolvement {
     /// Whom to ask for.

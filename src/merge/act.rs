@@ -4,6 +4,7 @@ use super::store::{self, Found};
 use crate::{
     guard::{self, Written},
     ids::{ChildId, PersonId},
+    matching::entry,
     problem::{Kind, Problem},
     retention,
     work::Work,
@@ -35,6 +36,8 @@ pub(super) async fn unmerge(work: &mut Work, found: &Found) -> Result<(), Proble
     let (survivor, retired) = (found.survivor, found.retired);
     let before = store::before(work, found).await?;
     let stays = store::unmerge(work, found).await?;
+    // Neither is found by what was the other's.
+    entry::refresh_all(work, &[survivor, retired]).await?;
     let joint = store::state(work, survivor, retired).await?;
     let (shielded, person) = (joint.shields.survivor, joint.survivor);
     if before.retired.is_none() || before.retired != person {

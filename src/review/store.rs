@@ -52,7 +52,8 @@ pub(super) async fn list(
 ) -> Result<Vec<(Vec<ChildId>, ReviewTask)>, Problem> {
     let rows = sqlx::query!(
         r#"
-        select t.candidates, json_build_object('id', t.review_task_id, 'feedId', t.feed_id, 'organisationId', f.organisation_id,
+        select array(select coalesce(x.merged_into, x.child_id) from unnest(t.candidates) with ordinality as of (id, n)
+                     join child x on x.child_id = of.id order by of.n) as "candidates!", json_build_object('id', t.review_task_id, 'feedId', t.feed_id, 'organisationId', f.organisation_id,
                    'batchId', t.batch_id, 'reference', t.reference, 'status', t.status, 'reasons', t.reasons,
                    'rationale', t.rationale, 'raisedAt', t.raised_at, 'modelVersion', t.model_version, 'decidedAt', t.decided_at,
                    'version', t.version) as "told!: Json<ReviewTask>"
@@ -116,7 +117,8 @@ async fn read(
 ) -> Result<Found, Problem> {
     let row = sqlx::query!(
         r#"
-        select t.candidates, t.line, t.hash, t.sent as "sent: Sealed<FeedRow>", t.feed_id as "feed: FeedId", t.batch_id as "batch: BatchId",
+        select array(select coalesce(x.merged_into, x.child_id) from unnest(t.candidates) with ordinality as of (id, n)
+                     join child x on x.child_id = of.id order by of.n) as "candidates!", t.line, t.hash, t.sent as "sent: Sealed<FeedRow>", t.feed_id as "feed: FeedId", t.batch_id as "batch: BatchId",
                b.as_at, f.service_type, f.organisation_id as "organisation: OrganisationId", o.kind as "kind: OrganisationKind",
                o.authority_id as "authority: OrganisationId",
                json_build_object('id', t.review_task_id, 'feedId', t.feed_id, 'organisationId', f.organisation_id,

@@ -269,9 +269,10 @@ pub(super) async fn waiting(
     now: DateTime<Utc>,
 ) -> Result<(bool, i64), Problem> {
     let row = sqlx::query!(
-        r#"select exists (select from change r, change_cursor c
-                          where c.name = 'webhooks' and (r.xid, r.position) > (c.xid, c.position)
-                            and r.xid < pg_snapshot_xmin(pg_current_snapshot())) as "behind!",
+        r#"select exists (select from change
+                          where (xid, position) > ((select xid from change_cursor where name = 'webhooks'),
+                                                   (select position from change_cursor where name = 'webhooks'))
+                            and xid < pg_snapshot_xmin(pg_current_snapshot())) as "behind!",
                   (select count(*) from subscription s
                    where (s.leased_until is null or s.leased_until <= $1)
                      and exists (select from delivery d where d.subscription_id = s.subscription_id and d.status = 'waiting' and d.next_at <= $1
@@ -284,7 +285,8 @@ pub(super) async fn waiting(
 }
 
 /// Makes events of the changes after those of which events were made; how many changes it looked through, and how many events it
-/// made. One instance at a time does it. As with a reader, only what lies below every running transaction is taken.
+/// made. One instance at a time does it. As with a reader, only what lies below every running transaction is taken. `offset 0` keeps
+/// each change looked up by its child, whatever the planner takes their number to be.
 pub(super) async fn fan_out(work: &mut Errands, today: NaiveDate) -> Result<(i64, i64), Problem> {
     let now = work.now;
     let held = sqlx::query_scalar!(
@@ -298,14 +300,19 @@ pub(super) async fn fan_out(work: &mut Errands, today: NaiveDate) -> Result<(i64
     let row = sqlx::query!(
         r#"
         with looked as materialized (
-            select r.* from change r, change_cursor c
-            where c.name = 'webhooks' and (r.xid, r.position) > (c.xid, c.position) and r.xid < pg_snapshot_xmin(pg_current_snapshot())
-            order by r.xid, r.position limit $1
+            select * from change
+            where (xid, position) > ((select xid from change_cursor where name = 'webhooks'),
+                                     (select position from change_cursor where name = 'webhooks'))
+              and xid < pg_snapshot_xmin(pg_current_snapshot())
+            order by xid, position limit $1
         ), concerned as (
-            select l.xid, l.position, s.subscription_id from looked l
-            join child c on c.child_id = l.child_id
-            join involvement i on i.child_id = coalesce(c.merged_into, c.child_id)
-            join subscription s on s.organisation_id = i.organisation_id and s.confirmed_at is not null
+            select l.xid, l.position, w.subscription_id from looked l
+            cross join lateral (
+                select s.subscription_id from child c
+                join involvement i on i.child_id = coalesce(c.merged_into, c.child_id)
+                join subscription s on s.organisation_id = i.organisation_id and s.confirmed_at is not null
+                where c.child_id = l.child_id offset 0
+            ) w
             union
             select l.xid, l.position, s.subscription_id from looked l
             join subscription s on s.organisation_id = l.organisation_id and s.confirmed_at is not null

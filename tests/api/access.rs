@@ -89,7 +89,7 @@ const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"]
 /// the operator.
 const FEEDS: &[&str] =
     &["open_feed", "change_feed", "set_feed_stage", "list_batches", "open_batch"];
-const BATCHES: &[&str] = &["send_batch", "list_batch_rows"];
+const BATCHES: &[&str] = &["send_batch", "list_batch_rows", "reconcile"];
 
 /// Rows of feeds are decided on by the authority that answers for whom they are like.
 const REVIEWS: &[&str] = &["open_review_task", "decide_review_task"];

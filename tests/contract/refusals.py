@@ -15,6 +15,7 @@ DAY = r"^must not be before .* or after today$"
 # Each operation's problems, those of values with what may be said of them.
 MAY = {
     "search_children": {"too-many-matches": "", "invalid-value": f"{CHECK_DIGIT}|at least 2 letters|is only for"},
+    "reconcile": {"invalid-value": "at most 1000 rows"},
     "match_child": {"too-little-to-search-by": "", "invalid-value": f"{CHECK_DIGIT}|^must have given names"},
     "list_changes": {"invalid-query": r"^after must be the `next`", "changes-forgotten": ""},
     "subscribe": {KEY: "", "invalid-value": "^must "},
@@ -23,6 +24,11 @@ MAY = {
     "ping_subscription": {KEY: ""},
     "list_deliveries": {"invalid-query": r"^after must be the `next`"},
     "replay_delivery": {VERSION: ""},
+    "report_without_school": {"invalid-query": r"^after must be the `next`"},
+    "report_without_practice": {"invalid-query": r"^after must be the `next`"},
+    "report_unconfirmed_involvements": {"invalid-query": r"^after must be the `next`"},
+    "report_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
+    "report_feed_quality": {"invalid-query": r"^after must be the `next`"},
     "list_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
     "list_review_tasks": {"invalid-query": r"^after must be the `next`"},
     "decide_review_task": {VERSION: "", "invalid-value": "does not fit the decision|is required to link|is only for `link`|is no child of the index"},

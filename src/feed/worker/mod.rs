@@ -5,6 +5,7 @@ use std::{collections::HashSet, time::Duration};
 
 use chrono::NaiveDate;
 use serde_json::json;
+use sqlx::PgPool;
 
 use super::{RowOutcome, row::FeedRow};
 use crate::{
@@ -126,6 +127,11 @@ impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
         Self { row: None, problem }
     }
+}
+
+/// Whether anything waits to be worked on.
+pub async fn waits(db: &PgPool) -> Result<bool, Problem> {
+    store::waits(db).await
 }
 
 /// Does what waits, `most` rows at a time, until nothing is left that nobody else is at work on. Any number may be at work at once;

@@ -1,5 +1,6 @@
 //! The queue of batches and rows, and the records of sources, in the database.
 
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{Done, Progress, Source};
@@ -40,7 +41,16 @@ pub(super) struct Row {
     pub(super) dismissed: bool,
 }
 
-/// The oldest batch to work on of a feed of which no older one is left, but for these.
+/// Whether any batch waits to be worked on.
+pub(super) async fn waits(db: &PgPool) -> Result<bool, Problem> {
+    let waits = sqlx::query_scalar!(
+        r#"select exists (select from feed_batch where status in ('waiting', 'processing')) as "waits!""#
+    );
+    Ok(waits.fetch_one(db).await?)
+}
+
+/// The batch to work on of which least is done, of those of which no older one of the same feed is left, but for these: a small batch
+/// does not wait for a large one.
 pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job>, Problem> {
     let row = sqlx::query!(
         r#"
@@ -53,7 +63,7 @@ pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job
         where b.status in ('waiting', 'processing') and b.batch_id <> all($1) and not exists (select from stop)
           and not exists (select from feed_batch e where e.feed_id = b.feed_id and e.status in ('waiting', 'processing')
                           and (e.received_at, e.batch_id) < (b.received_at, b.batch_id))
-        order by b.received_at, b.batch_id
+        order by b.linked + b.created + b.unchanged + b.review + b.rejected, b.received_at, b.batch_id
         limit 1
         "#,
         busy,
@@ -90,12 +100,13 @@ pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<V
         with mine as (
             select line, reference, hash, sent from feed_row
             where batch_id = $1 and outcome is null order by line limit $3 for update skip locked)
-        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
+        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", coalesce(c.merged_into, s.child_id) as "child?: ChildId",
                coalesce(s.hash = r.hash, false) as "same!",
                exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
                        and t.status = 'dismissed') as "dismissed!"
         from mine r
         left join source_record s on s.feed_id = $2 and s.reference = r.reference
+        left join child c on c.child_id = s.child_id
         order by r.line
         "#,
         job.source.batch.0,
@@ -305,8 +316,9 @@ pub(super) async fn unlinked(
     child: ChildId,
 ) -> Result<bool, Problem> {
     let unlinked = sqlx::query_scalar!(
-        r#"select exists (select from review_task where feed_id = $1 and reference = $2 and $3 = any(candidates)
-                          and (status = 'dismissed' or 'unlinked' = any(reasons))) as "unlinked!""#,
+        r#"select exists (select from review_task t join child c on c.child_id = any(t.candidates)
+                          where t.feed_id = $1 and t.reference = $2 and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))
+                            and coalesce(c.merged_into, c.child_id) = $3) as "unlinked!""#,
         feed.0,
         said.reference.as_str(),
         child.0,

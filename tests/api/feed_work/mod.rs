@@ -56,6 +56,11 @@ impl Feed {
         Self { id, client }
     }
 
+    /// One that is there already.
+    pub(crate) async fn known(index: &Index, id: Uuid, organisation: Organisation) -> Self {
+        Self { id, client: index.caller(Role::Feed, organisation).await.id }
+    }
+
     /// Sends a batch that waits, with these rows.
     pub(crate) async fn send(&self, index: &Index, rows: &[Value]) -> Uuid {
         self.send_as(index, rows, false, false).await

@@ -43,6 +43,9 @@ pub(super) fn check(method: &str, path: &str, answer: &Answer) {
         for line in answer.bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             body(&at, &media["schema"], &serde_json::from_slice(line).unwrap());
         }
+    } else if kind == "text/csv" {
+        let text = Value::from(String::from_utf8_lossy(&answer.bytes));
+        body(&at, &media["schema"], &text);
     } else {
         body(&at, &media["schema"], &answer.body);
     }

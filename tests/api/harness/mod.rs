@@ -225,11 +225,11 @@ impl Index {
         events.remove(0)
     }
 
-    /// How many rows each table holds, but for the audit and what is noted of failed sign-ins and of openings.
+    /// How many rows each table holds, but for the audit and what is noted of failed sign-ins and of budgets.
     pub(crate) async fn rows(&self) -> Value {
         let tables: Vec<String> = sqlx::query_scalar(
             "select tablename::text from pg_tables where schemaname = 'public'
-             and tablename not like 'audit\\_event%' and tablename not in ('sign_in_failure', 'budget_opening') order by 1",
+             and tablename not like 'audit\\_event%' and tablename not in ('sign_in_failure', 'budget_opening', 'budget_spent') order by 1",
         )
         .fetch_all(&self.db)
         .await

@@ -282,7 +282,7 @@ impl Index {
         let version = [("If-Match", if changes { "\"1\"" } else { "" })];
         let overrides = operation.id == "override_shield";
         let reference = [("Access-Reference", if overrides { "CASE/2026-104" } else { "" })];
-        let sends = operation.id == "send_batch";
+        let sends = ["send_batch", "reconcile"].contains(&operation.id);
         let (body, typed) = match body.into() {
             Body::None if sends => {
                 (Body::from(BATCH), vec![("Content-Type", "application/x-ndjson")])

@@ -385,6 +385,23 @@ impl Index {
         id
     }
 
+    /// Links a feed's record to a child, of whom it says this.
+    pub(crate) async fn link_record(&self, feed: Uuid, row: &Value, child: Uuid) {
+        let row: FeedRow = serde_json::from_value(row.clone()).unwrap();
+        let place = FeedRow::kept_at(FeedId(feed), &row.reference);
+        sqlx::query(
+            "insert into source_record (feed_id, reference, child_id, hash, sent, seen_at) values ($1, $2, $3, '', $4, $5)",
+        )
+        .bind(feed)
+        .bind(row.reference.as_str())
+        .bind(child)
+        .bind(Sealed::seal(&row, &Self::door().vault, &place).unwrap())
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+    }
+
     /// A batch of a feed whose rows are being worked on: the third of them waits.
     pub(crate) async fn batch(&self, feed: Uuid) -> Uuid {
         let id = Uuid::new_v4();

@@ -31,8 +31,13 @@ impl Town {
         let teacher = index.account(Role::Practitioner, school).await;
         let one = index.account(Role::Steward, council).await;
         let two = index.account(Role::Steward, council).await;
-        let (survivor, retired) = (index.child(council).await, index.child(council).await);
+        let (survivor, retired) = (child(&index, council).await, child(&index, council).await);
         Self { index, council, school, teacher, one, two, survivor, retired }
+    }
+
+    /// A record of a name that is like no other, for which the council answers.
+    pub(super) async fn child(&self) -> Child {
+        child(&self.index, self.council).await
     }
 
     /// A steward proposes that one record be merged into another.
@@ -98,6 +103,17 @@ impl Town {
     pub(super) async fn record(&self, child: &Child) -> Value {
         self.index.get(&self.one, &child.path("")).await.expect(200).body
     }
+}
+
+/// A child whom nobody takes for another by the name.
+async fn child(index: &Index, authority: Organisation) -> Child {
+    let child = index.child(authority).await;
+    let family = sqlx::query_scalar(
+        "update child_name n set family = initcap(w.word), family_key = w.word
+         from translate(left(md5($1::text), 9), '0123456789', 'ghijklmnop') w (word) where n.child_id = $1 returning n.family",
+    );
+    let family = family.bind(child.id).fetch_one(&index.db).await.unwrap();
+    Child { family, ..child }
 }
 
 pub(super) fn body(survivor: &Child, retired: &Child) -> Value {

@@ -125,7 +125,7 @@ async fn two_who_are_said_to_be_two_persons_are_not_merged() {
 #[actix_web::test]
 async fn a_chain_is_taken_back_from_its_end() {
     let town = Town::new().await;
-    let third = town.index.child(town.council).await;
+    let third = town.child().await;
     let (a, b, c) = (&town.retired, &town.survivor, &third);
     let before = (town.held(a).await, town.held(b).await, town.held(c).await);
     let first = town.merge(b, a).await;
@@ -219,7 +219,7 @@ async fn an_identifier_that_another_child_holds_meanwhile_keeps_the_records_one(
     }
     let path = town.merged().await;
     assert_eq!(town.record(&town.survivor).await["identifiers"].as_array().unwrap().len(), 1);
-    let other = town.index.child(town.council).await;
+    let other = town.child().await;
     town.index.patch(&town.one, &other.path(""), 1, lost).await.expect(200);
     town.reverse(&path).await.refused(409, "identifier-held");
     let version = town.index.get(&town.one, &other.path("")).await.expect(200).version();
