@@ -215,7 +215,7 @@ impl<P: Permission> Access<P> {
         let Access { caller, errand, .. } = self;
         let mut work = Work::open(db, caller, errand).await?;
         work.must_stand().await?;
-        if let Some(proof) = work.caller.proof.clone() {
+        if let Some(proof) = work.caller.proof {
             spend_proof(work.db(), &proof).await?;
         }
         Ok(work)

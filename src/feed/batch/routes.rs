@@ -92,7 +92,6 @@ impl FromRequest for AsLines {
     ))),
 )]
 #[post("/feeds/{feedId}/batches")]
-#[expect(clippy::too_many_arguments, reason = "each says a part of the request")]
 async fn send_batch(
     access: Access<SendBatch>,
     feed: Path<FeedId>,
