@@ -21,7 +21,7 @@ pub const LIFETIME: TimeDelta = TimeDelta::seconds(600);
 const LONGEST_LIFETIME: i64 = 660;
 const SKEW: i64 = 30;
 const LARGEST_READ: usize = 8 * 1024;
-const LARGEST_ISSUED: usize = 1536;
+const LARGEST_ISSUED: usize = 2048;
 const MOST_AUDIENCES: usize = 4;
 const REMEMBERED: u64 = 20_000;
 const REMEMBERED_FOR: Duration = Duration::from_mins(10);
@@ -225,7 +225,7 @@ impl Reason {
     }
 }
 
-/// A token could not be signed, or would be larger than 1.5 KiB.
+/// A token could not be signed, or would be larger than 2 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token could not be issued")]
 pub struct NotIssued;

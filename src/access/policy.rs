@@ -241,8 +241,6 @@ permissions! {
     ProposeMerge "merge:propose" true [Steward] "records of which the own authority is responsible for one";
     /// Approve that two records become one, or two again.
     DecideMerge "merge:decide" true [Steward] "merges of records for which the own authority is responsible, never proposed by oneself; where another authority is responsible for the other record, proposed by that one" fresh;
-    /// Read reports on records and feeds.
-    ReadReport "report:read" true [Steward] "records for which the own authority is responsible, and feeds in its area";
     /// Read what there is to do or to know.
     ReadNotice "notice:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Say that a notice has been seen.

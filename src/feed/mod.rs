@@ -185,6 +185,7 @@ pub struct TrialRun {
 
 impl TrialRun {
     /// Whether the feed may count.
+    #[must_use]
     pub fn suffices(self) -> bool {
         self.rows >= JUDGED && self.good * 100 >= self.rows * GOOD_OF_100
     }

@@ -12,7 +12,7 @@ use super::{
     UnconfirmedInvolvements, csv, store,
 };
 use crate::{
-    access::{Access, Permission, ReadReport},
+    access::{Access, Permission, ReadHistory},
     audit::Trail,
     cursor,
     duplicate::{self, DuplicateQuery, DuplicateStatus, PossibleDuplicate},
@@ -45,7 +45,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// a spreadsheet would take for a formula. Every part is written down before it leaves; a report that breaks off is not whole.
 #[utoipa::path(
     tag = "reports",
-    security(("bearer" = [ReadReport::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(ReportQuery),
     responses((status = 200, description = "A page of children.", content(
         (ReportedChildren = "application/json"), (String = "text/csv"),
@@ -53,7 +53,7 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 )]
 #[get("/reports/withoutSchool")]
 async fn report_without_school(
-    access: Access<ReadReport>,
+    access: Access<ReadHistory>,
     Query(query): Query<ReportQuery>,
     wanted: Wanted,
     db: Data<Db>,
@@ -70,7 +70,7 @@ async fn report_without_school(
 /// As that of children without a school.
 #[utoipa::path(
     tag = "reports",
-    security(("bearer" = [ReadReport::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(ReportQuery),
     responses((status = 200, description = "A page of children.", content(
         (ReportedChildren = "application/json"), (String = "text/csv"),
@@ -78,7 +78,7 @@ async fn report_without_school(
 )]
 #[get("/reports/withoutPractice")]
 async fn report_without_practice(
-    access: Access<ReadReport>,
+    access: Access<ReadHistory>,
     Query(query): Query<ReportQuery>,
     wanted: Wanted,
     db: Data<Db>,
@@ -96,7 +96,7 @@ async fn report_without_practice(
 /// organisation's feed does not send the child any more. Those of shielded children and sensitive services are left out.
 #[utoipa::path(
     tag = "reports",
-    security(("bearer" = [ReadReport::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(ReportQuery),
     responses((status = 200, description = "A page of involvements.", content(
         (UnconfirmedInvolvements = "application/json"), (String = "text/csv"),
@@ -104,7 +104,7 @@ async fn report_without_practice(
 )]
 #[get("/reports/unconfirmedInvolvements")]
 async fn report_unconfirmed_involvements(
-    access: Access<ReadReport>,
+    access: Access<ReadHistory>,
     Query(query): Query<ReportQuery>,
     wanted: Wanted,
     db: Data<Db>,
@@ -118,7 +118,7 @@ async fn report_unconfirmed_involvements(
 /// Of each record it is told what a shield leaves visible.
 #[utoipa::path(
     tag = "reports",
-    security(("bearer" = [ReadReport::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(ReportQuery),
     responses((status = 200, description = "A page of pairs.", content(
         (ReportedDuplicates = "application/json"), (String = "text/csv"),
@@ -126,7 +126,7 @@ async fn report_unconfirmed_involvements(
 )]
 #[get("/reports/possibleDuplicates")]
 async fn report_possible_duplicates(
-    access: Access<ReadReport>,
+    access: Access<ReadHistory>,
     Query(query): Query<ReportQuery>,
     wanted: Wanted,
     db: Data<Db>,
@@ -154,7 +154,7 @@ async fn open_duplicates(
 /// how many of its rows wait for a steward.
 #[utoipa::path(
     tag = "reports",
-    security(("bearer" = [ReadReport::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(ReportQuery),
     responses((status = 200, description = "A page of feeds.", content(
         (FeedQualities = "application/json"), (String = "text/csv"),
@@ -162,7 +162,7 @@ async fn open_duplicates(
 )]
 #[get("/reports/feedQuality")]
 async fn report_feed_quality(
-    access: Access<ReadReport>,
+    access: Access<ReadHistory>,
     Query(query): Query<ReportQuery>,
     wanted: Wanted,
     db: Data<Db>,

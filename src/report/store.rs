@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// As many children as a part looks through.
-const LOOKED_THROUGH: i64 = 20_000;
+const LOOKED_THROUGH: i64 = 5000;
 
 /// The authority whose records are reported: that of all who look.
 fn authority(look: &Look) -> Option<Uuid> {

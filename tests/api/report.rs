@@ -288,9 +288,9 @@ async fn every_feed_of_the_area_is_told_with_its_latest_batch_that_is_done() {
     for (day, status, rows) in [("10", "done", 3), ("14", "done", 200), ("15", "processing", 9)] {
         let batch = format!(
             "insert into feed_batch (batch_id, feed_id, format, complete, trial, status, as_at, rows, linked, created, unchanged,
-                 review, rejected, unconfirmed, sent_by, received_at)
+                 review, rejected, unconfirmed, sent_by, received_at, heard_at)
              values (gen_random_uuid(), $1, 'csv', true, true, '{status}', '2026-11-{day}', {rows}, 150, 9, 30, 7, 4, 2, $1,
-                 '2026-11-{day}T02:00:00Z')"
+                 '2026-11-{day}T02:00:00Z', '2026-11-{day}T02:00:00Z')"
         );
         desk.arrange(&batch, feed).await;
     }

@@ -199,7 +199,7 @@ async fn what_an_unlinked_source_said_no_longer_holds_and_the_others_stand() {
     let surgery = &record["involvements"][0]["source"]["organisationId"];
     let names = record["names"].as_array().unwrap();
     assert!(
-        names.iter().all(|name| &name["source"]["organisationId"] != &json!(place.school.id)),
+        names.iter().all(|name| name["source"]["organisationId"] != json!(place.school.id)),
         "{names:#?}"
     );
     assert!(names.iter().any(|name| name["kind"] == "current" && name["family"] == "Testley"));

@@ -476,8 +476,12 @@ async fn no_address_of_our_own_network_is_taken_or_sent_to() {
 async fn an_organisation_has_ten_subscriptions_at_most_and_sees_its_own_alone() {
     let town = Town::new().await;
     let others = town.index.account(Role::AccountAdministrator, town.scene.other_school).await;
-    let makes = (0..12).map(|_| town.subscribe());
-    let answers = futures_util::future::join_all(makes).await;
+    let mut answers = Vec::new();
+    for _ in 0..9 {
+        answers.push(town.subscribe().await);
+    }
+    let (one, two) = futures_util::future::join(town.subscribe(), town.subscribe()).await;
+    answers.extend([one, two, town.subscribe().await]);
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!(made.len(), 10);
     for refused in answers.iter().filter(|answer| answer.status != 201) {

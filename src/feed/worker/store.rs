@@ -49,7 +49,8 @@ pub(super) async fn waits(db: &PgPool) -> Result<bool, Problem> {
     Ok(waits.fetch_one(db).await?)
 }
 
-/// The oldest batch to work on of a feed of which no older one is left, but for these.
+/// The batch to work on of which least is done, of those of which no older one of the same feed is left, but for these: a small batch
+/// does not wait for a large one.
 pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job>, Problem> {
     let row = sqlx::query!(
         r#"
@@ -62,7 +63,7 @@ pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job
         where b.status in ('waiting', 'processing') and b.batch_id <> all($1) and not exists (select from stop)
           and not exists (select from feed_batch e where e.feed_id = b.feed_id and e.status in ('waiting', 'processing')
                           and (e.received_at, e.batch_id) < (b.received_at, b.batch_id))
-        order by b.received_at, b.batch_id
+        order by b.linked + b.created + b.unchanged + b.review + b.rejected, b.received_at, b.batch_id
         limit 1
         "#,
         busy,

@@ -26,8 +26,7 @@ pub(crate) async fn rebuild<W: Unit>(
 ) -> Result<Trail, Problem> {
     let mut written = Written::of(child);
     let held = hold(work, child).await?;
-    let first = remaining.iter().map(|(_, said)| said);
-    let change = withdrawn(&held, gone, first.count() == 0);
+    let change = withdrawn(&held, gone, remaining.is_empty());
     let mut word = WordOf { work: &mut *work, source: gone.organisation, by, as_at: gone.as_at };
     let mut core = held.core;
     core.version += 1;
