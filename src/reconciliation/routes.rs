@@ -148,11 +148,11 @@ fn rejected(line: i64, errors: Vec<Fault>) -> ReconciledRow {
 fn judge(
     line: i64,
     row: FeedRow,
-    link: Option<&store::Link>,
+    linked: Option<&store::Link>,
     found: Option<&store::Found>,
     body: OrganisationKind,
 ) -> ReconciledRow {
-    let said = link.map_or(&row, |link| &link.said);
+    let said = linked.map_or(&row, |linked| &linked.said);
     let differs = found.map(|found| match found.shielded {
         true => found.known.clone().veiled(said).differs(&row, body),
         false => found.known.differs(&row, body),
@@ -160,7 +160,7 @@ fn judge(
     let outcome = match &differs {
         Some(differs) if differs.is_empty() => Reconciled::Same,
         Some(_) => Reconciled::Differs,
-        None if link.is_some() => Reconciled::Superseded,
+        None if linked.is_some() => Reconciled::Superseded,
         None => Reconciled::NotKnown,
     };
     let (reference, differs) = (Some(row.reference), differs.unwrap_or_default());
