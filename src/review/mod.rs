@@ -168,11 +168,11 @@ impl ReviewTask {
 /// Why a row waits, in words.
 pub(crate) fn reason(code: &str) -> String {
     let known: Option<Reason> = serde_json::from_value(code.into()).ok();
-    let words = known.map(doubt).unwrap_or(match code {
+    let otherwise = match code {
         UNLINKED => "A steward has said that what this source sends is not of this child.",
         _ => "More children share what was sent than are compared.",
-    });
-    words.to_owned()
+    };
+    known.map_or(otherwise, doubt).to_owned()
 }
 
 /// A row that a steward decides on, beside the children whom it is like.

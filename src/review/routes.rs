@@ -157,10 +157,10 @@ async fn done(
     let (source, said, hash) = (source(found.origin), &found.sent, &found.hash[..]);
     let (noted, model) = (found.candidates.clone(), found.task.model_version.clone());
     matching::store::hold(work, said.date_of_birth).await?;
-    let mut word = word(work, found.origin);
+    let mut voice = word(work, found.origin);
     let done = match child {
-        Some(child) => apply::link(&mut word, &source, child, said, hash).await,
-        None => apply::create(&mut word, &source, said, hash, noted, &model).await,
+        Some(child) => apply::link(&mut voice, &source, child, said, hash).await,
+        None => apply::create(&mut voice, &source, said, hash, noted, &model).await,
     };
     let done = done.map_err(|problem| match problem.kind().status() {
         409 | 422 => Problem::faults(Kind::RowNotTaken, problem.errors().to_vec()),

@@ -123,9 +123,11 @@ const LEVELS: &[&[&str]] = &[
         "feed::batch::store",
     ],
     &["client::admission", "guard::store"],
-    &["involvement::discreet", "feed::worker::held", "feed::worker::rule"],
+    &["involvement::discreet"],
     &[
         "feed::worker",
+        "feed::worker::held",
+        "feed::worker::rule",
         "feed::worker::apply",
         "feed::worker::decide",
         "feed::worker::store",

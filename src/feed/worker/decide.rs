@@ -143,7 +143,7 @@ pub(crate) fn person(source: &Source, said: &FeedRow) -> Person {
     let own = entry::organisation(source.organisation);
     match source.service {
         ServiceType::EarlyYears | ServiceType::School | ServiceType::College => {
-            person.schools.push(own)
+            person.schools.push(own);
         }
         ServiceType::GeneralPractice => person.practices.push(own),
         _ => {}

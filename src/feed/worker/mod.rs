@@ -236,7 +236,9 @@ async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progr
     }
     if job.trial {
         store::undo(work).await?;
-        done.iter_mut().for_each(|(_, one)| one.child = None);
+        for (_, one) in &mut done {
+            one.child = None;
+        }
     } else {
         store::seen_again(work, job, &again).await?;
     }
@@ -271,15 +273,15 @@ async fn one(
     if let Err(faults) = rule::check(&said, job.source.service, today) {
         return Ok(Done::rejected(faults));
     }
-    let mut word = job.word(work);
+    let mut voice = job.word(work);
     if let Some(child) = row.child {
-        return apply::follow(&mut word, &job.source, child, &said, hash).await;
+        return apply::follow(&mut voice, &job.source, child, &said, hash).await;
     }
     if row.dismissed {
         return Ok(Done::new(RowOutcome::Unchanged, None));
     }
-    let found = decide::find(&mut word, &job.source, &said).await?;
-    apply::take(&mut word, &job.source, row.line, &said, hash, found).await
+    let found = decide::find(&mut voice, &job.source, &said).await?;
+    apply::take(&mut voice, &job.source, row.line, &said, hash, found).await
 }
 
 impl store::Job {

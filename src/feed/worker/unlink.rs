@@ -27,26 +27,26 @@ pub(crate) async fn rebuild<W: Unit>(
     let mut written = Written::of(child);
     let held = hold(work, child).await?;
     let change = withdrawn(&held, gone, remaining.is_empty());
-    let mut word = WordOf { work: &mut *work, source: gone.organisation, by, as_at: gone.as_at };
+    let mut voice = WordOf { work: &mut *work, source: gone.organisation, by, as_at: gone.as_at };
     let mut core = held.core;
     core.version += 1;
-    written = written.and(child::store::save(&mut word, child, &core, &change).await?);
-    for carer in carer::store::whole(&mut word, child).await? {
+    written = written.and(child::store::save(&mut voice, child, &core, &change).await?);
+    for carer in carer::store::whole(&mut voice, child).await? {
         let own = carer.carer.source.as_ref();
         if own.is_some_and(|from| from.organisation_id == gone.organisation) {
-            written = written.and(carer::store::end(&mut word, child, carer.carer.id).await?);
+            written = written.and(carer::store::end(&mut voice, child, carer.carer.id).await?);
         }
     }
     if !remaining.iter().any(|(other, _)| other.organisation == gone.organisation) {
-        let today = word.today();
+        let today = voice.today();
         for mut found in
-            involvement::store::own(&mut word, child, gone.organisation, gone.service).await?
+            involvement::store::own(&mut voice, child, gone.organisation, gone.service).await?
         {
             if found.involvement.ended_on.is_none() {
                 let ended_on = Some(today.max(found.involvement.started_on));
                 let end = InvolvementChange { ended_on, ..InvolvementChange::default() };
                 found.involvement.change(end, today)?;
-                written = written.and(involvement::store::save(&mut word, &found).await?);
+                written = written.and(involvement::store::save(&mut voice, &found).await?);
             }
         }
     }
@@ -55,9 +55,9 @@ pub(crate) async fn rebuild<W: Unit>(
         if held.source == gone.organisation {
             held.source = other.organisation;
         }
-        let mut word =
+        let mut voice =
             WordOf { work: &mut *work, source: other.organisation, by, as_at: other.as_at };
-        if let Some(more) = apply::write(&mut word, other, child, held, said).await? {
+        if let Some(more) = apply::write(&mut voice, other, child, held, said).await? {
             written = written.and(more);
         }
     }
