@@ -135,20 +135,19 @@ impl Trials<'_> {
             );
             n += 1;
         }
-        trials.retain(|(_, child, record)| !is_asked_as_a_twin(child, record, children));
+        trials.retain(|(_, child, record)| !is_asked_as_a_relative(child, record, children));
         trials.truncate(self.per_block);
         trials
     }
 }
 
-/// Whether a child is asked for by the very name of a twin, as Benjamin who is called Ben and has a twin of that name: parents choose no
-/// such names, and no evidence would tell.
-fn is_asked_as_a_twin(child: &Child, record: &Record, children: &[Child]) -> bool {
+/// Whether a child is asked for by the very name of a twin, a brother or a sister, as Benjamin who is called Ben and has a twin of that
+/// name: parents choose no such names, and no evidence would tell.
+fn is_asked_as_a_relative(child: &Child, record: &Record, children: &[Child]) -> bool {
     let asked = record.names.first().and_then(|name| name.given.first());
     asked != Some(&child.given)
         && children.iter().any(|other| {
             other.household == child.household
-                && other.born == child.born
                 && other.number != child.number
                 && asked == Some(&other.given)
         })
