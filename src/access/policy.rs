@@ -211,14 +211,8 @@ permissions! {
     Reconcile "reconciliation:make" true [Feed] "feeds of the own organisation";
     /// Let what a feed sends count, or be on trial again.
     WriteFeedStage "feed-stage:write" false [AccountAdministrator Operator] "feeds of the own organisation; the operator: of national partners" fresh;
-    /// Find and open rows of feeds that wait for a decision.
-    ReadReview "review:read" true [Steward] "rows of which the own authority decides";
-    /// Say which child a row of a feed is of.
+    /// Find and open rows of feeds that wait for a decision, and say which child they are of.
     DecideReview "review:decide" true [Steward] "rows of which the own authority decides";
-    /// See which sources a record follows.
-    ReadSource "source:read" true [Steward] "records for which the own authority is responsible";
-    /// Say that a source's record is not of a child.
-    UnlinkSource "source:unlink" true [Steward] "records for which the own authority is responsible";
     /// See whether everything is stopped, stop it, and lift the stop.
     StopEverything "stop:write" false [Operator] "everything";
     /// Offer records to another authority, take offers back, and answer those of others.

@@ -15,7 +15,7 @@ use super::{
     store::{self, Found, Origin},
 };
 use crate::{
-    access::{Access, DecideReview, Permission, ReadReview, ReadSource, UnlinkSource},
+    access::{Access, CorrectChild, DecideReview, Permission, ReadHistory},
     audit::Trail,
     child, cursor,
     feed::{
@@ -46,13 +46,13 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// first. Nothing of the row itself is told here.
 #[utoipa::path(
     tag = "review",
-    security(("bearer" = [ReadReview::SCOPE])),
+    security(("bearer" = [DecideReview::SCOPE])),
     params(ReviewQuery),
     responses((status = 200, description = "A page of rows.", body = ReviewTasks)),
 )]
 #[get("/review-tasks")]
 async fn list_review_tasks(
-    access: Access<ReadReview>,
+    access: Access<DecideReview>,
     Query(query): Query<ReviewQuery>,
     db: Data<Db>,
 ) -> Reply<ReviewTasks> {
@@ -75,7 +75,7 @@ async fn list_review_tasks(
 /// a shield leaves visible.
 #[utoipa::path(
     tag = "review",
-    security(("bearer" = [ReadReview::SCOPE])),
+    security(("bearer" = [DecideReview::SCOPE])),
     params(("reviewTaskId" = ReviewTaskId, Path, description = "The row.")),
     responses((status = 200, description = "The row, side by side with the children.", body = OpenedReviewTask, headers(
         ("ETag" = String, description = "The version of the row, for `If-Match`."),
@@ -83,7 +83,7 @@ async fn list_review_tasks(
 )]
 #[get("/review-tasks/{reviewTaskId}")]
 async fn open_review_task(
-    access: Access<ReadReview>,
+    access: Access<DecideReview>,
     id: Path<ReviewTaskId>,
     db: Data<Db>,
 ) -> Reply<OpenedReviewTask> {
@@ -190,13 +190,13 @@ fn word(work: &mut Work, origin: Origin) -> WordOf<'_, Work> {
 /// told, except to those who see past it.
 #[utoipa::path(
     tag = "review",
-    security(("bearer" = [ReadSource::SCOPE])),
+    security(("bearer" = [ReadHistory::SCOPE])),
     params(("indexNumber" = IndexNumber, Path, description = "The child's index number.", example = "48271930566")),
     responses((status = 200, description = "The sources.", body = SourcesOfRecord)),
 )]
 #[get("/children/{indexNumber}/sources")]
 async fn list_sources(
-    access: Access<ReadSource>,
+    access: Access<ReadHistory>,
     number: Path<IndexNumber>,
     db: Data<Db>,
 ) -> Reply<SourcesOfRecord> {
@@ -214,7 +214,7 @@ async fn list_sources(
 /// steward decides on, and is not linked to this child again unless one says so.
 #[utoipa::path(
     tag = "review",
-    security(("bearer" = [UnlinkSource::SCOPE])),
+    security(("bearer" = [CorrectChild::SCOPE])),
     params(
         ("indexNumber" = IndexNumber, Path, description = "The child's index number.", example = "48271930566"),
         ("feedId" = FeedId, Path, description = "The feed."),
@@ -226,7 +226,7 @@ async fn list_sources(
 )]
 #[delete("/children/{indexNumber}/sources/{feedId}/{reference}")]
 async fn unlink_source(
-    access: Access<UnlinkSource>,
+    access: Access<CorrectChild>,
     path: Path<(IndexNumber, FeedId, SourceReference)>,
     base: IfMatch,
     db: Data<Db>,
