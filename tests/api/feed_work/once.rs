@@ -70,8 +70,9 @@ async fn however_often_the_worker_is_killed_each_row_is_done_once() {
         let index = &place.index;
         let mut errands = index.errands("feed_work").await;
         let working = worker::run_until_idle(&mut errands, &index.clock, 9, |_| true);
-        let ended =
-            tokio::time::timeout(std::time::Duration::from_millis(3 + n * 17 % 60), working);
+        // Longer each time, so that a slow machine comes to an end too.
+        let most = std::time::Duration::from_millis(3 + n * 17 % 60 + 8 * n);
+        let ended = tokio::time::timeout(most, working);
         if ended.await.is_ok() {
             break;
         }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Feed, amy_row, child_of, children, nth_row, outcomes, put, surgery, work};
+use super::{Feed, amy_row, child_of, children, outcomes, put, surgery, work};
 use crate::{
     harness::Child,
     parts::{Place, amy, bob, number},
