@@ -243,6 +243,11 @@ impl Operating<'_> {
         self.leave_choices_open();
         self.bodies(&mut kinds);
         self.preconditions(&mut kinds);
+        self.parameters(&mut kinds);
+        self.told(kinds, policy);
+    }
+
+    fn parameters(&self, kinds: &mut Vec<Kind>) {
         if self.path.starts_with("/v1/children/{indexNumber}") {
             kinds.push(Kind::RecordMerged);
         }
@@ -252,7 +257,6 @@ impl Operating<'_> {
         if self.operation.parameters.iter().flatten().any(in_query) {
             kinds.push(Kind::InvalidQuery);
         }
-        self.told(kinds, policy);
     }
 
     fn bodies(&self, kinds: &mut Vec<Kind>) {
@@ -348,6 +352,12 @@ impl Operating<'_> {
                 kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
             }
             "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
+            _ => self.bodies_of_callers(kinds),
+        }
+    }
+
+    fn bodies_of_callers(&self, kinds: &mut Vec<Kind>) {
+        match self.path {
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);

@@ -220,9 +220,8 @@ impl Service {
                 .body(Body::wrap_stream(pieces(held, bar.clone())));
             let answer = request.send().await;
             bar.finish_and_clear();
-            match self.judge(answer, tries).await? {
-                Some(batch) => return Ok(batch),
-                None => continue,
+            if let Some(batch) = self.judge(answer, tries).await? {
+                return Ok(batch);
             }
         }
     }

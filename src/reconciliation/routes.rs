@@ -153,9 +153,12 @@ fn judge(
     body: OrganisationKind,
 ) -> ReconciledRow {
     let said = linked.map_or(&row, |linked| &linked.said);
-    let differs = found.map(|found| match found.shielded {
-        true => found.known.clone().veiled(said).differs(&row, body),
-        false => found.known.differs(&row, body),
+    let differs = found.map(|found| {
+        if found.shielded {
+            found.known.clone().veiled(said).differs(&row, body)
+        } else {
+            found.known.differs(&row, body)
+        }
     });
     let outcome = match &differs {
         Some(differs) if differs.is_empty() => Reconciled::Same,

@@ -10,7 +10,7 @@ use validator::Validate;
 use crate::{
     child::{
         birth::{DatePrecision, Gender},
-        name::PersonName,
+        name::{NamePart, PersonName},
     },
     duplicate::{DuplicateRecord, PossibleDuplicate},
     feed::FeedStage,
@@ -313,7 +313,7 @@ impl Row for FeedQuality {
 }
 
 fn given(name: &PersonName) -> String {
-    name.given.iter().map(|part| part.as_str()).collect::<Vec<_>>().join(" ")
+    name.given.iter().map(NamePart::as_str).collect::<Vec<_>>().join(" ")
 }
 
 fn moment(at: DateTime<Utc>) -> String {

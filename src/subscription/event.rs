@@ -1,4 +1,4 @@
-//! An event as it is sent: CloudEvents 1.0 in the structured mode, as JSON.
+//! An event as it is sent: `CloudEvents` 1.0 in the structured mode, as JSON.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

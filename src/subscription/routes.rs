@@ -57,7 +57,7 @@ async fn list_subscriptions(
 
 /// Have changes sent to an address
 ///
-/// What `GET /v1/changes` tells a system of your organisation is sent there as CloudEvents 1.0 (JSON, structured mode), each a
+/// What `GET /v1/changes` tells a system of your organisation is sent there as `CloudEvents` 1.0 (JSON, structured mode), each a
 /// pointer without personal data, signed as RFC 9421 has it over `@method`, `@target-uri`, `content-digest` (RFC 9530) and
 /// `content-type` with a key of `/.well-known/jwks.json`. First a ping is sent, and nothing else until a ping was answered with
 /// a status from 200 to 299. An event may come twice, and before another that is older: its `id` stays the same. It is tried

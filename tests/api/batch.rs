@@ -411,7 +411,7 @@ async fn the_rows_of_a_batch_are_told_by_page_or_all_of_them_as_lines() {
     assert_eq!(desk.get(&last).await.body, json!({ "items": [] }));
     let from =
         desk.index.request(desk.sender(), "GET", &format!("{at}?after={next}"), (), &lined).await;
-    assert_eq!(from.bytes.iter().filter(|byte| **byte == b'\n').count(), 2_400);
+    assert_eq!(from.bytes.split(|byte| *byte == b'\n').count() - 1, 2_400);
     let refused = desk.index.get(desk.sender(), &format!("{at}?after=!")).await;
     refused.refused(400, "invalid-query");
 }

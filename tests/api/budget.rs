@@ -218,7 +218,7 @@ async fn two_servers_share_a_budget_and_many_at_once_are_counted_one_by_one() {
     let other = desk.index.beside(&[]).await;
     // A busy machine may answer 503, which spends nothing.
     let asks = async |n: usize| {
-        let index = if n % 2 == 0 { &desk.index } else { &other };
+        let index = if n.is_multiple_of(2) { &desk.index } else { &other };
         let mut statuses = Vec::new();
         while statuses.len() < 10 {
             match index.post(&desk.me, "/v1/children/search", desk.hit()).await.status {

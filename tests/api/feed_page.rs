@@ -81,8 +81,7 @@ async fn every_request_of_the_page_is_answered_as_it_says() {
         let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
         let (line, headers) = head.split_once('\n').unwrap();
         let (method, path) = line.split_once(' ').unwrap();
-        let headers: String =
-            headers.lines().map(|header| format!("{}\r\n", filled(header))).collect();
+        let headers: String = headers.lines().map(|header| filled(header) + "\r\n").collect();
         let (path, body, address) = (filled(path), filled(body), index.address());
         let method = method.to_owned();
         let asked = std::thread::spawn(move || raw::ask(address, &method, &path, &headers, &body));

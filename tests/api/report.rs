@@ -192,8 +192,8 @@ async fn involvements_that_nobody_confirms_are_told_and_why() {
     let report = desk.report("unconfirmedInvolvements").await;
     assert_eq!(numbers(&report), sorted([&old, &gone]));
     let told = |child: &Child| {
-        let items = report.body["items"].as_array().unwrap().iter();
-        items.filter(|item| item["indexNumber"] == json!(child.number)).cloned().next().unwrap()
+        let mut items = report.body["items"].as_array().unwrap().iter();
+        items.find(|item| item["indexNumber"] == json!(child.number)).cloned().unwrap()
     };
     let mut first = told(&old);
     assert!(first.as_object_mut().unwrap().remove("organisation").is_some());

@@ -146,9 +146,9 @@ async fn verified(index: &Index, url: &str, sent: &Sent) -> Value {
             "@target-uri" => url,
             header => &sent.headers[header],
         };
-        base += &format!("{component}: {value}\n");
+        base.extend([component, ": ", value, "\n"]);
     }
-    base += &format!("\"@signature-params\": {parameters}");
+    base.extend(["\"@signature-params\": ", parameters]);
     for needed in ["\"@method\"", "\"@target-uri\"", "\"content-digest\"", "\"content-type\""] {
         assert!(covered.contains(needed), "{covered}");
     }

@@ -59,7 +59,7 @@ impl Pupil {
             (At::PhoneNumber, Some(contact)) => {
                 match text {
                     Some(text) if contact.phones.len() < MOST => {
-                        contact.phones.push(text.to_owned())
+                        contact.phones.push(text.to_owned());
                     }
                     _ => self.refuse(contact_field(n, "Phones"), "is too long"),
                 }

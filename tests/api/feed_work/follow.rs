@@ -69,7 +69,7 @@ async fn what_another_source_said_stays_and_what_is_missing_is_added() {
         json!([{ "name": { "given": ["Ann"], "family": "Testley" }, "relationship": "mother",
         "parentalResponsibility": true }]),
     );
-    feed.send(&place.index, &[row.clone()]).await;
+    feed.send(&place.index, std::slice::from_ref(&row)).await;
     assert_eq!(work(&place.index).await.linked, 1);
     let told = record(&place, &path).await;
     let said = |kind: &str, family: &str| (kind.to_owned(), family.to_owned());
@@ -96,7 +96,7 @@ async fn what_the_source_said_before_follows_it_and_is_kept() {
             "parentalResponsibility": true, "phones": [phone] }])
     };
     let row = put(amy_row("A-1", "Testley"), "carers", carer("01632 960077"));
-    feed.send(&place.index, &[row.clone()]).await;
+    feed.send(&place.index, std::slice::from_ref(&row)).await;
     work(&place.index).await;
     let path = child_of(&place.index, &feed, "A-1").await;
 

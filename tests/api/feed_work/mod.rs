@@ -179,7 +179,7 @@ pub(crate) fn nth_row(n: usize) -> Value {
         "reference": format!("N-{n}"),
         "names": [{ "kind": "current", "given": [format!("G{}", letters(n * 31))], "family": format!("F{}", letters(n * 17 + 5)) }],
         "dateOfBirth": format!("{}-{:02}-{:02}", 2010 + n % 9, 1 + n % 12, 2 + n % 26),
-        "gender": if n % 2 == 0 { "female" } else { "male" },
+        "gender": if n.is_multiple_of(2) { "female" } else { "male" },
     })
 }
 

@@ -14,7 +14,7 @@ async fn a_row_that_is_nearly_like_a_child_waits_for_a_steward_and_changes_nothi
     place.add(amy("Testley")).await;
     let (_, feed) = surgery(&place).await;
     let row = put(amy_row("77", "Testley"), "dateOfBirth", json!("2014-04-19"));
-    let batch = feed.send(&place.index, &[row.clone()]).await;
+    let batch = feed.send(&place.index, std::slice::from_ref(&row)).await;
     assert_eq!(work(&place.index).await.review, 1);
     assert_eq!(outcomes(&place.index, batch).await, ["review"]);
     let records = "select count(*) from source_record";

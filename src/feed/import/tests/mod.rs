@@ -13,11 +13,11 @@ fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, 22).unwrap()
 }
 
+/// A row's number with what it says, or the pointers of its faults.
+type Told = (i64, Result<Value, Vec<String>>);
+
 /// What a body holds: each row's number with what it says or the pointers of its faults, and why it cannot be read on.
-fn read(
-    format: BatchFormat,
-    body: &[u8],
-) -> (Vec<(i64, Result<Value, Vec<String>>)>, Option<String>) {
+fn read(format: BatchFormat, body: &[u8]) -> (Vec<Told>, Option<String>) {
     let (mut read, mut end) = (Vec::new(), None);
     for row in rows(format, BufReader::with_capacity(7, body), today()) {
         match row {
@@ -136,7 +136,7 @@ fn what_has_no_end_is_refused_at_its_bound() {
         (BatchFormat::Ctf, "", " "),
     ] {
         // A quotation mark that is never closed.
-        let chunk = if on.starts_with('"') { on[1..].into() } else { on.as_bytes().to_vec() };
+        let chunk = on.strip_prefix('"').unwrap_or(on).as_bytes().to_vec();
         let beginning =
             if on.starts_with('"') { format!("{beginning}\"") } else { beginning.into() };
         let reader = beginning.as_bytes().chain(Endless { chunk, at: 0, given: 0 });
