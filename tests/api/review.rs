@@ -207,8 +207,8 @@ async fn what_an_unlinked_source_said_no_longer_holds_and_the_others_stand() {
     assert_ne!(record["whereabouts"]["source"]["organisationId"], json!(place.school.id));
     assert_eq!(
         record["identifiers"].as_array().map(Vec::len),
-        Some(0),
-        "a steward reads no NHS number"
+        Some(1),
+        "the surgery's number stays"
     );
     let held: i64 =
         sqlx::query_scalar("select count(*) from child_identifier where superseded_at is null")
