@@ -249,13 +249,6 @@ permissions! {
     ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
 }
 
-/// The scopes of a role, separated by spaces as in a token (RFC 9068, section 2.2.3).
-#[must_use]
-pub fn scopes(role: Role) -> String {
-    let held = POLICIES.iter().filter(|policy| policy.held_by.contains(&role));
-    held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
-}
-
 /// What goes on while everything is stopped: signing in, how organisations are reached, stopping one of them, and lifting the
 /// stop.
 pub(crate) const GOES_ON: [&str; 10] = [

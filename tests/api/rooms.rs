@@ -20,7 +20,7 @@ const LEVELS: &[&[&str]] = &[
     &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
     &["dpop", "limit", "seal"],
     &["credentials", "access::policy"],
-    &["access::caller"],
+    &["access::caller", "access::scope"],
     &[
         "access",
         "cursor",
