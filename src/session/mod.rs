@@ -302,7 +302,7 @@ mod tests {
     fn the_token_of_no_role_is_over_1300_bytes_bound_or_not() {
         for role in Role::ALL {
             let bytes = longest(*role, scopes(*role));
-            
+
             assert!(bytes <= 1300, "{role:?}: {bytes}");
         }
     }
@@ -316,7 +316,7 @@ mod tests {
                 &given.iter().map(|s| s.to_string()).collect::<Vec<_>>(),
             );
             let bytes = longest(*role, narrowed_to_the_longest(&held));
-            
+
             assert!(bytes <= 1536, "{role:?}: {bytes}");
         }
     }
