@@ -185,6 +185,10 @@ permissions! {
     SuspendOrganisation "organisation:suspend" false [AccountAdministrator Operator] "the own organisation; the operator: every organisation";
     /// Lift the suspension of an organisation.
     LiftSuspension "organisation:reinstate" false [Operator] "every organisation" fresh;
+    /// See how much those of an organisation may look for and open.
+    ReadBudget "budget:read" false [AccountAdministrator Operator] "the own organisation's; the operator: every organisation's";
+    /// Set how much those of an organisation may look for and open.
+    WriteBudget "budget:write" false [AccountAdministrator Operator] "the own organisation's, tighter alone; the operator: every organisation's" fresh;
     /// Find and open accounts.
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.

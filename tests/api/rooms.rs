@@ -33,7 +33,7 @@ const LEVELS: &[&[&str]] = &[
         "listener",
         "listener::*",
     ],
-    &["budget"],
+    &["budget", "budget::limits"],
     &["http", "span", "describe", "examples"],
     &["child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contactpoint::{
-    access::{Role, scopes},
+    access::Role,
     account::{NewAccount, new_password, new_pin, shown, store},
     audit::Trail,
     ids::{AccountId, OrganisationId},
