@@ -11,6 +11,7 @@ mod audit;
 mod audit_guard;
 mod batch;
 mod budget;
+mod budget_limits;
 mod carer;
 mod change;
 mod child;

@@ -99,6 +99,7 @@ MAY = {
     "list_clients": {"invalid-query": r"^after must be the `next`"},
     "list_accounts": {"invalid-query": r"^after must be the `next`"},
     "list_organisations": {"invalid-query": r"^after must be the `next`"},
+    "set_budget": {VERSION: "", "invalid-value": "wider by the national operator alone"},
     "list_feeds": {"invalid-query": r"^after must be the `next`"},
     "add_feed": {KEY: "", "invalid-value": "whose feeds you add"},
     "change_feed": {VERSION: ""},
