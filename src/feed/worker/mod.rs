@@ -220,17 +220,16 @@ async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progr
 
     let (mut done, mut again) = (Vec::new(), Vec::new());
     for (n, (row, said)) in rows.into_iter().enumerate() {
-        let line = row.line;
-        let known = row.child.filter(|_| row.same);
-        let one = match known {
-            Some(child) => {
-                again.extend(row.reference);
-                Done::new(RowOutcome::Unchanged, Some(child))
-            }
+        let (line, reference) = (row.line, row.reference.clone());
+        let one = match row.child.filter(|_| row.same) {
+            Some(child) => Done::new(RowOutcome::Unchanged, Some(child)),
             None => Box::pin(one(work, job, row, said))
                 .await
                 .map_err(|problem| Failed { row: Some((n, line)), problem })?,
         };
+        if matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked)) {
+            again.extend(reference);
+        }
         progress.count(one.outcome.unwrap_or(RowOutcome::Rejected));
         done.push((line, one));
     }
