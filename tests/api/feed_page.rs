@@ -3,8 +3,14 @@
 use std::{
     collections::HashMap,
     fs,
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use aws_lc_rs::{
@@ -20,6 +26,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    feed_work::work,
     forged::ISSUER,
     harness::{Index, Scene},
     raw,
@@ -82,7 +89,7 @@ async fn every_request_of_the_page_is_answered_as_it_says() {
     let index = Index::start().await;
     let (_, mut known) = administrator(&index).await;
     let steps = steps();
-    assert_eq!(steps.len(), 7);
+    assert_eq!(steps.len(), 12);
     for Step { request, status, answer } in steps {
         let filled = |text: &str| {
             known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
@@ -93,6 +100,9 @@ async fn every_request_of_the_page_is_answered_as_it_says() {
         let headers: String = headers.lines().map(|header| filled(header) + "\r\n").collect();
         let (path, body, address) = (filled(path), filled(body), index.address());
         let method = method.to_owned();
+        if method == "GET" {
+            work(&index).await;
+        }
         let asked = std::thread::spawn(move || raw::ask(address, &method, &path, &headers, &body));
         while !asked.is_finished() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -329,4 +339,82 @@ async fn a_key_that_is_none_or_not_the_clients_is_the_configurations_fault_and_i
         .send(&client, &Uuid::new_v4().to_string(), &["--key", own, "--issuer", ISSUER], &[&file])
         .await;
     assert_eq!(code, 78, "a feed that is not there: {told}");
+}
+
+/// Passes on what is sent to the index; the first time that so many bytes were sent, it breaks off.
+fn breaking_once(to: SocketAddr, after: usize) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    std::thread::spawn(move || {
+        for from in listener.incoming() {
+            let (mut from, mut into) = (from.unwrap(), TcpStream::connect(to).unwrap());
+            let (mut back, mut told) = (into.try_clone().unwrap(), from.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back, &mut told));
+            let broken = broken.clone();
+            std::thread::spawn(move || {
+                let (mut sent, mut piece) = (0, [0; 8 * 1024]);
+                while let Ok(read) = from.read(&mut piece)
+                    && read > 0
+                    && into.write_all(&piece[..read]).is_ok()
+                {
+                    sent += read;
+                    if sent > after && !broken.swap(true, Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                let _ = (from.shutdown(Shutdown::Both), into.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    address
+}
+
+#[actix_web::test]
+async fn a_connection_that_breaks_is_tried_again_and_the_file_is_sent_once() {
+    let desk = Desk::new().await;
+    let rows: String =
+        (0..3_000).map(|n| format!("P-{n},Isla,Fernbrook,2019-06-21,female\n")).collect();
+    let file =
+        desk.file("pupils.csv", &format!("reference,given,family,dateOfBirth,gender\n{rows}"));
+    let through = format!("http://{}", breaking_once(desk.index.address(), 50 * 1024));
+    let secret = desk.folder.join("secret").display().to_string();
+    let feed = desk.feed.to_string();
+    let sent = [
+        "feed",
+        "push",
+        "--client-id",
+        &desk.client,
+        "--feed",
+        &feed,
+        "--url",
+        &through,
+        "--secret-file",
+        &secret,
+    ];
+    let (code, told) = run(&[&sent[..], &[&file, "--no-wait"]].concat()).await;
+    assert_eq!(code, 0, "{told}");
+    assert!(told.contains("trying again") && told.contains("has 3000 rows"), "{told}");
+    let kept = "select (select count(*) from feed_row), (select count(*) from feed_batch where status = 'waiting')";
+    let kept: (i64, i64) = sqlx::query_as(kept).fetch_one(&desk.index.db).await.unwrap();
+    assert_eq!(kept, (3_000, 1));
+
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nowhere = format!("http://{nobody}");
+    let waits = tokio::time::Instant::now();
+    let sent = [
+        "feed",
+        "push",
+        "--client-id",
+        &desk.client,
+        "--feed",
+        &feed,
+        "--url",
+        &nowhere,
+        "--secret-file",
+        &secret,
+    ];
+    let (code, told) = run(&[&sent[..], &[&file]].concat()).await;
+    assert_eq!((code, told.matches("trying again").count()), (3, 5), "{told}");
+    assert!(waits.elapsed().as_secs() >= 60, "a service that starts anew is back by then");
 }
