@@ -24,7 +24,7 @@ use crate::{
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
-    feed,
+    feed::{self, batch::LargestBatch},
     health::{self, Draining},
     hold, identity, investigation, involvement,
     limit::Rates,
@@ -58,6 +58,8 @@ pub struct Shared {
     pub issuers: Data<Issuers>,
     /// The matcher in force.
     pub matchers: Matchers,
+    /// The largest batch that is taken.
+    pub largest_batch: LargestBatch,
     /// The time.
     pub clock: Clock,
     /// Whether the service is stopping.
@@ -160,6 +162,7 @@ pub fn service(
         .app_data(shared.rates.clone())
         .app_data(shared.remote.clone())
         .app_data(shared.issuers.clone())
+        .app_data(Data::new(shared.largest_batch))
         .app_data(Data::new(shared.clock.clone()))
         .app_data(Data::new(shared.draining.clone()))
         .app_data(Data::new(shared.proxies.clone()))

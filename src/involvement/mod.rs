@@ -221,6 +221,11 @@ pub struct Involvement {
     pub ended_on: Option<NaiveDate>,
     /// The day on which it was last confirmed.
     pub confirmed_on: NaiveDate,
+    /// Since when nobody confirms what goes on: the day on which the feed of its organisation stopped sending the child, or that after
+    /// 12 months without a confirmation. Not told of a sensitive service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub unconfirmed_since: Option<NaiveDate>,
     /// The consent that a sensitive service stands on; told to its own organisation alone, as the involvement itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -392,7 +397,10 @@ impl Involvement {
         if let Some(contact) = change.contact {
             self.contact = contact;
         }
-        self.confirmed_on = change.confirmed_on.or(change.ended_on).unwrap_or(self.confirmed_on);
+        if let Some(day) = change.confirmed_on.or(change.ended_on) {
+            self.confirmed_on = day;
+            self.unconfirmed_since = self.unconfirmed_since.filter(|since| day < *since);
+        }
         self.ended_on = change.ended_on;
         if self.ended_on.is_some() {
             self.flags.clear();

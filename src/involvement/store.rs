@@ -255,7 +255,8 @@ pub(crate) async fn save(work: &mut impl Author, found: &Found) -> Result<Writte
     let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
     sqlx::query!(
         "update involvement set contact = $2, confirmed_on = $3, ended_on = $4, version = version + 1,
-             source_organisation_id = $5, recorded_by = $6, received_at = $7, as_at = $8
+             source_organisation_id = $5, recorded_by = $6, received_at = $7, as_at = $8,
+             unconfirmed_since = case when $9 or $3 < unconfirmed_since then unconfirmed_since end
          where involvement_id = $1",
         involvement.id.0,
         Json(&involvement.contact) as _,
@@ -265,6 +266,7 @@ pub(crate) async fn save(work: &mut impl Author, found: &Found) -> Result<Writte
         by,
         now,
         today,
+        involvement.unconfirmed_since.is_some(),
     )
     .execute(work.db())
     .await

@@ -22,9 +22,6 @@ use crate::{
 pub mod routes;
 mod store;
 
-/// After as many months without a confirmation an involvement is told of.
-const CONFIRMED_FOR: u32 = 12;
-
 /// A child, as a report tells of one.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -66,10 +63,10 @@ pub struct UnconfirmedInvolvement {
     /// The day on which somebody confirmed it last.
     #[schema(example = "2025-07-18")]
     pub confirmed_on: NaiveDate,
-    /// Since when the organisation's feed does not send the child any more, where it does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false)]
-    pub not_sent_since: Option<DateTime<Utc>>,
+    /// Since when nobody confirms it: the day on which the organisation's feed stopped sending the child, or that after 12 months
+    /// without a confirmation.
+    #[schema(example = "2026-07-19")]
+    pub unconfirmed_since: NaiveDate,
 }
 
 /// How good a feed is: what became of its latest batch that is done.
@@ -224,7 +221,7 @@ impl Row for UnconfirmedInvolvement {
         "serviceType",
         "startedOn",
         "confirmedOn",
-        "notSentSince",
+        "unconfirmedSince",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -236,7 +233,7 @@ impl Row for UnconfirmedInvolvement {
             self.service_type.code().to_owned(),
             self.started_on.to_string(),
             self.confirmed_on.to_string(),
-            self.not_sent_since.map(moment).unwrap_or_default(),
+            self.unconfirmed_since.to_string(),
         ]
     }
 }

@@ -1,9 +1,9 @@
 //! Reports from the database. A part looks through so many children at most, so that none takes long however few it tells of.
 
-use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::{CONFIRMED_FOR, FeedQuality, Part, ReportedChild, UnconfirmedInvolvement, percent};
+use super::{FeedQuality, Part, ReportedChild, UnconfirmedInvolvement, percent};
 use crate::{
     child::{
         birth::{DatePrecision, Gender},
@@ -114,7 +114,6 @@ pub(super) async fn unconfirmed(
     limit: i64,
 ) -> Result<Part<UnconfirmedInvolvement>, Problem> {
     let after: (String, Uuid) = after.map(cursor::read).transpose()?.unwrap_or_default();
-    let long_ago = look.today() - Months::new(CONFIRMED_FOR);
     let rows = sqlx::query!(
         r#"
         with looked_through as materialized (
@@ -128,7 +127,7 @@ pub(super) async fn unconfirmed(
         select reached.at as reached, r.child_id as "child?: ChildId", r.index_number as "number?: IndexNumber",
                r.involvement_id as "id?: InvolvementId", r.organisation_id as "organisation_id?: OrganisationId",
                r.name as "organisation?", r.service_type as "service_type?", r.started_on as "started_on?",
-               r.confirmed_on as "confirmed_on?", r.since as "since?: DateTime<Utc>"
+               r.confirmed_on as "confirmed_on?", r.since as "since?: NaiveDate"
         from (select case when count(*) = $4 then max(index_number) end as at from looked_through) reached
         left join lateral (
             select l.child_id, l.index_number, i.involvement_id, i.organisation_id, o.name, i.service_type, i.started_on,
@@ -137,16 +136,10 @@ pub(super) async fn unconfirmed(
             join involvement i on i.child_id = l.child_id
             join organisation o on o.organisation_id = i.organisation_id
             cross join lateral (
-                select min(s.unconfirmed_at) as since
-                from source_record s
-                join feed f on f.feed_id = s.feed_id
-                where s.child_id = l.child_id and s.unconfirmed_at is not null
-                  and f.organisation_id = i.organisation_id and f.service_type = i.service_type) gone
-            where not l.shielded and (i.ended_on is null or i.ended_on >= $2)
-              and (i.confirmed_on < $5 or gone.since is not null)
-              and (l.index_number, i.involvement_id) > ($3, $6)
+                select unconfirmed_since(i.unconfirmed_since, i.confirmed_on, i.ended_on, $2) as since) gone
+            where not l.shielded and gone.since is not null and (l.index_number, i.involvement_id) > ($3, $5)
             order by l.index_number, i.involvement_id
-            limit $7
+            limit $6
         ) r on true
         order by r.index_number, r.involvement_id
         "#,
@@ -154,7 +147,6 @@ pub(super) async fn unconfirmed(
         look.today(),
         after.0,
         LOOKED_THROUGH,
-        long_ago,
         after.1,
         limit + 1,
     )
@@ -171,7 +163,7 @@ pub(super) async fn unconfirmed(
             service_type: ServiceType::coded(&row.service_type?)?,
             started_on: row.started_on?,
             confirmed_on: row.confirmed_on?,
-            not_sent_since: row.since,
+            unconfirmed_since: row.since?,
         };
         Some(((index_number.to_string(), id.0), row.child?, involvement))
     });

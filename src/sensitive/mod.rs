@@ -82,6 +82,7 @@ impl SealedInvolvement {
             started_on: self.started_on,
             ended_on: self.ended_on,
             confirmed_on: self.confirmed_on,
+            unconfirmed_since: None,
             consent: self.consent,
             basis: self.basis,
             source,

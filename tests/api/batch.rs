@@ -355,6 +355,36 @@ async fn a_batch_over_a_gibibyte_is_refused_before_it_comes() {
 }
 
 #[actix_web::test]
+async fn one_byte_more_than_may_come_is_refused_and_leaves_nothing() {
+    let body = some(1_500);
+    let length = body.len();
+    let Desk { index, scene, feed } = Desk::new().await;
+    let desk = Desk { index: index.taking(length.try_into().unwrap()).await, scene, feed };
+    let longer = [&body[..], b"\n"].concat();
+    desk.send("", &[], longer.clone()).await.refused(413, "body-too-large");
+    assert_eq!(desk.kept().await, (0, 0), "it was announced");
+
+    let mut pieces = desk.open();
+    pieces.piece(&body);
+    desk.until(|items| items.first().is_some_and(|batch| batch["rows"] == 1_000)).await;
+    pieces.piece(b"\n");
+    let said = pieces.end();
+    assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("body-too-large"), "{said}");
+    assert_eq!(desk.kept().await, (1, 0));
+    let failed = desk.get(&desk.at("")).await;
+    assert_eq!(failed.body["items"][0]["failure"], "tooLarge");
+
+    let key = [("Idempotency-Key", "just-enough")];
+    let taken = desk.send("", &key, body.clone()).await.expect(202);
+    assert_eq!((&taken.body["rows"], &taken.body["bytes"]), (&json!(1_500), &json!(length)));
+    desk.send("", &key, longer).await.refused(413, "body-too-large");
+    let mut pieces = desk.open();
+    pieces.piece(&body);
+    assert!(pieces.end().starts_with("HTTP/1.1 202 "), "as much as may come in pieces too");
+    assert_eq!(desk.kept().await, (2, 1_500));
+}
+
+#[actix_web::test]
 async fn a_batch_goes_to_a_feed_of_the_own_organisation_alone() {
     let desk = Desk::new().await;
     let absent = Desk { feed: Uuid::new_v4(), ..desk };

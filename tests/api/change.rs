@@ -56,7 +56,7 @@ impl Town {
 }
 
 /// Waits until every change that there is may be told: other tests write on the same server.
-async fn settled(index: &Index) {
+pub(crate) async fn settled(index: &Index) {
     for _ in 0..400 {
         let settled: bool = sqlx::query_scalar(
             "select coalesce(max(xid::text::numeric), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::numeric from change",
@@ -105,7 +105,7 @@ async fn page(index: &Index, by: &Caller, after: Option<&str>, limit: usize) -> 
 }
 
 /// All that is told after a place, page by page, and the place after it.
-async fn follow(
+pub(crate) async fn follow(
     index: &Index,
     by: &Caller,
     after: Option<&str>,

@@ -10,6 +10,7 @@ mod assertion;
 mod audit;
 mod audit_guard;
 mod batch;
+mod batch_form;
 mod budget;
 mod budget_limits;
 mod carer;

@@ -59,21 +59,6 @@ impl Desk {
         .unwrap();
         id
     }
-
-    /// A source's record of a child that its feed does not send any more.
-    async fn no_longer_sent(&self, feed: Uuid, child: &Child) {
-        sqlx::query(
-            "insert into source_record (feed_id, reference, child_id, hash, sent, seen_at, unconfirmed_at)
-             values ($1, $2, $3, '', '', $4, '2026-11-15T02:00:00Z')",
-        )
-        .bind(feed)
-        .bind(&child.number)
-        .bind(child.id)
-        .bind(self.index.now())
-        .execute(&self.index.db)
-        .await
-        .unwrap();
-    }
 }
 
 /// The numbers of the children that a page tells of.
@@ -165,17 +150,12 @@ async fn the_pages_of_a_report_tell_everything_once_and_in_order() {
 async fn involvements_that_nobody_confirms_are_told_and_why() {
     let desk = Desk::new().await;
     let index = &desk.index;
-    let [old, fresh, gone, elsewhere, hidden] = [
-        desk.child().await,
-        desk.child().await,
-        desk.child().await,
-        desk.child().await,
-        desk.child().await,
-    ];
+    let [old, fresh, gone, hidden] =
+        [desk.child().await, desk.child().await, desk.child().await, desk.child().await];
     let school = desk.scene.school;
     let old_one = index.involvement(&old, school, "school").await;
     let confirmed = "update involvement set confirmed_on = '2025-11-16' where involvement_id = $1";
-    for child in [&fresh, &gone, &elsewhere] {
+    for child in [&fresh, &gone] {
         let one = index.involvement(child, school, "school").await;
         desk.arrange(confirmed, one).await;
     }
@@ -184,8 +164,8 @@ async fn involvements_that_nobody_confirms_are_told_and_why() {
     let ended = index.involvement(&fresh, school, "healthVisiting").await;
     desk.arrange("update involvement set ended_on = '2026-01-01' where involvement_id = $1", ended)
         .await;
-    desk.no_longer_sent(desk.feed(school, "Pupils").await, &gone).await;
-    desk.no_longer_sent(desk.feed(desk.scene.other_school, "Pupils").await, &elsewhere).await;
+    let faded = "update involvement set unconfirmed_since = '2026-11-15' where child_id = $1";
+    desk.arrange(faded, gone.id).await;
     let other = index.child(desk.scene.other_authority).await;
     index.involvement(&other, school, "school").await;
 
@@ -200,14 +180,14 @@ async fn involvements_that_nobody_confirms_are_told_and_why() {
     assert_eq!(
         first,
         json!({ "id": old_one, "indexNumber": old.number, "organisationId": school.id, "serviceType": "school",
-                "startedOn": "2024-09-02", "confirmedOn": "2024-09-02" })
+                "startedOn": "2024-09-02", "confirmedOn": "2024-09-02", "unconfirmedSince": "2025-09-03" })
     );
-    assert_eq!(told(&gone)["notSentSince"], "2026-11-15T02:00:00Z");
+    assert_eq!(told(&gone)["unconfirmedSince"], "2026-11-15");
     assert_eq!(told(&gone)["confirmedOn"], "2025-11-16");
     index.clock.set("2026-11-17T09:30:00Z".parse().unwrap());
     assert_eq!(
         numbers(&desk.report("unconfirmedInvolvements").await),
-        sorted([&old, &fresh, &gone, &elsewhere])
+        sorted([&old, &fresh, &gone])
     );
 }
 

@@ -1,7 +1,7 @@
 //! Doubtful rows of feeds are decided by stewards, once; a source that is not of a child is unlinked, and the others stand.
 
 use contactpoint::access::Role;
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
 use crate::{
@@ -306,4 +306,60 @@ async fn a_feed_counts_once_95_of_100_rows_of_its_last_trial_need_nobody() {
     let back = place.index.put(&by, &path, 2, json!({ "stage": "trial" })).await.expect(200);
     assert_eq!((&back.body["stage"], back.version()), (&json!("trial"), 3));
     live(3).await.refused(409, "feed-not-ready");
+}
+
+#[actix_web::test]
+async fn of_many_stewards_who_decide_alike_at_once_one_does() {
+    for (body, records) in [(create(), 2), (dismiss(), 1)] {
+        let place = Place::new().await;
+        let (_, _, task) = doubtful(&place).await;
+        let decision = format!("{task}/decision");
+        let mut stewards = Vec::new();
+        for _ in 0..4 {
+            stewards.push(place.index.caller(Role::Steward, place.council).await);
+        }
+        let decided = join_all(
+            stewards.iter().map(|steward| place.index.put(steward, &decision, 1, body.clone())),
+        );
+        let mut told: Vec<_> = decided.await.iter().map(|answer| answer.status).collect();
+        told.sort_unstable();
+        assert_eq!(told, [200, 412, 412, 412], "{body}");
+        let children: i64 = sqlx::query_scalar("select count(*) from child")
+            .fetch_one(&place.index.db)
+            .await
+            .unwrap();
+        assert_eq!(children, records, "{body}");
+    }
+}
+
+#[actix_web::test]
+async fn of_two_stewards_who_unlink_a_source_at_once_one_does() {
+    let place = Place::new().await;
+    let (path, school, gp) = of_two_sources(&place).await;
+    let other = place.index.caller(Role::Steward, place.council).await;
+    let version = place.index.get(&place.steward, &path).await.version();
+    let source = format!("{path}/sources/{}/A-1", school.id);
+    let (one, two) = join(
+        place.index.delete(&place.steward, &source, version),
+        place.index.delete(&other, &source, version),
+    )
+    .await;
+    let mut told = [(one.status, one.problem()), (two.status, two.problem())];
+    told.sort();
+    assert_eq!(told[0].0, 200, "{told:?}");
+    assert!([404, 412].contains(&told[1].0), "{told:?}");
+    assert_eq!(waiting(&place).await.len(), 1);
+    assert_eq!(child_of(&place.index, &gp, "77").await, path);
+
+    let version = place.index.get(&place.steward, &path).await.version();
+    let second = format!("{path}/sources/{}/77", gp.id);
+    let correction = json!({ "gender": "notSpecified" });
+    let (unlinked, corrected) = join(
+        place.index.delete(&place.steward, &second, version),
+        place.index.patch(&other, &path, version, correction),
+    )
+    .await;
+    let mut told = [unlinked.status, corrected.status];
+    told.sort_unstable();
+    assert_eq!(told, [200, 412], "of an unlinking and a correction too");
 }

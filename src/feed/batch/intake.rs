@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::{sync::mpsc, task};
 
 use super::{
-    Batch, BatchFailure, BatchIn, MAX_BYTES,
+    Batch, BatchFailure, BatchIn, LargestBatch,
     reader::{Incoming, Piece, Reading, Rows, Stop},
     store::{self, NewBatch},
 };
@@ -35,6 +35,8 @@ pub(super) struct Asked {
     pub(super) key: IdempotencyKey,
     /// How long the body is, where that is known.
     pub(super) bytes: u64,
+    /// How long it may be.
+    pub(super) most: LargestBatch,
 }
 
 impl Asked {
@@ -63,7 +65,7 @@ pub(super) async fn receive<B: AsRef<[u8]> + Send + 'static, E>(
     let mut work = access.begin(db).await?;
     let feed = feed::store::lock(&mut work, asked.feed).await?;
     let as_at = asked.said.as_at(work.today())?;
-    if asked.bytes > MAX_BYTES {
+    if asked.bytes > asked.most.0 {
         return Err(Kind::BodyTooLarge.into());
     }
     if work.knows(&asked.key).await? {
@@ -77,7 +79,7 @@ pub(super) async fn receive<B: AsRef<[u8]> + Send + 'static, E>(
     let midway = work.begun("begin_batch", Trail::default().with(details)).await?;
     let reading = Reading { format: asked.format, batch, today, vault };
     let receiving = Receiving { db, midway, batch, bytes: Cell::new(0) };
-    match receiving.take(reading, body).await {
+    match receiving.take(reading, asked.most, body).await {
         Ok(content) => receiving.end(asked, content).await,
         Err(broken) => Err(receiving.fail(asked.feed, broken).await),
     }
@@ -91,7 +93,7 @@ async fn again<B: AsRef<[u8]>, E>(
     body: impl Stream<Item = Result<B, E>> + Unpin,
 ) -> Reply<Batch> {
     let known = async {
-        let content = pump(body, async |_| true).await.map_err(Broken::told)?;
+        let content = pump(body, asked.most, async |_| true).await.map_err(Broken::told)?;
         let mut work = midway.go_on(db).await?;
         let known = work.once_at(&asked.key, &asked.told(&content), "").await?;
         let batch = known.as_deref().and_then(batch_at).ok_or(Kind::RequestInProgress)?;
@@ -149,13 +151,14 @@ impl From<Problem> for Broken {
 /// Takes a body piece by piece, and hands each on as long as it is wanted.
 async fn pump<B: AsRef<[u8]>, E>(
     mut body: impl Stream<Item = Result<B, E>> + Unpin,
+    LargestBatch(most): LargestBatch,
     mut wanted: impl AsyncFnMut(B) -> bool,
 ) -> Result<Content, Broken> {
     let (mut digest, mut bytes) = (Digest::default(), 0_u64);
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| Broken::off())?;
         bytes += length(&piece);
-        if bytes > MAX_BYTES {
+        if bytes > most {
             return Err(Broken::Failed(BatchFailure::TooLarge, Kind::BodyTooLarge.into()));
         }
         digest.take(piece.as_ref());
@@ -183,6 +186,7 @@ impl Receiving<'_> {
     async fn take<B: AsRef<[u8]> + Send + 'static, E>(
         &self,
         reading: Reading,
+        most: LargestBatch,
         body: impl Stream<Item = Result<B, E>> + Unpin,
     ) -> Result<Content, Broken> {
         let (pieces, incoming) = mpsc::channel(WAITING);
@@ -193,7 +197,7 @@ impl Receiving<'_> {
                 self.bytes.update(|bytes| bytes + length(&piece));
                 pieces.send(Piece::Bytes(piece)).await.is_ok()
             };
-            let content = pump(body, pass_on).await?;
+            let content = pump(body, most, pass_on).await?;
             let _ = pieces.send(Piece::End).await;
             Ok(content)
         };

@@ -18,8 +18,16 @@ pub mod routes;
 pub(crate) mod store;
 pub mod task;
 
-/// The largest batch, in bytes.
-pub const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+/// The largest batch that is taken, in bytes: 1 GiB unless said.
+#[derive(Debug, Clone, Copy)]
+pub struct LargestBatch(pub u64);
+
+impl Default for LargestBatch {
+    fn default() -> Self {
+        Self(1024 * 1024 * 1024)
+    }
+}
+
 /// For how long before today a batch may say that it holds what was then.
 const OLDEST: Days = Days::new(366);
 

@@ -12,7 +12,7 @@ use std::future::{Ready, ready};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    Batch, BatchIn, BatchQuery, BatchRow, BatchRows, Batches, RowQuery,
+    Batch, BatchIn, BatchQuery, BatchRow, BatchRows, Batches, LargestBatch, RowQuery,
     intake::{self, Asked},
     store::{self, Wanted},
 };
@@ -35,10 +35,11 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
     api.service(list_batch_rows);
 }
 
-/// How long a body is said to be, and in which form it is.
+/// How long a body is said to be and may be, and in which form it is.
 struct Announced {
     format: BatchFormat,
     bytes: u64,
+    most: LargestBatch,
 }
 
 impl FromRequest for Announced {
@@ -53,7 +54,8 @@ impl FromRequest for Announced {
             _ => Err(Kind::UnsupportedMediaType.into()),
         };
         let bytes = u64::try_from(declared_length(request)).unwrap_or(u64::MAX);
-        ready(format.map(|format| Self { format, bytes }))
+        let most = request.app_data::<Data<LargestBatch>>().map(|most| ***most);
+        ready(format.map(|format| Self { format, bytes, most: most.unwrap_or_default() }))
     }
 }
 
@@ -97,11 +99,11 @@ async fn send_batch(
     feed: Path<FeedId>,
     Query(said): Query<BatchIn>,
     key: IdempotencyKey,
-    Announced { format, bytes }: Announced,
+    Announced { format, bytes, most }: Announced,
     body: Payload,
     db: Data<Db>,
 ) -> Reply<Batch> {
-    let asked = Asked { feed: *feed, said, format, key, bytes };
+    let asked = Asked { feed: *feed, said, format, key, bytes, most };
     intake::receive(access, &db, asked, body).await
 }
 

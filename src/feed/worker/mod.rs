@@ -261,13 +261,10 @@ async fn worked_on(
     }
     let rows = rows.into_iter().map(|row| opened(work, job, row));
     let rows: Vec<_> = rows.collect::<Result<_, Problem>>()?;
-    let (mut done, mut left, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut done, mut left) = (Vec::new(), Vec::new());
     for (row, said) in &rows {
         match plain(work, job, row, said.as_ref()) {
-            Plain::Done(one) => {
-                again.extend(row.reference.clone().filter(|_| row.same));
-                done.push((row.line, one));
-            }
+            Plain::Done(one) => done.push((row.line, one)),
             Plain::Says(told) => left.push(told),
         }
     }
@@ -285,6 +282,12 @@ async fn worked_on(
             one.child = None;
         }
     } else {
+        let again =
+            |one: &Done| matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked));
+        let lines: HashSet<_> =
+            done.iter().filter(|(_, one)| again(one)).map(|(line, _)| *line).collect();
+        let again = rows.iter().filter(|(row, _)| lines.contains(&row.line));
+        let again: Vec<_> = again.filter_map(|(row, _)| row.reference.clone()).collect();
         store::seen_again(work, job, &again).await?;
     }
     let mut progress = Progress::default();

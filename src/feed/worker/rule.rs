@@ -273,7 +273,8 @@ pub(crate) fn work(
     };
     let contact = Some(said.contact.clone()).filter(|contact| *contact != going.contact);
     let confirmed_on = as_at.max(going.started_on);
-    let due = going.confirmed_on + CONFIRMED_AGAIN <= confirmed_on;
+    let due =
+        going.unconfirmed_since.is_some() || going.confirmed_on + CONFIRMED_AGAIN <= confirmed_on;
     let ended_on = said.ended_on.map(|day| day.max(going.started_on));
     if contact.is_none() && !due && ended_on.is_none() {
         return None;

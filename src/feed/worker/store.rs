@@ -159,8 +159,8 @@ pub(super) async fn undo(work: &mut Errands) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What sources say again is confirmed: what was no longer sent is again, and the work with the child is, where that was last
-/// confirmed long ago. Nothing else is written of it.
+/// What sources say again is confirmed: what was no longer sent is again, and the work with the child is, where nobody confirmed
+/// that since or it was last confirmed long ago. Nothing else is written of it.
 pub(super) async fn seen_again(
     work: &mut Errands,
     job: &Job,
@@ -180,12 +180,12 @@ pub(super) async fn seen_again(
     .await?;
     sqlx::query!(
         "update involvement i
-         set confirmed_on = $5::date, version = i.version + 1, source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
+         set confirmed_on = greatest(i.confirmed_on, $5::date), unconfirmed_since = null, version = i.version + 1, source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
          from source_record s
          join child c on c.child_id = s.child_id
          where s.feed_id = $1 and s.reference = any($2) and i.child_id = s.child_id and i.organisation_id = $3 and i.service_type = $4
-           and i.source_organisation_id = $3 and i.ended_on is null and not i.sensitive and i.confirmed_on <= $5::date - $8::int
-           and c.status = 'active'",
+           and i.ended_on is null and not i.sensitive and c.status = 'active'
+           and (i.unconfirmed_since is not null or i.source_organisation_id = $3 and i.confirmed_on <= $5::date - $8::int)",
         feed.0,
         references,
         organisation.0,
@@ -261,19 +261,41 @@ pub(super) async fn finish(work: &mut Errands, job: &Job) -> Result<bool, Proble
     Ok(ended.execute(work.db()).await?.rows_affected() == 1)
 }
 
-/// Says of what a complete batch does not hold that it is no longer confirmed, and counts it.
+/// Says of what a complete batch does not hold that it is no longer confirmed, and counts it. With it fades what goes on of the
+/// work with the child, unless another record of the organisation says so still, or somebody has confirmed it since.
 pub(super) async fn unconfirm(work: &mut Errands, job: &Job) -> Result<i64, Problem> {
     let now = work.now;
-    let gone = sqlx::query!(
-        "update source_record s set unconfirmed_at = $3
-         where s.feed_id = $1 and s.unconfirmed_at is null
-           and not exists (select from feed_row r where r.batch_id = $2 and r.reference = s.reference)",
-        job.source.feed.0,
-        job.source.batch.0,
+    let Source { feed, batch, organisation, service, as_at, .. } = &job.source;
+    let gone = sqlx::query_scalar!(
+        r#"
+        with gone as (
+            update source_record s set unconfirmed_at = $3
+            where s.feed_id = $1 and s.unconfirmed_at is null
+              and not exists (select from feed_row r where r.batch_id = $2 and r.reference = s.reference)
+            returning s.child_id),
+        faded as (
+            update involvement i
+            set unconfirmed_since = $6, version = i.version + 1, source_organisation_id = $4, recorded_by = $7, received_at = $3, as_at = $6
+            from gone g
+            join child c on c.child_id = g.child_id
+            where i.child_id = g.child_id and i.organisation_id = $4 and i.service_type = $5 and i.ended_on is null and not i.sensitive
+              and i.unconfirmed_since is null and i.confirmed_on <= $6 and c.status = 'active'
+              and not exists (
+                  select from source_record o join feed f on f.feed_id = o.feed_id
+                  where o.child_id = g.child_id and o.unconfirmed_at is null and f.organisation_id = $4 and f.service_type = $5
+                    and (o.feed_id <> $1 or exists (
+                        select from feed_row r where r.batch_id = $2 and r.reference = o.reference))))
+        select count(*) as "gone!" from gone
+        "#,
+        feed.0,
+        batch.0,
         now,
+        organisation.0,
+        service.code(),
+        *as_at,
+        job.sent_by,
     );
-    let gone = gone.execute(work.db()).await?.rows_affected();
-    let gone = i64::try_from(gone).unwrap_or(i64::MAX);
+    let gone = gone.fetch_one(work.db()).await?;
     sqlx::query!(
         "update feed_batch set unconfirmed = $2 where batch_id = $1",
         job.source.batch.0,

@@ -22,6 +22,7 @@ use crate::{
     parts::{Place, address},
 };
 
+mod fade;
 mod follow;
 mod once;
 mod person;

@@ -3,7 +3,10 @@
 use std::{
     env, fs,
     net::{IpAddr, SocketAddr, TcpListener},
-    sync::LazyLock,
+    sync::{
+        LazyLock, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -18,6 +21,7 @@ use contactpoint::{
     database::APPLICATION,
     edge::TrustedProxies,
     external::Issuers,
+    feed::batch::LargestBatch,
     health::Draining,
     keys::Keys,
     listener::Limits,
@@ -37,6 +41,7 @@ use sqlx::{
     types::Json,
 };
 use tokio::sync::oneshot;
+use tracing_subscriber::{Layer, filter::dynamic_filter_fn, fmt, prelude::*};
 use uuid::Uuid;
 
 mod conform;
@@ -85,18 +90,34 @@ impl Index {
             PgPoolOptions::new().max_connections(2).connect_lazy_with(database.superuser.clone());
         let clock = Clock::at(NOW.parse().unwrap());
         let application = database.application.clone();
-        let (address, server) =
-            serve(application, clock.clone(), Vec::new(), issuers.clone(), Some(database)).await;
+        let (address, server) = serve(
+            application,
+            clock.clone(),
+            Vec::new(),
+            issuers.clone(),
+            LargestBatch::default(),
+            Some(database),
+        )
+        .await;
         Self { clock, db, address, http: http(), issuers, server }
     }
 
     /// Another server on the same database, which believes these proxies; it ends when it is dropped.
     pub(crate) async fn beside(&self, proxies: &[&str]) -> Self {
-        let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
         let proxies = proxies.iter().map(|proxy| proxy.parse().unwrap()).collect();
+        self.another(proxies, LargestBatch::default()).await
+    }
+
+    /// Another server on the same database, which takes batches of so many bytes at most; it ends when it is dropped.
+    pub(crate) async fn taking(&self, bytes: u64) -> Self {
+        self.another(Vec::new(), LargestBatch(bytes)).await
+    }
+
+    async fn another(&self, proxies: Vec<IpAddr>, largest: LargestBatch) -> Self {
+        let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
         let (clock, db, issuers) = (self.clock.clone(), self.db.clone(), self.issuers.clone());
         let (address, server) =
-            serve(application, clock.clone(), proxies, issuers.clone(), None).await;
+            serve(application, clock.clone(), proxies, issuers.clone(), largest, None).await;
         Self { clock, db, address, http: http(), issuers, server }
     }
 
@@ -343,6 +364,7 @@ async fn serve(
     clock: Clock,
     proxies: Vec<IpAddr>,
     issuers: Value,
+    largest_batch: LargestBatch,
     database: Option<Database>,
 ) -> (SocketAddr, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -364,6 +386,7 @@ async fn serve(
             remote: Data::new(RemoteKeys::start(Reach::Loopback).unwrap()),
             rates: Data::default(),
             matchers: Matchers::default(),
+            largest_batch,
             clock,
             draining: Draining::default(),
             proxies: TrustedProxies(proxies),
@@ -411,8 +434,39 @@ static LOG: LazyLock<()> = LazyLock::new(|| {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter =
         filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("contactpoint=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let told = fmt::layer().with_writer(std::io::stderr).with_filter(filter);
+    let kept = fmt::layer().with_ansi(false).with_writer(|| Kept);
+    let kept = kept.with_filter(dynamic_filter_fn(|_, _| KEEPING.load(Ordering::Relaxed)));
+    tracing_subscriber::registry().with(told).with(kept).init();
 });
+
+/// Whether everything that is logged is kept, at every level, and what was.
+static KEEPING: AtomicBool = AtomicBool::new(false);
+static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Keeps what is logged from now on, by this test and those beside it.
+pub(crate) fn keep_log() {
+    KEEPING.store(true, Ordering::Relaxed);
+}
+
+/// What was logged since.
+pub(crate) fn kept_log() -> String {
+    KEEPING.store(false, Ordering::Relaxed);
+    String::from_utf8_lossy(&std::mem::take(&mut *KEPT.lock().unwrap())).into_owned()
+}
+
+struct Kept;
+
+impl std::io::Write for Kept {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        KEPT.lock().unwrap().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 #[actix_web::test]
 async fn an_index_is_ready_and_tells_nobody_anything() {

@@ -1,5 +1,6 @@
 //! Two records of one child are made one by two stewards, and two again: nothing is lost, and what was is there again.
 
+mod at_once;
 mod protect;
 mod sequences;
 

@@ -1,15 +1,12 @@
-//! `contactpoint feed`: the side of a source system, for the scheduler of a council or a school.
+//! The service, as a source system reaches it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read,
-    path::PathBuf,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow, bail};
-use chrono::NaiveDate;
-use clap::{Args, Subcommand};
 use futures_util::stream;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{
@@ -19,78 +16,39 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Refused;
+use super::{Push, proof::Proof};
 use crate::{
+    clock::Clock,
+    command::{EX_CONFIG, Refused},
     feed::{BatchFormat, BatchStatus},
     problem::Fault,
 };
 
 /// Some rows were not taken.
 const NOT_ALL: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
 /// Nothing was sent, or it could not be followed to its end.
 const NOT_SENT: u8 = 3;
-/// The service could not read the file.
+/// The service could not take the file.
 const UNREADABLE: u8 = 4;
 /// As much of a file as is sent at a time.
 const PIECE: usize = 64 * 1024;
 /// As often as it is tried to reach the service.
-const TRIES: u32 = 5;
-
-/// Sends what a source system holds.
-#[derive(Debug, Subcommand)]
-pub(super) enum Feed {
-    /// Send a file as a batch, and wait for what becomes of its rows
-    Push(Push),
-}
-
-/// Sends a file as a batch, and waits for what becomes of its rows. It may be stopped and run again at any moment: the same
-/// file, sent again, is the same batch.
-#[derive(Debug, Args)]
-#[command(after_help = "Exit codes:\n  \
-    0  every row was taken (in trial: would be)\n  \
-    1  some rows were rejected, or wait for a steward\n  \
-    2  the command line is wrong\n  \
-    3  it could not be sent, or not be followed to its end: run it again\n  \
-    4  the service could not read the file\n \
-    78  the secret cannot be read, or the address is not https")]
-pub(super) struct Push {
-    /// The file: NDJSON (.ndjson, .jsonl), CSV (.csv) or Common Transfer File (.xml)
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-    /// Where the service is: <https://contactpoint.example.org>
-    #[arg(long, env = "CONTACTPOINT_URL", value_name = "URL")]
-    url: Url,
-    /// The feed, by its id
-    #[arg(long, env = "CONTACTPOINT_FEED", value_name = "ID")]
-    feed: Uuid,
-    /// The client that sends, by its id
-    #[arg(long, env = "CONTACTPOINT_CLIENT_ID", value_name = "ID")]
-    client_id: Uuid,
-    /// A file that holds the client's secret, which so stands neither among the arguments nor in the environment
-    #[arg(long, env = "CONTACTPOINT_SECRET_FILE", value_name = "FILE")]
-    secret_file: PathBuf,
-    /// The form, where the file's name does not say: ndjson, csv or ctf
-    #[arg(long, value_name = "FORM")]
-    format: Option<BatchFormat>,
-    /// The file holds every child whom the feed holds: whoever is not in it is no longer sent
-    #[arg(long)]
-    complete: bool,
-    /// The day for which the file holds; today unless given
-    #[arg(long, value_name = "DATE")]
-    as_at: Option<NaiveDate>,
-    /// Send it, and do not wait for what becomes of its rows
-    #[arg(long)]
-    no_wait: bool,
-}
+const TRIES: u32 = 6;
+/// As long as the service is waited for at most before it is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// As often as it is told how far it is, where nobody sits before it.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// How far a batch is, as the service tells it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Batch {
-    id: Uuid,
+pub(super) struct Batch {
+    pub(super) id: Uuid,
     status: BatchStatus,
     trial: bool,
-    rows: u64,
+    pub(super) rows: u64,
     done: u64,
     outcomes: Outcomes,
     unconfirmed: u64,
@@ -125,67 +83,27 @@ struct Problem {
     detail: String,
 }
 
-impl Feed {
-    pub(super) async fn run(self) -> Result<(), Refused> {
-        let Self::Push(push) = self;
-        push.run().await
-    }
-}
-
-impl Push {
-    async fn run(self) -> Result<(), Refused> {
-        let format = self.format()?;
-        let secret = fs::read_to_string(&self.secret_file)
-            .with_context(|| format!("{} cannot be read", self.secret_file.display()))
-            .map_err(Refused::configuration)?;
-        let loopback = matches!(self.url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if self.url.scheme() != "https" && !loopback {
-            return Err(Refused::configuration(anyhow!(
-                "the address of the service must be https"
-            )));
-        }
-        let client = Client::builder().redirect(Policy::none()).build()?;
-        let secret = SecretString::from(secret.trim());
-        let mut service = Service { client, push: self, secret, token: SecretString::default() };
-        let batch = service.send(format).await?;
-        eprintln!("Batch {} has {} rows.", batch.id, batch.rows);
-        if service.push.no_wait {
-            return Ok(());
-        }
-        let batch = service.follow(batch).await?;
-        service.tell(&batch).await
-    }
-
-    /// The form of the file, as it is said or as its name says.
-    fn format(&self) -> Result<BatchFormat, Refused> {
-        let suffix = self.file.extension().and_then(|suffix| suffix.to_str()).unwrap_or_default();
-        let named = match suffix.to_ascii_lowercase().as_str() {
-            "ndjson" | "jsonl" => Some(BatchFormat::Ndjson),
-            "csv" => Some(BatchFormat::Csv),
-            "xml" => Some(BatchFormat::Ctf),
-            _ => None,
-        };
-        let format = self.format.or(named);
-        format.ok_or_else(|| Refused(anyhow!("say the form of the file with --format"), 2))
-    }
-}
-
 /// What cannot be done now may be done when it is run again.
 fn not_sent(error: anyhow::Error) -> Refused {
     Refused(error, NOT_SENT)
 }
 
 /// The service, as the client reaches it.
-struct Service {
+pub(super) struct Service {
     client: Client,
-    push: Push,
-    secret: SecretString,
+    pub(super) push: Push,
+    proof: Proof,
     token: SecretString,
 }
 
 impl Service {
+    pub(super) fn of(push: Push, proof: Proof) -> anyhow::Result<Self> {
+        let client = Client::builder().redirect(Policy::none()).build()?;
+        Ok(Self { client, push, proof, token: SecretString::default() })
+    }
+
     /// Sends the file; says which batch it is.
-    async fn send(&mut self, format: BatchFormat) -> Result<Batch, Refused> {
+    pub(super) async fn send(&mut self, format: BatchFormat) -> Result<Batch, Refused> {
         let path = format!("/v1/feeds/{}/batches", self.push.feed);
         let mut url = self.at(&path)?;
         if self.push.complete {
@@ -216,6 +134,7 @@ impl Service {
             let request = self.request(Method::POST, url.clone());
             let request = request
                 .header(header::CONTENT_TYPE, form)
+                .header(header::CONTENT_LENGTH, size)
                 .header("Idempotency-Key", &key)
                 .body(Body::wrap_stream(pieces(held, bar.clone())));
             let answer = request.send().await;
@@ -232,52 +151,48 @@ impl Service {
         answer: reqwest::Result<Response>,
         tries: u32,
     ) -> Result<Option<Batch>, Refused> {
-        let again = tries < TRIES;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) if again => {
-                eprintln!("contactpoint: {}; trying again", cause(&error));
-                tokio::time::sleep(Duration::from_secs(u64::from(tries) * 2)).await;
-                return Ok(None);
-            }
-            Err(error) => return Err(not_sent(anyhow!("{}", cause(&error)))),
-        };
+        let Some(answer) = reached(answer, tries).await? else { return Ok(None) };
         match answer.status() {
             status if status.is_success() => {
                 let body = answer.bytes().await.map_err(|error| not_sent(error.into()))?;
                 let batch = serde_json::from_slice(&body);
                 Ok(Some(batch.context("the answer is not one of this service").map_err(not_sent)?))
             }
-            StatusCode::UNAUTHORIZED if again => {
+            StatusCode::UNAUTHORIZED if tries < TRIES => {
                 self.sign_in().await?;
                 Ok(None)
             }
-            StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::CONFLICT
-                if again =>
-            {
-                let wait = answer.headers().get(header::RETRY_AFTER);
-                let wait = wait.and_then(|wait| wait.to_str().ok()?.parse().ok()).unwrap_or(2);
-                tokio::time::sleep(Duration::from_secs(wait)).await;
+            StatusCode::CONFLICT if tries < TRIES => {
+                tokio::time::sleep(asked_wait(&answer, tries)).await;
                 Ok(None)
             }
-            _ => {
+            status => {
                 let problem = problem(answer).await;
-                let unreadable = problem.kind.ends_with("batch-unreadable");
-                let code = if unreadable { UNREADABLE } else { NOT_SENT };
+                let code = match status {
+                    StatusCode::PAYLOAD_TOO_LARGE => UNREADABLE,
+                    StatusCode::BAD_REQUEST if problem.kind.ends_with("batch-unreadable") => {
+                        UNREADABLE
+                    }
+                    StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => USAGE,
+                    StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => EX_CONFIG,
+                    _ => NOT_SENT,
+                };
                 Err(Refused(anyhow!("{}", problem.detail), code))
             }
         }
     }
 
     /// Waits until every row has an outcome.
-    async fn follow(&mut self, mut batch: Batch) -> Result<Batch, Refused> {
+    pub(super) async fn follow(&mut self, mut batch: Batch) -> Result<Batch, Refused> {
         let bar = bar(batch.rows, "{wide_bar} {pos} of {len} rows  {per_sec}, {eta} left")?;
         let url = self.at(&format!("/v1/feeds/{}/batches/{}", self.push.feed, batch.id))?;
-        let mut tries = 0;
+        let (mut tries, mut told) = (0, Instant::now());
         while !matches!(batch.status, BatchStatus::Done | BatchStatus::Failed) {
             bar.set_position(batch.done);
+            if bar.is_hidden() && told.elapsed() > TOLD_EVERY {
+                eprintln!("{} of {} rows.", batch.done, batch.rows);
+                told = Instant::now();
+            }
             tokio::time::sleep(Duration::from_secs(1)).await;
             tries += 1;
             let answer = self.request(Method::GET, url.clone()).send().await;
@@ -290,7 +205,7 @@ impl Service {
     }
 
     /// Tells what became of the rows.
-    async fn tell(&self, batch: &Batch) -> Result<(), Refused> {
+    pub(super) async fn tell(&self, batch: &Batch) -> Result<(), Refused> {
         if batch.status == BatchStatus::Failed {
             return Err(Refused(anyhow!("the batch failed; nothing of it was done"), UNREADABLE));
         }
@@ -334,17 +249,25 @@ impl Service {
         struct Granted {
             access_token: SecretString,
         }
-        let form = serde_urlencoded::to_string([
-            ("grant_type", "client_credentials"),
-            ("client_id", &self.push.client_id.to_string()),
-            ("client_secret", self.secret.expose_secret()),
-        ])?;
-        let request = self.client.post(self.at("/oauth/token")?);
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = request.body(form).send().await;
-        let answer = answer.map_err(|error| not_sent(anyhow!("{}", cause(&error))))?;
+        let (id, now) = (self.push.client_id, Clock::System.now());
+        let proof = self.proof.parameters(id, self.push.issuer(), now)?;
+        let id = id.to_string();
+        let mut form = vec![("grant_type", "client_credentials"), ("client_id", &id)];
+        form.extend(proof.iter().map(|(name, value)| (*name, value.expose_secret())));
+        let form = serde_urlencoded::to_string(form)?;
+        let url = self.at("/oauth/token")?;
+        let mut tries = 0;
+        let answer = loop {
+            tries += 1;
+            let request = self.client.post(url.clone());
+            let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            if let Some(answer) = reached(request.body(form.clone()).send().await, tries).await? {
+                break answer;
+            }
+        };
         if !answer.status().is_success() {
-            return Err(not_sent(anyhow!("signing in: {}", problem(answer).await.detail)));
+            let code = if answer.status().is_client_error() { EX_CONFIG } else { NOT_SENT };
+            return Err(Refused(anyhow!("signing in: {}", problem(answer).await.detail), code));
         }
         let body = answer.bytes().await.map_err(|error| not_sent(error.into()))?;
         self.token = serde_json::from_slice::<Granted>(&body)
@@ -362,6 +285,39 @@ impl Service {
         let base = self.push.url.as_str().trim_end_matches('/');
         Ok(Url::parse(&format!("{base}{path}"))?)
     }
+}
+
+/// What the service answered; nothing where it was not reached or cannot answer now, after a pause in which it may come back.
+async fn reached(
+    answer: reqwest::Result<Response>,
+    tries: u32,
+) -> Result<Option<Response>, Refused> {
+    let (pause, why) = match answer {
+        Ok(answer) => {
+            let busy = answer.status() == StatusCode::TOO_MANY_REQUESTS;
+            if tries >= TRIES || !busy && !answer.status().is_server_error() {
+                return Ok(Some(answer));
+            }
+            (asked_wait(&answer, tries), format!("the service answered {}", answer.status()))
+        }
+        Err(error) if tries < TRIES => (wait(tries), cause(&error)),
+        Err(error) => return Err(not_sent(anyhow!("{}", cause(&error)))),
+    };
+    eprintln!("contactpoint: {why}; trying again");
+    tokio::time::sleep(pause).await;
+    Ok(None)
+}
+
+/// As long as the service asks to wait, or as is waited after so many tries.
+fn asked_wait(answer: &Response, tries: u32) -> Duration {
+    let asked = answer.headers().get(header::RETRY_AFTER);
+    let asked = asked.and_then(|asked| asked.to_str().ok()?.parse().ok());
+    asked.map_or(wait(tries), Duration::from_secs).min(LONGEST_WAIT)
+}
+
+/// 2, 4, 8, 16 and 32 seconds.
+fn wait(tries: u32) -> Duration {
+    Duration::from_secs(1 << tries.min(5))
 }
 
 /// What went wrong, to its cause, without the address.
