@@ -85,7 +85,9 @@ async fn reached_of(
     work: &mut impl Unit,
     people: &mut [(ChildId, Person)],
 ) -> Result<Vec<ChildId>, Problem> {
-    people.iter_mut().for_each(|(_, person)| person.places.clear());
+    for (_, person) in people.iter_mut() {
+        person.places.clear();
+    }
     let (today, in_force) = (work.today(), work.matcher());
     let asked: Vec<_> = people.iter().map(|(_, person)| person).collect();
     let mut reached = Vec::new();

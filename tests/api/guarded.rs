@@ -381,11 +381,7 @@ async fn loaded(
         }
     });
     let loaded = loaded.await.map(|summary| summary.children);
-    (
-        loaded
-            .map_err(|problem| problem.cause().map(|cause| cause.to_string()).unwrap_or_default()),
-        refused,
-    )
+    (loaded.map_err(|problem| problem.cause().cloned().unwrap_or_default()), refused)
 }
 
 /// The child of this family name.
