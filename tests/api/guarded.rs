@@ -381,7 +381,7 @@ async fn loaded(
         }
     });
     let loaded = loaded.await.map(|summary| summary.children);
-    (loaded.map_err(|problem| problem.cause().cloned().unwrap_or_default()), refused)
+    (loaded.map_err(|problem| problem.cause().unwrap_or_default()), refused)
 }
 
 /// The child of this family name.
