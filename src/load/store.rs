@@ -117,13 +117,16 @@ pub(super) async fn known(work: &mut Errands, codes: &[String]) -> Result<Vec<Kn
 }
 
 /// Has nobody shielded until the children are added, but by the load itself; tells whether anybody is. Where nobody is, other
-/// loads may go on beside it.
+/// loads may go on beside it. A shared lock is given back before the other is waited for, lest two loads wait for each other.
 pub(super) async fn hold_shields(work: &mut Errands) -> Result<bool, sqlx::Error> {
     if !anybody_shielded(work).await? {
+        savepoint(work).await?;
         sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOADING).execute(work.db()).await?;
         if !anybody_shielded(work).await? {
+            release(work).await?;
             return Ok(false);
         }
+        undo(work).await?;
     }
     sqlx::query!("select pg_advisory_xact_lock($1)", LOADING).execute(work.db()).await?;
     Ok(true)
