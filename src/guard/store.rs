@@ -48,7 +48,9 @@ pub(crate) async fn guard(work: &mut impl Unit, written: Written) -> Result<Trai
 /// are made anew for it.
 async fn reached(work: &mut impl Unit, children: &[ChildId]) -> Result<Vec<ChildId>, Problem> {
     let mut people = entry::refresh_all(work, children).await?;
-    people.iter_mut().for_each(|(_, person)| person.places.clear());
+    for (_, person) in &mut people {
+        person.places.clear();
+    }
     hold_alike(work, people.iter().map(|(_, person)| person)).await?;
     let (today, in_force) = (work.today(), work.matcher());
     let asked: Vec<_> = people.iter().map(|(_, person)| person).collect();
