@@ -5,6 +5,7 @@ pub mod access_request;
 pub mod account;
 pub mod app;
 pub mod archive;
+mod array;
 pub mod audit;
 pub mod bounds;
 pub mod budget;

@@ -5,6 +5,8 @@ use sqlx::{PgExecutor, types::Json};
 use super::{Carer, CarerContact, CarerIn};
 use crate::{
     access::Sight,
+    array::array,
+    child::name::NamePart,
     guard::Written,
     ids::{CarerId, ChildId},
     problem::{Kind, Problem},
@@ -48,32 +50,58 @@ pub(crate) async fn insert(
     shielded: bool,
     carer: &CarerIn,
 ) -> Result<(CarerId, Written), Problem> {
-    let id = CarerId::new();
+    let ids = insert_all(work, &[(child, shielded, carer)]).await?;
+    let id = ids.first().copied().ok_or(Kind::NotFound)?;
+    Ok((id, Written::of(child)))
+}
+
+/// Adds carers of children, each of whom is shielded or not.
+pub(crate) async fn insert_all(
+    work: &mut impl Author,
+    new: &[(ChildId, bool, &CarerIn)],
+) -> Result<Vec<CarerId>, Problem> {
+    if new.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = new.iter().map(|_| CarerId::new()).collect();
     let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
-    let contact = Stored::new(carer.into(), shielded, id, &work.vault()?)?;
+    let vault = work.vault()?;
+    let contacts = ids.iter().zip(new);
+    let contacts: Vec<_> = contacts
+        .map(|(id, (_, shielded, carer))| Stored::new((*carer).into(), *shielded, *id, &vault))
+        .collect::<Result<_, _>>()?;
+    let lists = |of: fn(&CarerContact) -> Vec<String>| {
+        let texts = contacts.iter().map(move |contact| of(&contact.plain));
+        texts.map(|texts| array(texts.iter().map(String::as_str))).collect::<Vec<_>>()
+    };
     sqlx::query!(
         "insert into carer (carer_id, child_id, given, family, relationship, parental_responsibility, phones, emails, address,
-             source_organisation_id, recorded_by, received_at, as_at, shielded, sealed)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        id.0,
-        child.0,
-        &carer.name.given.iter().map(|part| part.as_str().to_owned()).collect::<Vec<_>>(),
-        carer.name.family.as_str(),
-        carer.relationship.as_str(),
-        carer.parental_responsibility,
-        &contact.plain.phone_numbers(),
-        &contact.plain.email_addresses(),
-        contact.plain.address.as_ref().map(Json) as _,
+             shielded, sealed, source_organisation_id, recorded_by, received_at, as_at)
+         select carer_id, child_id, given::text[], family, relationship, parental_responsibility, phones::text[], emails::text[],
+             address, shielded, sealed, $12, $13, $14, $15
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::text[], $9::jsonb[],
+                 $10::boolean[], $11::bytea[])
+             as new (carer_id, child_id, given, family, relationship, parental_responsibility, phones, emails, address, shielded,
+                 sealed)",
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+        &new.iter().map(|(child, ..)| child.0).collect::<Vec<_>>(),
+        &new.iter().map(|(.., carer)| array(carer.name.given.iter().map(NamePart::as_str))).collect::<Vec<_>>(),
+        &new.iter().map(|(.., carer)| carer.name.family.as_str()).collect::<Vec<_>>() as _,
+        &new.iter().map(|(.., carer)| carer.relationship.as_str()).collect::<Vec<_>>() as _,
+        &new.iter().map(|(.., carer)| carer.parental_responsibility).collect::<Vec<_>>(),
+        &lists(CarerContact::phone_numbers),
+        &lists(CarerContact::email_addresses),
+        &contacts.iter().map(|contact| contact.plain.address.as_ref().map(Json)).collect::<Vec<_>>() as _,
+        &new.iter().map(|(_, shielded, _)| *shielded).collect::<Vec<_>>(),
+        &contacts.iter().map(|contact| contact.sealed.as_ref()).collect::<Vec<_>>() as _,
         source.0,
         by,
         now,
         today,
-        shielded,
-        contact.sealed as _,
     )
     .execute(work.db())
     .await?;
-    Ok((id, Written::of(child)))
+    Ok(ids)
 }
 
 /// The carers of a child, as the caller may see them.
@@ -164,18 +192,28 @@ pub(super) async fn find(work: &mut Work, child: ChildId, id: CarerId) -> Result
 
 /// Every carer of a child whose record is held, whole.
 pub(crate) async fn whole(work: &mut impl Author, child: ChildId) -> Result<Vec<Held>, Problem> {
+    let all = whole_of(work, &[child]).await?;
+    Ok(all.into_iter().map(|(_, held)| held).collect())
+}
+
+/// Every carer of children whose records are held, whole, each with whose.
+pub(crate) async fn whole_of(
+    work: &mut impl Author,
+    children: &[ChildId],
+) -> Result<Vec<(ChildId, Held)>, Problem> {
     let vault = work.vault()?;
     let rows = sqlx::query!(
-        r#"select r.carer_id as "id!: CarerId", r.told as "told!: Json<Carer>", r.sealed as "sealed: Sealed<CarerContact>", c.shielded
+        r#"select c.child_id as "child: ChildId", r.carer_id as "id!: CarerId", r.told as "told!: Json<Carer>",
+                  r.sealed as "sealed: Sealed<CarerContact>", c.shielded
            from child c join carer_told r on r.child_id = c.child_id
-           where c.child_id = $1 and r.superseded_at is null order by r.received_at, r.carer_id"#,
-        child.0
+           where c.child_id = any($1) and r.superseded_at is null order by r.received_at, r.carer_id"#,
+        &children.iter().map(|child| child.0).collect::<Vec<_>>(),
     )
     .fetch_all(work.db())
     .await?;
     let held = rows.into_iter().map(|row| {
         let carer = opened(row.told.0, row.sealed, row.id, &vault)?;
-        Ok(Held { told_version: carer.version, carer, shielded: row.shielded })
+        Ok((row.child, Held { told_version: carer.version, carer, shielded: row.shielded }))
     });
     held.collect()
 }

@@ -7,77 +7,77 @@ use uuid::Uuid;
 
 use super::{
     ChildChange, ChildIn, Core, FactKind, Superseded,
+    address::{AddressLine, Uprn},
     birth::{DateOfBirth, DatePrecision, Gender},
     identifier::{Identifier, IdentifierIn},
-    name::Name,
+    name::{Name, NamePart},
     whereabouts::Whereabouts,
 };
 use crate::{
+    array::array,
     guard::Written,
     ids::{ChildId, IndexNumber, OrganisationId},
     involvement::ServiceType,
-    problem::{Kind, Problem},
+    problem::{Fault, Kind, Problem},
     seal::Sealed,
     work::{Author, Look, Work},
 };
+
+/// A child who is to be added, unshielded.
+#[derive(Debug)]
+pub(crate) struct New<'c> {
+    pub(crate) id: ChildId,
+    pub(crate) number: IndexNumber,
+    pub(crate) said: &'c ChildIn,
+    pub(crate) authority: OrganisationId,
+    /// The day on which the record is archived, where it is known already.
+    pub(crate) archives_on: Option<NaiveDate>,
+}
 
 /// Adds a child with the facts that stand in a record of its own.
 pub(crate) async fn insert(
     work: &mut impl Author,
     id: ChildId,
     number: &IndexNumber,
-    child: &ChildIn,
+    said: &ChildIn,
     authority: OrganisationId,
 ) -> Result<Written, Problem> {
-    let (source, now, today, by) = provenance(work);
-    sqlx::query!(
-        "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
-             without_service, responsible_authority_id, source_organisation_id, recorded_by, received_at, as_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        id.0,
-        number.as_str(),
-        child.birth().date,
-        child.date_of_birth_precision.as_str(),
-        child.date_of_birth_estimated,
-        child.gender.as_str(),
-        &codes(&child.without_service),
-        authority.0,
-        source.0,
-        by,
-        now,
-        today,
-    )
-    .execute(work.db())
-    .await?;
-    for name in &child.names {
-        insert_name(work, id, child.birth().date, name).await?;
-    }
-    insert_whereabouts(work, id, false, &child.whereabouts).await?;
-    for (n, identifier) in child.identifiers.iter().enumerate() {
-        insert_identifier(work, id, n, &identifier.check()?).await?;
-    }
+    let new = New { id, number: number.clone(), said, authority, archives_on: None };
+    insert_all(work, &[new]).await?;
     Ok(Written::of(id))
 }
 
-async fn insert_name(
-    work: &mut impl Author,
-    child: ChildId,
-    born: NaiveDate,
-    name: &Name,
-) -> Result<(), Problem> {
+/// Adds children, by one statement a table however many they are.
+pub(crate) async fn insert_all(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
+    insert_cores(work, new).await?;
+    let names = new.iter().flat_map(|child| {
+        child.said.names.iter().map(|name| (child.id, child.said.birth().date, name))
+    });
+    insert_names(work, &names.collect::<Vec<_>>()).await?;
+    insert_places(work, new).await?;
+    insert_identifiers(work, new).await
+}
+
+async fn insert_cores(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
     let (source, now, today, by) = provenance(work);
-    let given: Vec<_> = name.given.iter().map(|part| part.as_str().to_owned()).collect();
+    let without = |said: &ChildIn| array(said.without_service.iter().map(|service| service.code()));
     sqlx::query!(
-        "insert into child_name (child_id, kind, given, family, given_keys, family_key, date_of_birth,
-             source_organisation_id, recorded_by, received_at, as_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        child.0,
-        name.kind.as_str(),
-        &given,
-        name.family.as_str(),
-        &name.given_keys(),
-        name.family_key(),
-        born,
+        "insert into child (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
+             without_service, responsible_authority_id, archives_on, source_organisation_id, recorded_by, received_at, as_at)
+         select child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
+             without_service::text[], responsible_authority_id, archives_on, $10, $11, $12, $13
+         from unnest($1::uuid[], $2::text[], $3::date[], $4::text[], $5::boolean[], $6::text[], $7::text[], $8::uuid[], $9::date[])
+             as new (child_id, index_number, date_of_birth, date_of_birth_precision, date_of_birth_estimated, gender,
+                 without_service, responsible_authority_id, archives_on)",
+        &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.number.as_str().to_owned()).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.said.birth().date).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.said.date_of_birth_precision.as_str()).collect::<Vec<_>>() as _,
+        &new.iter().map(|new| new.said.date_of_birth_estimated).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.said.gender.as_str()).collect::<Vec<_>>() as _,
+        &new.iter().map(|new| without(new.said)).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.authority.0).collect::<Vec<_>>(),
+        &new.iter().map(|new| new.archives_on).collect::<Vec<_>>() as _,
         source.0,
         by,
         now,
@@ -86,6 +86,107 @@ async fn insert_name(
     .execute(work.db())
     .await?;
     Ok(())
+}
+
+async fn insert_names(
+    work: &mut impl Author,
+    names: &[(ChildId, NaiveDate, &Name)],
+) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    sqlx::query!(
+        "insert into child_name (child_id, kind, given, family, given_keys, family_key, date_of_birth,
+             source_organisation_id, recorded_by, received_at, as_at)
+         select child_id, kind, given::text[], family, given_keys::text[], family_key, date_of_birth, $8, $9, $10, $11
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[])
+             as new (child_id, kind, given, family, given_keys, family_key, date_of_birth)",
+        &names.iter().map(|(child, ..)| child.0).collect::<Vec<_>>(),
+        &names.iter().map(|(.., name)| name.kind.as_str()).collect::<Vec<_>>() as _,
+        &names.iter().map(|(.., name)| array(name.given.iter().map(NamePart::as_str))).collect::<Vec<_>>(),
+        &names.iter().map(|(.., name)| name.family.as_str()).collect::<Vec<_>>() as _,
+        &names.iter().map(|(.., name)| array(name.given_keys().iter().map(String::as_str))).collect::<Vec<_>>(),
+        &names.iter().map(|(.., name)| name.family_key()).collect::<Vec<_>>(),
+        &names.iter().map(|(_, born, _)| *born).collect::<Vec<_>>(),
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// Where children are who are added: in plain, since nobody is shielded yet.
+async fn insert_places(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    let said = || new.iter().map(|new| &new.said.whereabouts);
+    let addresses = || said().map(Whereabouts::address);
+    let left = || said().map(Whereabouts::left_england);
+    sqlx::query!(
+        "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
+             source_organisation_id, recorded_by, received_at, as_at)
+         select child_id, kind, lines::text[], town, postcode, uprn, left_on, return_expected, $9, $10, $11, $12
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::text[])
+             as new (child_id, kind, lines, town, postcode, uprn, left_on, return_expected)",
+        &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
+        &said().map(|said| said.kind().as_str()).collect::<Vec<_>>() as _,
+        &addresses().map(|at| at.map(|at| array(at.lines.iter().map(AddressLine::as_str)))).collect::<Vec<_>>() as _,
+        &addresses().map(|at| at.map(|at| at.town.as_str())).collect::<Vec<_>>() as _,
+        &addresses().map(|at| at.map(|at| at.postcode.as_str())).collect::<Vec<_>>() as _,
+        &addresses().map(|at| at.and_then(|at| at.uprn.as_ref()).map(Uprn::as_str)).collect::<Vec<_>>() as _,
+        &left().map(|left| left.map(|(day, _)| day)).collect::<Vec<_>>() as _,
+        &left().map(|left| left.map(|(_, returning)| returning.as_str())).collect::<Vec<_>>() as _,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(())
+}
+
+/// The numbers of children who are added; one that another child has is a fault at its place.
+async fn insert_identifiers(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
+    let (source, now, today, by) = provenance(work);
+    let said = new.iter().flat_map(|child| {
+        let numbers = child.said.identifiers.iter().enumerate();
+        numbers.map(|(n, number)| Ok((child.id, n, number.check()?)))
+    });
+    let said: Vec<_> = said.collect::<Result<_, Problem>>()?;
+    if said.is_empty() {
+        return Ok(());
+    }
+    let taken = sqlx::query!(
+        r#"insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
+           select child_id, kind, value, $4, $5, $6, $7 from unnest($1::uuid[], $2::text[], $3::text[]) as new (child_id, kind, value)
+           on conflict do nothing
+           returning child_id as "child: ChildId", kind"#,
+        &said.iter().map(|(child, ..)| child.0).collect::<Vec<_>>(),
+        &said.iter().map(|(.., number)| number.kind().as_str()).collect::<Vec<_>>() as _,
+        &said.iter().map(|(.., number)| number.value()).collect::<Vec<_>>() as _,
+        source.0,
+        by,
+        now,
+        today,
+    )
+    .fetch_all(work.db())
+    .await?;
+    let is_taken = |child: ChildId, number: &Identifier| {
+        taken.iter().any(|row| row.child == child && row.kind == number.kind().as_str())
+    };
+    match said.iter().find(|(child, _, number)| !is_taken(*child, number)) {
+        Some((_, n, _)) => Err(held_by_another(*n)),
+        None => Ok(()),
+    }
+}
+
+fn held_by_another(n: usize) -> Problem {
+    let fault = Fault {
+        pointer: format!("/identifiers/{n}/value"),
+        detail: "belongs to another child".to_owned(),
+    };
+    Problem::faults(Kind::IdentifierHeld, vec![fault])
 }
 
 async fn insert_whereabouts(
@@ -113,7 +214,7 @@ async fn insert_whereabouts(
         lines.as_deref(),
         address.map(|a| a.town.as_str()),
         address.map(|a| a.postcode.as_str()),
-        address.and_then(|a| a.uprn.as_ref()).map(super::address::Uprn::as_str),
+        address.and_then(|a| a.uprn.as_ref()).map(Uprn::as_str),
         left.map(|(day, _)| day),
         left.map(|(_, expected)| expected.as_str()),
         source.0,
@@ -150,13 +251,7 @@ async fn insert_identifier(
     .execute(work.db())
     .await
     .map_err(|error| match error.as_database_error().and_then(|e| e.constraint()) {
-        Some("child_identifier_one_child") => {
-            let fault = crate::problem::Fault {
-                pointer: format!("/identifiers/{n}/value"),
-                detail: "belongs to another child".to_owned(),
-            };
-            Problem::faults(Kind::IdentifierHeld, vec![fault])
-        }
+        Some("child_identifier_one_child") => held_by_another(n),
         _ => error.into(),
     })?;
     Ok(())
@@ -354,10 +449,8 @@ async fn replace_names(
         .execute(work.db())
         .await?;
     }
-    for name in names.iter().filter(|new| !held.iter().any(|old| old.0 == **new)) {
-        insert_name(work, id, born, name).await?;
-    }
-    Ok(())
+    let new = names.iter().filter(|new| !held.iter().any(|old| old.0 == **new));
+    insert_names(work, &new.map(|name| (id, born, name)).collect::<Vec<_>>()).await
 }
 
 async fn replace_identifiers(

@@ -27,8 +27,8 @@ const TO_BE_LOOKED_AT: u32 = 5;
 /// Lets what was written stand, where it may: a record that resembles one of a shielded person is shielded before anybody sees
 /// it, and so is what resembles a shielded record.
 pub(crate) async fn guard(work: &mut impl Unit, written: Written) -> Result<Trail, Problem> {
-    for &child in &written.children {
-        hold(work, child).await?;
+    hold(work, &written.children).await?;
+    for child in reached(work, &written.children).await? {
         let likely = likely(work, child).await?;
         let shielded =
             sqlx::query_scalar!("select shielded from child where child_id = $1", child.0)
@@ -44,12 +44,42 @@ pub(crate) async fn guard(work: &mut impl Unit, written: Written) -> Result<Trai
     Ok(Trail::about(written.children))
 }
 
+/// Those of these children whom a shield reaches: who is shielded, and who may be the child of a shielded record. Their entries
+/// are made anew for it.
+async fn reached(work: &mut impl Unit, children: &[ChildId]) -> Result<Vec<ChildId>, Problem> {
+    let mut people = entry::refresh_all(work, children).await?;
+    people.iter_mut().for_each(|(_, person)| person.places.clear());
+    hold_alike(work, people.iter().map(|(_, person)| person)).await?;
+    let (today, in_force) = (work.today(), work.matcher());
+    let asked: Vec<_> = people.iter().map(|(_, person)| person).collect();
+    let mut reached = Vec::new();
+    retrieve::each_shielded(work.db(), &asked, today, |n, found| {
+        let (child, person) = &people[n];
+        let compared = found.compared(&in_force.matcher, person)?;
+        let alike = |(other, compared): &(ChildId, Comparison)| {
+            other != child && is_alike(&in_force.matcher, compared)
+        };
+        reached.extend(compared.iter().any(alike).then_some(*child));
+        Ok(())
+    })
+    .await?;
+    let known = sqlx::query_scalar!(
+        r#"select child_id as "child!: ChildId" from child where child_id = any($1) and shielded
+           union select resembling_shielded($1)"#,
+        &children.iter().map(|child| child.0).collect::<Vec<_>>(),
+    );
+    reached.extend(known.fetch_all(work.db()).await?);
+    reached.sort_unstable();
+    reached.dedup();
+    Ok(reached)
+}
+
 /// Shields the person of a child, with all records of that person and, until somebody has looked, those that resemble
 /// them; says who it is.
 pub(crate) async fn raise(work: &mut impl Unit, child: ChildId) -> Result<PersonId, Problem> {
     let person = person(work, child).await?;
     for record in shield(work, person).await? {
-        hold(work, record).await?;
+        hold(work, &[record]).await?;
         spread(work, record).await?;
     }
     Ok(person)
@@ -83,19 +113,19 @@ async fn not_while_loading(work: &mut impl Unit) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Lets one at a time write what a child of these names or identifiers is known by: of two that are written at once, one a
+/// Lets one at a time write what children of these names or identifiers are known by: of two that are written at once, one a
 /// shield and the other a copy, the later sees the earlier.
-async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
+async fn hold(work: &mut impl Unit, children: &[ChildId]) -> Result<(), Problem> {
     let locks = sqlx::query_scalar!(
         r#"
         select distinct hashtextextended(known, 1) as "lock!" from (
-            select 'name|' || family_key || '|' || extract(year from date_of_birth) from child_name where child_id = $1
+            select 'name|' || family_key || '|' || extract(year from date_of_birth) from child_name where child_id = any($1)
             union all
-            select kind || '|' || value from child_identifier where child_id = $1 and superseded_at is null
+            select kind || '|' || value from child_identifier where child_id = any($1) and superseded_at is null
         ) as by (known)
         order by 1
         "#,
-        child.0
+        &children.iter().map(|child| child.0).collect::<Vec<_>>()
     )
     .fetch_all(work.db())
     .await?;
@@ -110,7 +140,7 @@ async fn hold(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
 async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Problem> {
     let Some(mut person) = entry::refresh(work, child).await? else { return Ok(Vec::new()) };
     person.places.clear();
-    hold_alike(work, &person).await?;
+    hold_alike(work, [&person]).await?;
     let (today, in_force) = (work.today(), work.matcher());
     let found = retrieve::candidates(work.db(), &person, today, false).await?.candidates();
     let compared = found.compared(&in_force.matcher, &person)?.into_iter();
@@ -120,15 +150,11 @@ async fn likely(work: &mut impl Unit, child: ChildId) -> Result<Vec<Uuid>, Probl
 }
 
 /// The same as [`hold`] for those who are alike: of two that are born on one day and named alike, the later sees the earlier.
-async fn hold_alike(work: &mut impl Unit, person: &Person) -> Result<(), Problem> {
-    let births = person.birth.into_iter().chain(person.birth.and_then(Birth::swapped));
-    let days: Vec<_> = births.map(|birth| format!("{birth:?}")).collect();
-    let names = person
-        .names
-        .iter()
-        .flat_map(|known| [known.name.first(), known.name.whole_family()].map(sound));
-    let alike: Vec<_> =
-        names.flat_map(|name| days.iter().map(move |day| format!("{name}|{day}"))).collect();
+async fn hold_alike<'p>(
+    work: &mut impl Unit,
+    people: impl IntoIterator<Item = &'p Person>,
+) -> Result<(), Problem> {
+    let alike: Vec<_> = people.into_iter().flat_map(alike).collect();
     sqlx::query!(
         "select pg_advisory_xact_lock(lock)
          from (select distinct hashtextextended(alike, 2) as lock from unnest($1::text[]) as alike order by 1 offset 0) as by",
@@ -137,6 +163,17 @@ async fn hold_alike(work: &mut impl Unit, person: &Person) -> Result<(), Problem
     .execute(work.db())
     .await?;
     Ok(())
+}
+
+/// How each name of a person sounds, with each day on which the person may be born.
+fn alike(person: &Person) -> Vec<String> {
+    let births = person.birth.into_iter().chain(person.birth.and_then(Birth::swapped));
+    let days: Vec<_> = births.map(|birth| format!("{birth:?}")).collect();
+    let names = person
+        .names
+        .iter()
+        .flat_map(|known| [known.name.first(), known.name.whole_family()].map(sound));
+    names.flat_map(|name| days.iter().map(move |day| format!("{name}|{day}"))).collect()
 }
 
 fn is_alike(matcher: &Matcher, compared: &Comparison) -> bool {
@@ -194,7 +231,7 @@ async fn spread(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
         .fetch_all(work.db())
         .await?;
         for copy in alike {
-            hold(work, copy).await?;
+            hold(work, &[copy]).await?;
             suspect(work, copy, person).await?;
             from.push(copy);
         }

@@ -19,7 +19,7 @@ const SHOWN: Months = Months::new(12);
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) involvement: Involvement,
-    pub(super) child: ChildId,
+    pub(crate) child: ChildId,
     pub(super) authority: Option<OrganisationId>,
     /// Whether a shield hides from the caller who else works with the child.
     pub(super) hidden: bool,
@@ -170,21 +170,36 @@ pub(crate) async fn own(
     organisation: OrganisationId,
     service: ServiceType,
 ) -> Result<Vec<Found>, Problem> {
+    own_of(work, &[child], organisation, service).await
+}
+
+/// The same with children whose records are held.
+pub(crate) async fn own_of(
+    work: &mut impl Author,
+    children: &[ChildId],
+    organisation: OrganisationId,
+    service: ServiceType,
+) -> Result<Vec<Found>, Problem> {
     let today = work.today();
     let rows = sqlx::query!(
-        r#"select t.told as "told!: Json<Involvement>", t.authority_id as "authority: OrganisationId"
+        r#"select i.child_id as "child: ChildId", t.told as "told!: Json<Involvement>", t.authority_id as "authority: OrganisationId"
            from involvement i join involvement_told_on($4) t on t.involvement_id = i.involvement_id
-           where i.child_id = $1 and i.organisation_id = $2 and i.service_type = $3 and not i.sensitive
+           where i.child_id = any($1) and i.organisation_id = $2 and i.service_type = $3 and not i.sensitive
            order by i.ended_on desc nulls first, i.started_on desc, i.involvement_id"#,
-        child.0,
+        &children.iter().map(|child| child.0).collect::<Vec<_>>(),
         organisation.0,
         service.code(),
         today,
     )
     .fetch_all(work.db())
     .await?;
-    let found = |told, authority| Found { involvement: told, child, authority, hidden: false };
-    Ok(rows.into_iter().map(|row| found(row.told.0, row.authority)).collect())
+    let found = rows.into_iter().map(|row| Found {
+        involvement: row.told.0,
+        child: row.child,
+        authority: row.authority,
+        hidden: false,
+    });
+    Ok(found.collect())
 }
 
 /// Adds an involvement.
@@ -194,21 +209,35 @@ pub(crate) async fn insert(
     organisation: OrganisationId,
     new: &InvolvementIn,
 ) -> Result<(InvolvementId, Written), Problem> {
-    let id = InvolvementId::new();
+    let ids = insert_all(work, organisation, &[(child, new)]).await?;
+    let id = ids.first().copied().ok_or(Kind::NotFound)?;
+    Ok((id, Written::of(child)))
+}
+
+/// Adds involvements of an organisation.
+pub(crate) async fn insert_all(
+    work: &mut impl Author,
+    organisation: OrganisationId,
+    new: &[(ChildId, &InvolvementIn)],
+) -> Result<Vec<InvolvementId>, Problem> {
+    let ids: Vec<_> = new.iter().map(|_| InvolvementId::new()).collect();
     let (source, by, now, today) = (work.source(), work.by(), work.now(), work.as_at());
+    let confirmed = |new: &InvolvementIn| new.confirmed_on.or(new.ended_on).unwrap_or(today);
+    let sensitive = |new: &InvolvementIn| new.service_type.category() == ServiceCategory::Sensitive;
     sqlx::query!(
-        "insert into involvement (involvement_id, child_id, organisation_id, service_type, sensitive, contact, started_on, ended_on,
-             confirmed_on, source_organisation_id, recorded_by, received_at, as_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        id.0,
-        child.0,
+        "insert into involvement (involvement_id, child_id, service_type, sensitive, contact, started_on, ended_on, confirmed_on,
+             organisation_id, source_organisation_id, recorded_by, received_at, as_at)
+         select new.*, $9, $10, $11, $12, $13
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[], $5::jsonb[], $6::date[], $7::date[], $8::date[]) as new",
+        &ids.iter().map(|id| id.0).collect::<Vec<_>>(),
+        &new.iter().map(|(child, _)| child.0).collect::<Vec<_>>(),
+        &new.iter().map(|(_, new)| new.service_type.code()).collect::<Vec<_>>() as _,
+        &new.iter().map(|(_, new)| sensitive(new)).collect::<Vec<_>>(),
+        &new.iter().map(|(_, new)| Json(&new.contact)).collect::<Vec<_>>() as _,
+        &new.iter().map(|(_, new)| new.started_on).collect::<Vec<_>>(),
+        &new.iter().map(|(_, new)| new.ended_on).collect::<Vec<_>>() as _,
+        &new.iter().map(|(_, new)| confirmed(new)).collect::<Vec<_>>(),
         organisation.0,
-        new.service_type.code(),
-        new.service_type.category() == ServiceCategory::Sensitive,
-        Json(&new.contact) as _,
-        new.started_on,
-        new.ended_on,
-        new.confirmed_on.or(new.ended_on).unwrap_or(today),
         source.0,
         by,
         now,
@@ -217,7 +246,7 @@ pub(crate) async fn insert(
     .execute(work.db())
     .await
     .map_err(known)?;
-    Ok((id, Written::of(child)))
+    Ok(ids)
 }
 
 /// Writes what has changed; what was is kept, and flags end with the involvement.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{LoadChild, LoadInvolvement};
 use crate::{
+    array::array,
     carer::CarerIn,
     child::{
         address::{AddressLine, Uprn},
@@ -80,14 +81,6 @@ impl NewChild {
             involvement.flags.iter().map(move |set| (child, id, set))
         })
     }
-}
-
-/// The array that PostgreSQL reads from this text; arrays of arrays cannot be passed otherwise, since `unnest` flattens them.
-pub(super) fn array<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
-    let quoted = parts
-        .into_iter()
-        .map(|part| format!("\"{}\"", part.replace('\\', "\\\\").replace('"', "\\\"")));
-    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
 /// An organisation of the index that one of the codes asked for names.

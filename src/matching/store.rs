@@ -195,9 +195,9 @@ pub(crate) async fn hold_all(
     let mut locks: Vec<_> = both.flatten().map(lock).collect();
     locks.sort_unstable();
     locks.dedup();
-    for lock in locks {
-        sqlx::query!("select pg_advisory_xact_lock($1)", lock).execute(work.db()).await?;
-    }
+    sqlx::query!("select pg_advisory_xact_lock(lock) from unnest($1::bigint[]) as lock", &locks)
+        .execute(work.db())
+        .await?;
     Ok(())
 }
 

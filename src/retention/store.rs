@@ -20,11 +20,21 @@ use crate::{
 
 /// Says anew when a record is archived, by all that is known of it now: today's work never archives it today.
 pub(crate) async fn schedule(work: &mut impl Unit, child: ChildId) -> Result<NaiveDate, Problem> {
+    let ends = schedule_all(work, &[child]).await?;
+    ends.first().map(|(_, day)| *day).ok_or_else(|| Kind::NotFound.into())
+}
+
+/// The same for many.
+pub(crate) async fn schedule_all(
+    work: &mut impl Unit,
+    children: &[ChildId],
+) -> Result<Vec<(Uuid, NaiveDate)>, Problem> {
     let (vault, today) = (work.vault()?, work.today());
-    let facts = facts(work.db(), &vault, &[child.0]).await?;
+    let ids: Vec<_> = children.iter().map(|child| child.0).collect();
+    let facts = facts(work.db(), &vault, &ids).await?;
     let ends: Vec<_> = facts.iter().map(|(id, facts)| (*id, facts.end_from(today).day)).collect();
     set(work.db(), &ends).await?;
-    ends.first().map(|(_, day)| *day).ok_or_else(|| Kind::NotFound.into())
+    Ok(ends)
 }
 
 /// What decides on when records are archived.

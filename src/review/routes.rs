@@ -21,7 +21,11 @@ use crate::{
     feed::{
         RowOutcome,
         row::SourceReference,
-        worker::{Done, Source, apply, decide, unlink},
+        worker::{
+            Done, Source, Told,
+            apply::{self, Act, Step},
+            decide, unlink,
+        },
     },
     http::{IfMatch, Json, Query},
     ids::{ChildId, FeedId, IndexNumber, ReviewTaskId},
@@ -127,6 +131,9 @@ async fn decide_review_task(
     db: Data<Db>,
 ) -> Reply<ReviewTask> {
     let mut work = access.begin(&db).await?;
+    // In the order in which the worker holds them, so that neither waits for the other.
+    let born = store::reread(&mut work, *id).await?.sent.date_of_birth;
+    matching::store::hold(&mut work, born).await?;
     let found = store::lock(&mut work, *id).await?;
     base.check(found.task.version)?;
     found.task.may_be_decided()?;
@@ -154,19 +161,20 @@ async fn done(
     if decision == ReviewDecision::Dismiss {
         return Ok((ReviewStatus::Dismissed, None));
     }
-    let (source, said, hash) = (source(found.origin), &found.sent, &found.hash[..]);
-    let (noted, model) = (found.candidates.clone(), found.task.model_version.clone());
-    matching::store::hold(work, said.date_of_birth).await?;
-    let mut voice = word(work, found.origin);
-    let done = match child {
-        Some(child) => apply::link(&mut voice, &source, child, said, hash).await,
-        None => apply::create(&mut voice, &source, said, hash, noted, &model).await,
+    let (source, said) = (source(found.origin), &found.sent);
+    let told = Told { line: found.line, said, hash: &found.hash, known: None };
+    let act = match child {
+        Some(child) => Act::Link(child),
+        None => Act::Create { noted: found.candidates.clone() },
     };
+    let (step, model) = ([Step { told, act }], &found.task.model_version);
+    let mut voice = word(work, found.origin);
+    let done = apply::take(&mut voice, &source, &step, model).await;
     let done = done.map_err(|problem| match problem.kind().status() {
         409 | 422 => Problem::faults(Kind::RowNotTaken, problem.errors().to_vec()),
         _ => problem,
     })?;
-    let Done { outcome, child, faults, .. } = done;
+    let Done { outcome, child, faults, .. } = done.into_iter().next().unwrap_or_default();
     match outcome {
         Some(RowOutcome::Linked) => Ok((ReviewStatus::Linked, child)),
         Some(RowOutcome::Created) => Ok((ReviewStatus::Created, child)),

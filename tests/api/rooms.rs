@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// file's own name comes before a star.
 const LEVELS: &[&[&str]] = &[
     &[
+        "array",
         "word",
         "object",
         "digest",
@@ -127,6 +128,7 @@ const LEVELS: &[&[&str]] = &[
     &[
         "feed::worker",
         "feed::worker::held",
+        "feed::worker::round",
         "feed::worker::rule",
         "feed::worker::apply",
         "feed::worker::decide",

@@ -1,88 +1,223 @@
-//! What a row brings about: a record follows it, a child is added, or a steward is asked.
+//! What rows bring about: a record follows its row, a child is added, or a steward is asked. Many at a time, of which no two are of
+//! one child.
 
-use super::{
-    Done, Source,
-    decide::{Found, Verdict},
-    fault, held, rule, store,
-};
+use std::collections::{HashMap, HashSet};
+
+use super::{Done, Source, Told, decide::Verdict, fault, held, rule, store};
 use crate::{
-    carer, child, duplicate,
+    carer,
+    child::{self, ChildIn},
+    duplicate,
     feed::{RowOutcome, row::FeedRow},
     guard::{self, Written},
     ids::{ChildId, IndexNumber, OrganisationId},
-    involvement,
+    involvement::{self, InvolvementIn},
     problem::Problem,
-    purge, retention,
+    purge,
+    retention::{self, Facts},
     work::{Author, Unit, WordOf},
 };
 
-/// Takes a row whose source has no record yet, as the matcher has found.
-pub(crate) async fn take<W: Unit>(
-    word: &mut WordOf<'_, W>,
-    source: &Source,
-    line: i64,
-    said: &FeedRow,
-    hash: &[u8],
-    found: Found,
-) -> Result<Done, Problem> {
-    store::supersede(word, source, said).await?;
-    match found.verdict {
-        Verdict::Child(child) => link(word, source, child, said, hash).await,
-        Verdict::Nobody { noted } => create(word, source, said, hash, noted, &found.model).await,
-        Verdict::Doubt { candidates, reasons } => {
-            let Some(authority) = authority(word, source, said, candidates.first()).await? else {
-                return Ok(nobody_answers());
-            };
-            let doubt = store::Doubt {
-                line,
-                said,
-                hash,
-                authority,
-                candidates: &candidates,
-                reasons: &reasons,
-                model: &found.model,
-            };
-            store::ask(word, source, &doubt).await?;
-            Ok(Done::new(RowOutcome::Review, None))
+/// What is to become of a row.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// The source's record is of this child already, whose record follows it.
+    Follow(ChildId),
+    /// It is of this child, whose record follows it from now on.
+    Link(ChildId),
+    /// It is of a child who is not here yet; these are like it.
+    Create { noted: Vec<ChildId> },
+    /// A steward decides between these, best first.
+    Ask { candidates: Vec<ChildId>, reasons: Vec<String> },
+}
+
+impl From<Verdict> for Act {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Child(child) => Self::Link(child),
+            Verdict::Doubt { candidates, reasons } => Self::Ask { candidates, reasons },
+            Verdict::Nobody { noted } => Self::Create { noted },
         }
     }
 }
 
-/// Says that a source's record is of this child, whose record follows it from now on.
-pub(crate) async fn link<W: Unit>(
-    word: &mut WordOf<'_, W>,
-    source: &Source,
-    child: ChildId,
-    said: &FeedRow,
-    hash: &[u8],
-) -> Result<Done, Problem> {
-    let done = follow(word, source, child, said, hash).await?;
-    let outcome = match done.outcome {
-        Some(RowOutcome::Unchanged) => Some(RowOutcome::Linked),
-        outcome => outcome,
-    };
-    Ok(Done { outcome, ..done })
+/// A row, and what is to become of it.
+#[derive(Debug)]
+pub(crate) struct Step<'r> {
+    pub(crate) told: Told<'r>,
+    pub(crate) act: Act,
 }
 
-/// Lets the record of a child follow what a source says of it.
-pub(crate) async fn follow<W: Unit>(
+/// What the steps of a round have brought about so far.
+#[derive(Default)]
+struct Tally<'s, 'r> {
+    /// What became of each step.
+    done: HashMap<usize, Done>,
+    /// Of whom something was written.
+    written: Option<Written>,
+    /// Whose record follows what was told from now on.
+    kept: Vec<(Told<'r>, ChildId)>,
+    /// The work that begins with a child.
+    begun: Vec<(ChildId, InvolvementIn)>,
+    /// Children who are new, with those who are like them.
+    noted: Vec<(ChildId, &'s [ChildId])>,
+}
+
+impl Tally<'_, '_> {
+    fn add(&mut self, more: Written) {
+        self.written = Some(match self.written.take() {
+            Some(written) => written.and(more),
+            None => more,
+        });
+    }
+}
+
+/// Takes rows that have no child in common; says what became of each, in their order.
+pub(crate) async fn take<W: Unit>(
     word: &mut WordOf<'_, W>,
     source: &Source,
-    child: ChildId,
-    said: &FeedRow,
-    hash: &[u8],
-) -> Result<Done, Problem> {
-    let Some(held) = held::hold(word, child).await? else { return Ok(cannot_be_taken()) };
-    let taken = store::taken(word, Some(child), said).await?;
-    if !taken.is_empty() {
-        return Ok(belongs_to_another(&taken));
+    steps: &[Step<'_>],
+    model: &str,
+) -> Result<Vec<Done>, Problem> {
+    let mut tally = Tally::default();
+    follow(word, source, steps, &mut tally).await?;
+    create(word, source, steps, &mut tally).await?;
+    ask(word, source, steps, model, &mut tally).await?;
+    let Tally { mut done, mut written, kept, begun, noted } = tally;
+    if !begun.is_empty() {
+        let new: Vec<_> = begun.iter().map(|(child, work)| (*child, work)).collect();
+        involvement::store::insert_all(word, source.organisation, &new).await?;
     }
-    let written = write(word, source, child, held, said).await?;
-    store::keep(word, source, said, hash, child).await?;
-    let Some(written) = written else { return Ok(Done::new(RowOutcome::Unchanged, Some(child))) };
-    retention::store::schedule(word, child).await?;
-    guard::store::guard(word, written).await?;
-    Ok(Done { written: true, ..Done::new(RowOutcome::Linked, Some(child)) })
+    store::keep(word, source, &kept).await?;
+    if let Some(written) = written.take() {
+        guard::store::guard(word, written).await?;
+    }
+    for (child, like) in noted.into_iter().filter(|(_, like)| !like.is_empty()) {
+        duplicate::store::note(word, child, like.iter().copied(), model).await?;
+    }
+    Ok((0..steps.len()).map(|n| done.remove(&n).unwrap_or_default()).collect())
+}
+
+/// Lets the records of children follow what is told of them.
+async fn follow<'s, 'r, W: Unit>(
+    word: &mut WordOf<'_, W>,
+    source: &Source,
+    steps: &'s [Step<'r>],
+    tally: &mut Tally<'s, 'r>,
+) -> Result<(), Problem> {
+    let follows = steps.iter().enumerate().filter_map(|(n, step)| match step.act {
+        Act::Follow(child) | Act::Link(child) => Some((n, child, step.told)),
+        _ => None,
+    });
+    let follows: Vec<_> = follows.collect();
+    if follows.is_empty() {
+        return Ok(());
+    }
+    let children: Vec<_> = follows.iter().map(|(_, child, _)| *child).collect();
+    let mut present = present(word, source, &children).await?;
+    let said: Vec<_> = follows.iter().map(|(_, child, told)| (Some(*child), told.said)).collect();
+    let taken = by_row(store::taken(word, &said).await?);
+    let mut changed = Vec::new();
+    for (at, (n, child, told)) in follows.into_iter().enumerate() {
+        let done = match (present.remove(&child), taken.get(&at)) {
+            (None, _) => cannot_be_taken(),
+            (_, Some(places)) => belongs_to_another(places),
+            (Some(present), None) => {
+                let (written, begun) = change(word, source, child, present, told.said).await?;
+                let something = written.is_some() || begun.is_some();
+                written.into_iter().for_each(|written| tally.add(written));
+                if let Some(begun) = begun {
+                    tally.begun.push((child, begun));
+                    tally.add(Written::of(child));
+                }
+                tally.kept.push((told, child));
+                changed.extend(something.then_some(child));
+                let linked = something || matches!(steps[n].act, Act::Link(_));
+                let outcome = if linked { RowOutcome::Linked } else { RowOutcome::Unchanged };
+                Done { written: something, ..Done::new(outcome, Some(child)) }
+            }
+        };
+        tally.done.insert(n, done);
+    }
+    retention::store::schedule_all(word, &changed).await?;
+    Ok(())
+}
+
+/// All of a child that a row may change.
+pub(crate) struct Present {
+    pub(crate) held: held::Held,
+    carers: Vec<carer::store::Held>,
+    /// The work of the feed's organisation with the child.
+    work: Vec<involvement::store::Found>,
+}
+
+/// Holds the records of children until the work is done, and reads what a row may change: of those in use.
+pub(crate) async fn present(
+    word: &mut impl Author,
+    source: &Source,
+    children: &[ChildId],
+) -> Result<HashMap<ChildId, Present>, Problem> {
+    let held = held::hold_all(word, children).await?;
+    let present = |(child, held)| (child, Present { held, carers: Vec::new(), work: Vec::new() });
+    let mut present: HashMap<_, _> = held.into_iter().map(present).collect();
+    for (child, carer) in carer::store::whole_of(word, children).await? {
+        present.entry(child).and_modify(|present| present.carers.push(carer));
+    }
+    let (organisation, service) = (source.organisation, source.service);
+    for work in involvement::store::own_of(word, children, organisation, service).await? {
+        present.entry(work.child).and_modify(|present| present.work.push(work));
+    }
+    Ok(present)
+}
+
+/// Writes what a row changes of a record, but for work that begins, which it says; nothing where it changes nothing.
+async fn change(
+    word: &mut impl Author,
+    source: &Source,
+    child: ChildId,
+    present: Present,
+    said: &FeedRow,
+) -> Result<(Option<Written>, Option<InvolvementIn>), Problem> {
+    let (own, today) = (source.organisation, word.today());
+    let Present { held, mut carers, mut work } = present;
+    let (mut core, mut all) = (held.core.clone(), Vec::new());
+    if let Some(change) = rule::change(&held, said, own) {
+        core.change(&change, today)?;
+        all.push(child::store::save(word, child, &core, &change).await?);
+    }
+    let told: Vec<_> = carers.iter().map(|held| &held.carer).collect();
+    let steps = rule::carers(&told, &said.carers, own);
+    if !steps.new.is_empty() {
+        let new: Vec<_> = steps.new.iter().map(|new| (child, core.shielded, *new)).collect();
+        carer::store::insert_all(word, &new).await?;
+        all.push(Written::of(child));
+    }
+    for (id, change) in steps.changed {
+        let Some(held) = carers.iter_mut().find(|held| held.carer.id == id) else { continue };
+        held.carer.change(change);
+        all.push(carer::store::save(word, child, held).await?);
+    }
+    for id in steps.ended {
+        all.push(carer::store::end(word, child, id).await?);
+    }
+    let told: Vec<_> = work.iter().map(|found| &found.involvement).collect();
+    let step = said.involvement.as_ref();
+    let step = step.and_then(|said| rule::work(&told, said, source.service, source.as_at));
+    let mut begun = None;
+    match step {
+        Some(rule::Work::Change(n, change)) => {
+            work[n].involvement.change(*change, today)?;
+            all.push(involvement::store::save(word, &work[n]).await?);
+        }
+        Some(rule::Work::New(new)) => {
+            if new.ended_on.is_none() && core.without_service.contains(&source.service) {
+                child::store::has_service(word, child, source.service).await?;
+            }
+            begun = Some(*new);
+        }
+        None => {}
+    }
+    Ok((all.into_iter().reduce(Written::and), begun))
 }
 
 /// Writes what a row changes of a record that is held; nothing where it changes nothing.
@@ -90,108 +225,139 @@ pub(crate) async fn write(
     word: &mut impl Author,
     source: &Source,
     child: ChildId,
-    held: held::Held,
+    present: Present,
     said: &FeedRow,
 ) -> Result<Option<Written>, Problem> {
-    let (own, today) = (source.organisation, word.today());
-    let mut core = held.core.clone();
-    let mut all: Option<Written> = None;
-    if let Some(change) = rule::change(&held, said, own) {
-        core.change(&change, today)?;
-        add(&mut all, child::store::save(word, child, &core, &change).await?);
-    }
-    let mut carers = carer::store::whole(word, child).await?;
-    let told: Vec<_> = carers.iter().map(|held| &held.carer).collect();
-    let steps = rule::carers(&told, &said.carers, own);
-    for new in steps.new {
-        add(&mut all, carer::store::insert(word, child, core.shielded, new).await?.1);
-    }
-    for (id, change) in steps.changed {
-        let Some(held) = carers.iter_mut().find(|held| held.carer.id == id) else { continue };
-        held.carer.change(change);
-        add(&mut all, carer::store::save(word, child, held).await?);
-    }
-    for id in steps.ended {
-        add(&mut all, carer::store::end(word, child, id).await?);
-    }
-    if let Some(written) = work(word, source, child, said).await? {
-        add(&mut all, written);
-    }
-    Ok(all)
+    let (written, begun) = change(word, source, child, present, said).await?;
+    let Some(begun) = begun else { return Ok(written) };
+    involvement::store::insert_all(word, source.organisation, &[(child, &begun)]).await?;
+    Ok(written.into_iter().chain([Written::of(child)]).reduce(Written::and))
 }
 
-/// Writes what a row says of the work of its organisation with the child.
-async fn work(
-    word: &mut impl Author,
-    source: &Source,
-    child: ChildId,
-    said: &FeedRow,
-) -> Result<Option<Written>, Problem> {
-    let (Some(said), Source { organisation, service, as_at, .. }) = (&said.involvement, source)
-    else {
-        return Ok(None);
-    };
-    let mut held = involvement::store::own(word, child, *organisation, *service).await?;
-    let told: Vec<_> = held.iter().map(|found| &found.involvement).collect();
-    let today = word.today();
-    match rule::work(&told, said, *service, *as_at) {
-        None => Ok(None),
-        Some(rule::Work::Change(n, change)) => {
-            held[n].involvement.change(*change, today)?;
-            Ok(Some(involvement::store::save(word, &held[n]).await?))
-        }
-        Some(rule::Work::New(new)) => {
-            let (_, written) = involvement::store::insert(word, child, *organisation, &new).await?;
-            if new.ended_on.is_none() {
-                child::store::has_service(word, child, *service).await?;
-            }
-            Ok(Some(written))
-        }
-    }
+/// A row of a child who is to be added.
+struct New<'s, 'r> {
+    /// The place of its step.
+    n: usize,
+    told: Told<'r>,
+    child: ChildIn,
+    noted: &'s [ChildId],
 }
 
-fn add(all: &mut Option<Written>, more: Written) {
-    *all = Some(match all.take() {
-        Some(written) => written.and(more),
-        None => more,
-    });
-}
-
-/// Adds a child who is not in the index; those who are like it are noted for the stewards.
-pub(crate) async fn create<W: Unit>(
+/// Adds children who are not in the index.
+async fn create<'s, 'r, W: Unit>(
     word: &mut WordOf<'_, W>,
     source: &Source,
-    said: &FeedRow,
-    hash: &[u8],
-    noted: Vec<ChildId>,
-    model: &str,
-) -> Result<Done, Problem> {
-    let Some(authority) = authority(word, source, said, None).await? else {
-        return Ok(nobody_answers());
-    };
-    let new = rule::child_in(said);
+    steps: &'s [Step<'r>],
+    tally: &mut Tally<'s, 'r>,
+) -> Result<(), Problem> {
+    let new = steps.iter().enumerate().filter_map(|(n, step)| match &step.act {
+        Act::Create { noted } => {
+            Some(New { n, told: step.told, child: rule::child_in(step.told.said), noted })
+        }
+        _ => None,
+    });
+    let new: Vec<_> = new.collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let codes = new.iter().filter_map(|new| new.told.said.responsible_authority.as_deref());
+    let authorities = store::authorities(word, &codes.collect::<Vec<_>>()).await?;
+    let said: Vec<_> = new.iter().map(|new| (None, new.told.said)).collect();
+    let taken = by_row(store::taken(word, &said).await?);
+    let purged = purged(word, &new).await?;
+    let mut added = Vec::new();
+    for (at, new) in new.iter().enumerate() {
+        let code = new.told.said.responsible_authority.as_ref();
+        let authority = code.map_or(source.authority, |code| authorities.get(code).copied());
+        match (authority, taken.get(&at)) {
+            (None, _) => tally.done.insert(new.n, nobody_answers()),
+            _ if purged.contains(&at) => tally.done.insert(new.n, cannot_be_taken()),
+            (_, Some(places)) => tally.done.insert(new.n, belongs_to_another(places)),
+            (Some(authority), None) => {
+                added.push((ChildId::new(), authority, new));
+                None
+            }
+        };
+    }
+    add(word, source, &added, tally).await
+}
+
+/// Which of these are of children who were purged.
+async fn purged<W: Unit>(
+    word: &mut WordOf<'_, W>,
+    new: &[New<'_, '_>],
+) -> Result<HashSet<usize>, Problem> {
     let vault = word.vault()?;
-    let hashes = purge::hashes(&vault, new.birth().date, &said.names, &said.identifiers);
-    if store::purged(word, &hashes).await? {
-        return Ok(cannot_be_taken());
+    let hashes: Vec<_> = new
+        .iter()
+        .enumerate()
+        .flat_map(|(at, New { child, told, .. })| {
+            let of =
+                purge::hashes(&vault, child.birth().date, &child.names, &told.said.identifiers);
+            of.into_iter().map(move |hash| (hash, at))
+        })
+        .collect();
+    let asked: Vec<_> = hashes.iter().map(|(hash, _)| hash.clone()).collect();
+    let known: HashSet<_> = store::purged(word, &asked).await?.into_iter().collect();
+    Ok(hashes.into_iter().filter(|(hash, _)| known.contains(hash)).map(|(_, at)| at).collect())
+}
+
+async fn add<'s, 'r, W: Unit>(
+    word: &mut WordOf<'_, W>,
+    source: &Source,
+    added: &[(ChildId, OrganisationId, &New<'s, 'r>)],
+    tally: &mut Tally<'s, 'r>,
+) -> Result<(), Problem> {
+    let today = word.today();
+    let new = added.iter().map(|(id, authority, new)| child::store::New {
+        id: *id,
+        number: IndexNumber::random(&mut rand::rng()),
+        said: &new.child,
+        authority: *authority,
+        archives_on: Some(
+            Facts::new(new.child.birth(), &new.child.whereabouts).end_from(today).day,
+        ),
+    });
+    child::store::insert_all(word, &new.collect::<Vec<_>>()).await?;
+    let carers = added
+        .iter()
+        .flat_map(|(id, _, new)| new.child.carers.iter().map(|carer| (*id, false, carer)));
+    carer::store::insert_all(word, &carers.collect::<Vec<_>>()).await?;
+    for (id, _, new) in added {
+        let work = new.told.said.involvement.as_ref();
+        let work = work.map(|work| rule::involvement_in(work, source.service, source.as_at));
+        tally.begun.extend(work.map(|work| (*id, work)));
+        tally.add(Written::of(*id));
+        tally.kept.push((new.told, *id));
+        tally.noted.push((*id, new.noted));
+        let done = Done { written: true, ..Done::new(RowOutcome::Created, Some(*id)) };
+        tally.done.insert(new.n, done);
     }
-    let taken = store::taken(word, None, said).await?;
-    if !taken.is_empty() {
-        return Ok(belongs_to_another(&taken));
+    Ok(())
+}
+
+/// Has a steward decide on rows that are nearly like a child.
+async fn ask<'s, 'r, W: Unit>(
+    word: &mut WordOf<'_, W>,
+    source: &Source,
+    steps: &'s [Step<'r>],
+    model: &str,
+    tally: &mut Tally<'s, 'r>,
+) -> Result<(), Problem> {
+    for (n, step) in steps.iter().enumerate() {
+        let Act::Ask { candidates, reasons } = &step.act else { continue };
+        let told = step.told;
+        let done = match authority(word, source, told.said, candidates.first()).await? {
+            None => nobody_answers(),
+            Some(authority) => {
+                let doubt = store::Doubt { told, authority, candidates, reasons, model };
+                store::ask(word, source, &doubt).await?;
+                Done::new(RowOutcome::Review, None)
+            }
+        };
+        tally.done.insert(n, done);
     }
-    let (id, number) = (ChildId::new(), IndexNumber::random(&mut rand::rng()));
-    let mut written = child::store::insert(word, id, &number, &new, authority).await?;
-    for carer in &new.carers {
-        written = written.and(carer::store::insert(word, id, false, carer).await?.1);
-    }
-    if let Some(more) = work(word, source, id, said).await? {
-        written = written.and(more);
-    }
-    retention::store::schedule(word, id).await?;
-    guard::store::guard(word, written).await?;
-    duplicate::store::note(word, id, noted, model).await?;
-    store::keep(word, source, said, hash, id).await?;
-    Ok(Done { written: true, ..Done::new(RowOutcome::Created, Some(id)) })
+    Ok(())
 }
 
 /// The authority that answers for the row: the one that it names, else that of its organisation, else that of the child whom it is like.
@@ -202,11 +368,20 @@ async fn authority(
     like: Option<&ChildId>,
 ) -> Result<Option<OrganisationId>, Problem> {
     match (&said.responsible_authority, source.authority, like) {
-        (Some(code), ..) => store::authority(word, code).await,
+        (Some(code), ..) => Ok(store::authorities(word, &[code]).await?.remove(code)),
         (None, Some(authority), _) => Ok(Some(authority)),
         (None, None, Some(child)) => store::answering(word, *child).await,
         (None, None, None) => Ok(None),
     }
+}
+
+/// The places of numbers that others have, by the row that says them.
+fn by_row(taken: Vec<(usize, usize)>) -> HashMap<usize, Vec<usize>> {
+    let mut rows: HashMap<_, Vec<_>> = HashMap::new();
+    for (at, place) in taken {
+        rows.entry(at).or_default().push(place);
+    }
+    rows
 }
 
 fn nobody_answers() -> Done {
@@ -219,7 +394,7 @@ fn cannot_be_taken() -> Done {
     Done::rejected(vec![fault("", "cannot be taken")])
 }
 
-fn belongs_to_another(places: &[i64]) -> Done {
-    let at = |n: &i64| fault(format!("/identifiers/{}/value", n - 1), "belongs to another child");
+fn belongs_to_another(places: &[usize]) -> Done {
+    let at = |n: &usize| fault(format!("/identifiers/{n}/value"), "belongs to another child");
     Done::rejected(places.iter().map(at).collect())
 }

@@ -1,17 +1,21 @@
 //! Which child a row is of, by the matcher in force: as a system that asks is answered, and never two children of one source.
 
+use std::collections::HashSet;
+
 use linkage::{
     Comparison, Decision, Field, Level, Outcome, Person, decide::is_a_relative, decide_for,
+    model::Thresholds,
 };
 use serde_json::Value;
 
-use super::{Source, rule, store};
+use super::{Source, Told, rule, store};
 use crate::{
     feed::row::FeedRow,
     ids::ChildId,
     involvement::ServiceType,
     matching::{
         asked, entry,
+        matcher::InForce,
         retrieve::{self, Found as Retrieved},
     },
     problem::Problem,
@@ -20,14 +24,17 @@ use crate::{
 
 /// Why a row waits of which a steward has said that it is not of the child whom it is like.
 pub(crate) const UNLINKED: &str = "unlinked";
+/// Why a row waits that shares its keys with more records than are compared.
+const TOO_MANY: &str = "tooMany";
 /// As many children as a steward is shown beside a row.
 const SHOWN: usize = 5;
 
-/// What was found, and the version of the model that decided.
+/// What was found of a row.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) verdict: Verdict,
-    pub(crate) model: String,
+    /// The children on whom the verdict depends.
+    pub(crate) near: Vec<ChildId>,
 }
 
 /// Which child it is.
@@ -41,39 +48,74 @@ pub(crate) enum Verdict {
     Nobody { noted: Vec<ChildId> },
 }
 
-/// Finds the child. By what a shield hides no shielded child is found; by what it leaves visible alone, one may be.
+impl Verdict {
+    fn doubt(candidates: Vec<ChildId>, reason: &str) -> Self {
+        Self::Doubt { candidates, reasons: vec![reason.to_owned()] }
+    }
+}
+
+/// A row as a person to be found.
+struct Asked<'r> {
+    said: &'r FeedRow,
+    person: Person,
+    /// Whether it holds what a shield hides.
+    behind_shield: bool,
+}
+
+impl<'r> Asked<'r> {
+    fn new(source: &Source, said: &'r FeedRow) -> Self {
+        let person = person(source, said);
+        let behind_shield = person.places.len()
+            + person.schools.len()
+            + person.practices.len()
+            + person.identifiers.len()
+            > 0;
+        Self { said, person, behind_shield }
+    }
+
+    /// What a shield leaves visible of it.
+    fn visible(&self) -> Person {
+        let (places, schools, practices, identifiers) = Default::default();
+        Person { places, schools, practices, identifiers, ..self.person.clone() }
+    }
+}
+
+/// Finds the child of each row. By what a shield hides no shielded child is found; by what it leaves visible alone, one may be.
 pub(crate) async fn find(
     work: &mut impl Unit,
     source: &Source,
-    said: &FeedRow,
-) -> Result<Found, Problem> {
-    let model = work.matcher().version.clone();
-    let asked = person(source, said);
-    let behind_shield =
-        asked.places.len() + asked.schools.len() + asked.practices.len() + asked.identifiers.len()
-            > 0;
-    let Some(decision) = decided(work, source, &asked, behind_shield).await? else {
-        let reasons = vec!["tooMany".to_owned()];
-        return Ok(Found { verdict: Verdict::Doubt { candidates: Vec::new(), reasons }, model });
-    };
-    if let Some(best) = decision.best.filter(|_| decision.outcome == Outcome::Match)
-        && store::unlinked(work, source.feed, said, best).await?
-    {
-        let reasons = vec![UNLINKED.to_owned()];
-        return Ok(Found { verdict: Verdict::Doubt { candidates: vec![best], reasons }, model });
+    rows: &[Told<'_>],
+) -> Result<Vec<Found>, Problem> {
+    let asked: Vec<_> = rows.iter().map(|told| Asked::new(source, told.said)).collect();
+    let whole: Vec<_> = asked.iter().map(|one| (&one.person, one.behind_shield)).collect();
+    let decided = decided(work, source, &whole).await?;
+    let matched = decided.iter().enumerate().filter_map(|(n, decided)| {
+        let decision = decided.decision.as_ref()?;
+        let child = decision.best.filter(|_| decision.outcome == Outcome::Match)?;
+        Some((n, child))
+    });
+    let matched: Vec<_> = matched.collect();
+    let pairs: Vec<_> = matched.iter().map(|(n, child)| (asked[*n].said, *child)).collect();
+    let unlinked = store::unlinked(work, source.feed, &pairs).await?;
+    let unlinked: HashSet<_> = unlinked.into_iter().map(|at| matched[at].0).collect();
+
+    let (in_force, mut found) = (work.matcher(), Vec::new());
+    for (n, Decided { decision, near }) in decided.into_iter().enumerate() {
+        let verdict = match decision {
+            None => Verdict::doubt(Vec::new(), TOO_MANY),
+            Some(decision) if unlinked.contains(&n) => {
+                Verdict::doubt(decision.best.into_iter().collect(), UNLINKED)
+            }
+            Some(decision) => verdict(&in_force, decision)?,
+        };
+        found.push(Found { verdict, near });
     }
-    if decision.outcome == Outcome::None
-        && behind_shield
-        && let Some(child) = shielded(work, source, said, asked).await?
-    {
-        return Ok(Found { verdict: Verdict::Child(child), model });
-    }
-    let verdict = verdict(work, decision)?;
-    Ok(Found { verdict, model })
+    behind_shields(work, source, &asked, &mut found).await?;
+    Ok(found)
 }
 
-fn verdict(work: &impl Unit, decision: Decision<ChildId>) -> Result<Verdict, Problem> {
-    let (in_force, Decision { outcome, best, reasons, ranked }) = (work.matcher(), decision);
+fn verdict(in_force: &InForce, decision: Decision<ChildId>) -> Result<Verdict, Problem> {
+    let Decision { outcome, best, reasons, ranked } = decision;
     let thresholds = &in_force.matcher.model.thresholds;
     let over = |floor: f64| {
         let live =
@@ -97,40 +139,88 @@ fn verdict(work: &impl Unit, decision: Decision<ChildId>) -> Result<Verdict, Pro
     })
 }
 
-/// The shielded child whom the row is of by what a shield leaves visible alone.
-async fn shielded(
+/// Of rows that are of nobody by all that they say, finds the shielded children of whom they are by what a shield leaves visible alone.
+async fn behind_shields(
     work: &mut impl Unit,
     source: &Source,
-    said: &FeedRow,
-    asked: Person,
-) -> Result<Option<ChildId>, Problem> {
-    let (places, schools, practices, identifiers) = Default::default();
-    let visible = Person { places, schools, practices, identifiers, ..asked };
-    let Some(decision) = decided(work, source, &visible, false).await? else { return Ok(None) };
-    let Some(child) = decision.best.filter(|_| decision.outcome == Outcome::Match) else {
-        return Ok(None);
-    };
-    let known = store::is_shielded(work, child).await?;
-    Ok((known && !store::unlinked(work, source.feed, said, child).await?).then_some(child))
+    asked: &[Asked<'_>],
+    found: &mut [Found],
+) -> Result<(), Problem> {
+    let of_nobody =
+        |n: &usize| asked[*n].behind_shield && matches!(found[*n].verdict, Verdict::Nobody { .. });
+    let open: Vec<_> = (0..asked.len()).filter(of_nobody).collect();
+    let visible: Vec<_> = open.iter().map(|n| asked[*n].visible()).collect();
+    for at in near_shielded(work, &visible).await? {
+        let n = open[at];
+        let decided = decided(work, source, &[(&visible[at], false)]).await?.pop();
+        let decision = decided.and_then(|one| one.decision);
+        let best = decision.filter(|one| one.outcome == Outcome::Match).and_then(|one| one.best);
+        let Some(child) = best else { continue };
+        let known = store::is_shielded(work, child).await?;
+        let pair = [(asked[n].said, child)];
+        if known && store::unlinked(work, source.feed, &pair).await?.is_empty() {
+            found[n] = Found { verdict: Verdict::Child(child), near: vec![child] };
+        }
+    }
+    Ok(())
 }
 
-/// Decides among the records that share a key with what is said; nothing where they are too many to compare.
+/// Which of these are near a shielded child, by what a shield leaves visible.
+async fn near_shielded(work: &mut impl Unit, visible: &[Person]) -> Result<Vec<usize>, Problem> {
+    let (today, in_force) = (work.today(), work.matcher());
+    let floor = floor(&in_force.matcher.model.thresholds);
+    let (people, mut near) = (visible.iter().collect::<Vec<_>>(), Vec::new());
+    retrieve::each_shielded(work.db(), &people, today, |n, candidates| {
+        let compared = candidates.compared(&in_force.matcher, people[n])?;
+        near.extend(compared.iter().any(|(_, like)| counts(like, floor)).then_some(n));
+        Ok(())
+    })
+    .await?;
+    Ok(near)
+}
+
+/// What was decided of one who is asked for; no decision where too many share a key to compare.
+struct Decided {
+    decision: Option<Decision<ChildId>>,
+    near: Vec<ChildId>,
+}
+
+/// Decides among the records that share a key with each who is asked for, each with whether it holds what a shield hides.
 async fn decided(
     work: &mut impl Unit,
     source: &Source,
-    asked: &Person,
-    behind_shield: bool,
-) -> Result<Option<Decision<ChildId>>, Problem> {
+    asked: &[(&Person, bool)],
+) -> Result<Vec<Decided>, Problem> {
     let (today, in_force) = (work.today(), work.matcher());
-    let found = retrieve::candidates(work.db(), asked, today, behind_shield).await?;
-    let Retrieved::Candidates(candidates) = found else { return Ok(None) };
-    let compared = candidates.compared(&in_force.matcher, asked)?;
-    let floor = in_force.matcher.model.thresholds.noted;
-    let near: Vec<_> =
-        compared.iter().filter(|(_, like)| counts(like, floor)).map(|(child, _)| child.0).collect();
-    let own =
-        if near.is_empty() { Vec::new() } else { store::held_of(work, source.feed, &near).await? };
-    Ok(Some(decide_for(&in_force.matcher.model, compared, |child| own.contains(&child.0))))
+    let floor = floor(&in_force.matcher.model.thresholds);
+    let mut compared: Vec<_> = asked.iter().map(|_| None).collect();
+    retrieve::each(work.db(), asked, today, |n, found| {
+        let Retrieved::Candidates(candidates) = found else { return Ok(()) };
+        let mut like = candidates.compared(&in_force.matcher, asked[n].0)?;
+        like.retain(|(_, like)| counts(like, floor));
+        compared[n] = Some(like);
+        Ok(())
+    })
+    .await?;
+    let near: Vec<_> = compared.iter().flatten().flatten().map(|(child, _)| child.0).collect();
+    let own: HashSet<_> = if near.is_empty() {
+        HashSet::new()
+    } else {
+        store::held_of(work, source.feed, &near).await?.into_iter().collect()
+    };
+    let decided = compared.into_iter().map(|compared| {
+        let near = compared.iter().flatten().map(|(child, _)| *child).collect();
+        let decision = compared.map(|compared| {
+            decide_for(&in_force.matcher.model, compared, |child| own.contains(&child.0))
+        });
+        Decided { decision, near }
+    });
+    Ok(decided.collect())
+}
+
+/// What is worth deciding on: less is neither noted nor comes too close to a match.
+fn floor(thresholds: &Thresholds) -> f64 {
+    thresholds.noted.min(thresholds.review - thresholds.margin)
 }
 
 fn counts(like: &Comparison, floor: f64) -> bool {

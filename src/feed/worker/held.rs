@@ -1,5 +1,7 @@
 //! What is held of a child, each fact with the organisation that said it.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
 use sqlx::types::Json;
 
@@ -39,19 +41,32 @@ pub(crate) struct Held {
 
 /// Holds the person and the record of a child until the work is done, and reads it whole, if it is in use.
 pub(crate) async fn hold(work: &mut impl Unit, child: ChildId) -> Result<Option<Held>, Problem> {
+    Ok(hold_all(work, &[child]).await?.remove(&child))
+}
+
+/// The same for many: those in use, in the one order in which everybody holds them.
+pub(crate) async fn hold_all(
+    work: &mut impl Unit,
+    children: &[ChildId],
+) -> Result<HashMap<ChildId, Held>, Problem> {
+    let ids: Vec<_> = children.iter().map(|child| child.0).collect();
     sqlx::query!(
-        "select p.person_id from person p join child c on c.person_id = p.person_id where c.child_id = $1 for update of p",
-        child.0
+        "select p.person_id from person p
+         where p.person_id in (select c.person_id from child c where c.child_id = any($1)) order by p.person_id for update",
+        &ids
     )
-    .fetch_optional(work.db())
+    .fetch_all(work.db())
     .await?;
-    sqlx::query!("select child_id from child where child_id = $1 for update", child.0)
-        .fetch_optional(work.db())
-        .await?;
+    sqlx::query!(
+        "select child_id from child where child_id = any($1) order by child_id for update",
+        &ids
+    )
+    .fetch_all(work.db())
+    .await?;
     let (vault, today) = (work.vault()?, work.today());
-    let row = sqlx::query!(
+    let rows = sqlx::query!(
         r#"
-        select c.index_number as "number: IndexNumber", c.date_of_birth, c.date_of_birth_precision as "precision: DatePrecision",
+        select c.child_id as "child: ChildId", c.index_number as "number: IndexNumber", c.date_of_birth, c.date_of_birth_precision as "precision: DatePrecision",
                c.date_of_birth_estimated, c.gender as "gender: Gender", c.without_service,
                c.responsible_authority_id as "authority: OrganisationId", c.version, c.shielded,
                c.source_organisation_id as "source: OrganisationId", w.whereabouts_id as "whereabouts_id?: Uuid",
@@ -72,41 +87,40 @@ pub(crate) async fn hold(work: &mut impl Unit, child: ChildId) -> Result<Option<
                    as "identifiers!: Json<Vec<Said<Identifier>>>"
         from child c
         left join whereabouts w on w.child_id = c.child_id and w.superseded_at is null
-        where c.child_id = $1 and in_use(c.status, c.archives_on, $2)
+        where c.child_id = any($1) and in_use(c.status, c.archives_on, $2)
         "#,
-        child.0,
+        &ids,
         today,
     )
-    .fetch_optional(work.db())
+    .fetch_all(work.db())
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let whereabouts = match (row.sealed, row.whereabouts_id, row.whereabouts) {
-        (Some(sealed), Some(id), _) => sealed.open(&vault, &Whereabouts::place(id))?,
-        (_, _, Some(plain)) => plain.0,
-        _ => Whereabouts::NoneKnown {},
-    };
-    let services = row.without_service.iter().filter_map(|code| ServiceType::coded(code));
-    let core = Core {
-        index_number: row.number,
-        birth: DateOfBirth {
-            date: row.date_of_birth,
-            precision: row.precision,
-            estimated: row.date_of_birth_estimated,
-        },
-        gender: row.gender,
-        without_service: services.collect(),
-        authority: row.authority,
-        version: row.version,
-        told_version: row.version,
-        shielded: row.shielded,
-        hidden: false,
-    };
-    let source = row.whereabouts_source.unwrap_or(row.source);
-    Ok(Some(Held {
-        core,
-        source: row.source,
-        names: row.names.0,
-        whereabouts: Said { said: whereabouts, source },
-        identifiers: row.identifiers.0,
-    }))
+    let mut held = HashMap::new();
+    for row in rows {
+        let whereabouts = match (row.sealed, row.whereabouts_id, row.whereabouts) {
+            (Some(sealed), Some(id), _) => sealed.open(&vault, &Whereabouts::place(id))?,
+            (_, _, Some(plain)) => plain.0,
+            _ => Whereabouts::NoneKnown {},
+        };
+        let services = row.without_service.iter().filter_map(|code| ServiceType::coded(code));
+        let core = Core {
+            index_number: row.number,
+            birth: DateOfBirth {
+                date: row.date_of_birth,
+                precision: row.precision,
+                estimated: row.date_of_birth_estimated,
+            },
+            gender: row.gender,
+            without_service: services.collect(),
+            authority: row.authority,
+            version: row.version,
+            told_version: row.version,
+            shielded: row.shielded,
+            hidden: false,
+        };
+        let source = row.whereabouts_source.unwrap_or(row.source);
+        let whereabouts = Said { said: whereabouts, source };
+        let (names, identifiers) = (row.names.0, row.identifiers.0);
+        held.insert(row.child, Held { core, source: row.source, names, whereabouts, identifiers });
+    }
+    Ok(held)
 }

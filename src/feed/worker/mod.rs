@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::PgPool;
 
+use self::apply::{Act, Step};
 use super::{RowOutcome, row::FeedRow};
 use crate::{
     audit::Trail,
@@ -16,12 +17,13 @@ use crate::{
     matching,
     organisation::OrganisationKind,
     problem::{Fault, Problem},
-    work::{Errands, WordOf},
+    work::{Errands, Unit, WordOf},
 };
 
 pub(crate) mod apply;
 pub(crate) mod decide;
 pub(crate) mod held;
+mod round;
 pub(crate) mod rule;
 pub(crate) mod store;
 pub(crate) mod unlink;
@@ -117,15 +119,33 @@ impl Progress {
     }
 }
 
-/// Why a chunk was not done: which of its rows was in the way, and the line of that row.
+/// A row that says something new.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'r> {
+    pub(crate) line: i64,
+    pub(crate) said: &'r FeedRow,
+    pub(crate) hash: &'r [u8],
+    /// The child whom the source's record is of, where it is known.
+    pub(crate) known: Option<ChildId>,
+}
+
+impl Told<'_> {
+    /// The source's own key of the child.
+    pub(crate) fn reference(&self) -> &str {
+        self.said.reference.as_str()
+    }
+}
+
+/// Why a chunk was not done, and how many rows it held: the line of the only one.
 struct Failed {
-    row: Option<(usize, i64)>,
+    rows: usize,
+    line: i64,
     problem: Problem,
 }
 
 impl From<Problem> for Failed {
     fn from(problem: Problem) -> Self {
-        Self { row: None, problem }
+        Self { rows: 0, line: 0, problem }
     }
 }
 
@@ -153,24 +173,22 @@ pub async fn run_until_idle(
         match chunk(work, &job, limit).await {
             Ok(done) if done.rows() > 0 => {
                 all.add(&done);
-                (limit, tries) = (most, 0);
+                (limit, tries) = ((limit * 2).min(most), 0);
             }
             Ok(_) if finish(work, &job).await? => all.batches += 1,
             Ok(_) => busy.push(job.source.batch.0),
-            Err(Failed { row, problem }) => {
+            Err(Failed { rows, line, problem }) => {
                 work.undo().await?;
-                match row {
-                    Some((before, _)) if before > 0 => {
-                        limit = i64::try_from(before).unwrap_or(1);
-                    }
-                    Some((_, line)) if refusal(&problem).is_some() => {
-                        reject(work, &job, line, refusal(&problem).unwrap_or_default()).await?;
+                limit = if rows > 0 { i64::try_from(rows / 2).unwrap_or(1).max(1) } else { limit };
+                match refusal(&problem).filter(|_| rows > 0) {
+                    Some(faults) if rows == 1 => {
+                        reject(work, &job, line, faults).await?;
                         all.rejected += 1;
-                        limit = most;
                     }
-                    _ if tries == TRIES => return Err(problem),
-                    _ => {
-                        (limit, tries) = ((limit / 2).max(1), tries + 1);
+                    Some(_) => {}
+                    None if tries == TRIES => return Err(problem),
+                    None => {
+                        tries += 1;
                         tokio::time::sleep(PAUSE * tries).await;
                     }
                 }
@@ -204,45 +222,126 @@ pub(crate) fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Fa
 /// Does the next rows of a batch that nobody else is at work on.
 async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progress, Failed> {
     let rows = store::claim(work, job, limit).await?;
-    let mut progress = Progress::default();
-    if rows.is_empty() {
-        return Ok(progress);
+    let (count, line) = (rows.len(), rows.first().map_or(0, |row| row.line));
+    if count == 0 {
+        return Ok(Progress::default());
     }
+    let done = Box::pin(worked_on(work, job, rows)).await;
+    done.map_err(|problem| Failed { rows: count, line, problem })
+}
+
+/// Does rows that are held, and makes what they bring about lasting.
+async fn worked_on(
+    work: &mut Errands,
+    job: &store::Job,
+    rows: Vec<store::Row>,
+) -> Result<Progress, Problem> {
     if job.trial {
         store::savepoint(work).await?;
     }
-    let rows: Vec<_> =
-        rows.into_iter().map(|row| opened(work, job, row)).collect::<Result<_, _>>()?;
-    let new = rows.iter().filter(|(row, _)| row.child.is_none());
-    let births: HashSet<_> =
-        new.filter_map(|(_, said)| Some(said.as_ref()?.date_of_birth)).collect();
-    matching::store::hold_all(work, births).await?;
-
-    let (mut done, mut again) = (Vec::new(), Vec::new());
-    for (n, (row, said)) in rows.into_iter().enumerate() {
-        let (line, reference) = (row.line, row.reference.clone());
-        let one = match row.child.filter(|_| row.same) {
-            Some(child) => Done::new(RowOutcome::Unchanged, Some(child)),
-            None => Box::pin(one(work, job, row, said))
-                .await
-                .map_err(|problem| Failed { row: Some((n, line)), problem })?,
-        };
-        if matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked)) {
-            again.extend(reference);
+    let rows = rows.into_iter().map(|row| opened(work, job, row));
+    let rows: Vec<_> = rows.collect::<Result<_, Problem>>()?;
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    for (row, said) in &rows {
+        match plain(work, job, row, said.as_ref()) {
+            Plain::Done(one) => done.push((row.line, one)),
+            Plain::Says(told) => left.push(told),
         }
-        progress.count(one.outcome.unwrap_or(RowOutcome::Rejected));
-        done.push((line, one));
     }
+    let new = left.iter().filter(|told| told.known.is_none());
+    let births: HashSet<_> = new.map(|told| told.said.date_of_birth).collect();
+    matching::store::hold_all(work, births).await?;
+    let new = left.iter().filter(|told| told.known.is_none());
+    store::nobody_knows(work, job, &new.map(Told::reference).collect::<Vec<_>>()).await?;
+    while !left.is_empty() {
+        let parted = round::split(&job.source, left);
+        left = round(work, job, parted, &mut done).await?;
+    }
+    done.sort_by_key(|(line, _)| *line);
     if job.trial {
         store::undo(work).await?;
         for (_, one) in &mut done {
             one.child = None;
         }
     } else {
+        let seen = rows.iter().zip(&done).filter(|(_, (_, one))| {
+            matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked))
+        });
+        let again: Vec<_> = seen.filter_map(|((row, _), _)| row.reference.clone()).collect();
         store::seen_again(work, job, &again).await?;
+    }
+    let mut progress = Progress::default();
+    for (_, one) in &done {
+        progress.count(one.outcome.unwrap_or(RowOutcome::Rejected));
     }
     end(work, job, &done, &progress).await?;
     Ok(progress)
+}
+
+/// Does the first of these, which have nothing in common; says which are left. A row that depends on a child of whom an earlier one
+/// turns out to be waits for the next round.
+async fn round<'r>(
+    work: &mut Errands,
+    job: &store::Job,
+    (now, mut later): (Vec<Told<'r>>, Vec<Told<'r>>),
+    done: &mut Vec<(i64, Done)>,
+) -> Result<Vec<Told<'r>>, Problem> {
+    let mut voice = job.word(work);
+    let model = voice.matcher().version.clone();
+    let asked: Vec<_> = now.iter().filter(|told| told.known.is_none()).copied().collect();
+    let references: Vec<_> = asked.iter().map(Told::reference).collect();
+    let found = decide::find(&mut voice, &job.source, &asked).await?;
+    store::supersede(&mut voice, &job.source, &references).await?;
+    let found = asked.iter().zip(found);
+    let found = found.map(|(told, found)| (*told, found.near, Act::from(found.verdict)));
+    let known = now.iter().filter_map(|told| Some((*told, told.known?)));
+    let known = known.map(|(told, child)| (told, vec![child], Act::Follow(child)));
+    let mut all: Vec<_> = found.chain(known).collect();
+    all.sort_by_key(|(told, ..)| told.line);
+    let (mut steps, mut taken) = (Vec::new(), HashSet::new());
+    for (told, near, act) in all {
+        if near.iter().any(|child| taken.contains(child)) {
+            later.push(told);
+            continue;
+        }
+        if let Act::Follow(child) | Act::Link(child) = act {
+            taken.insert(child);
+        }
+        steps.push(Step { told, act });
+    }
+    let became = apply::take(&mut voice, &job.source, &steps, &model).await?;
+    done.extend(steps.iter().map(|step| step.told.line).zip(became));
+    later.sort_by_key(|told| told.line);
+    Ok(later)
+}
+
+/// What is known of a row before anything is looked up.
+enum Plain<'r> {
+    /// What became of it.
+    Done(Done),
+    /// It says something new.
+    Says(Told<'r>),
+}
+
+fn plain<'r>(
+    work: &Errands,
+    job: &store::Job,
+    row: &'r store::Row,
+    said: Option<&'r FeedRow>,
+) -> Plain<'r> {
+    if row.same && row.child.is_some() {
+        return Plain::Done(Done::new(RowOutcome::Unchanged, row.child));
+    }
+    let (Some(said), Some(hash)) = (said, &row.hash) else {
+        return Plain::Done(Done::rejected(vec![fault("", "cannot be read")]));
+    };
+    if let Err(faults) = rule::check(said, job.source.service, work.today()) {
+        return Plain::Done(Done::rejected(faults));
+    }
+    if row.child.is_none() && row.dismissed {
+        return Plain::Done(Done::new(RowOutcome::Unchanged, None));
+    }
+    Plain::Says(Told { line: row.line, said, hash, known: row.child })
 }
 
 /// The row as it was sent, where it has to be read and can be.
@@ -256,31 +355,6 @@ fn opened(
     let said = row.sent.as_ref().filter(|_| !row.same);
     let said = said.and_then(|sealed| sealed.open(&vault, &place).ok());
     Ok((row, said))
-}
-
-/// Does one row that says something new.
-async fn one(
-    work: &mut Errands,
-    job: &store::Job,
-    row: store::Row,
-    said: Option<FeedRow>,
-) -> Result<Done, Problem> {
-    let (Some(said), Some(hash)) = (said, &row.hash) else {
-        return Ok(Done::rejected(vec![fault("", "cannot be read")]));
-    };
-    let today = work.today();
-    if let Err(faults) = rule::check(&said, job.source.service, today) {
-        return Ok(Done::rejected(faults));
-    }
-    let mut voice = job.word(work);
-    if let Some(child) = row.child {
-        return apply::follow(&mut voice, &job.source, child, &said, hash).await;
-    }
-    if row.dismissed {
-        return Ok(Done::new(RowOutcome::Unchanged, None));
-    }
-    let found = decide::find(&mut voice, &job.source, &said).await?;
-    apply::take(&mut voice, &job.source, row.line, &said, hash, found).await
 }
 
 impl store::Job {

@@ -1,15 +1,17 @@
 //! The queue of batches and rows, and the records of sources, in the database.
 
+use std::collections::HashMap;
+
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Done, Progress, Source};
+use super::{Done, Progress, Source, Told};
 use crate::{
     feed::{RowOutcome, row::FeedRow},
     ids::{BatchId, ChildId, FeedId, OrganisationId, ReviewTaskId},
     involvement::ServiceType,
     organisation::OrganisationKind,
-    problem::Problem,
+    problem::{Kind, Problem},
     seal::Sealed,
     work::{Author, Errands, Unit, WordOf},
 };
@@ -116,6 +118,21 @@ pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<V
     .fetch_all(work.db())
     .await?;
     Ok(rows)
+}
+
+/// Fails where a steward has said meanwhile whom one of these records of a source is of, so that the rows are claimed anew. Whoever says so
+/// holds the day of birth first, as the worker does by now.
+pub(super) async fn nobody_knows(
+    work: &mut Errands,
+    job: &Job,
+    references: &[&str],
+) -> Result<(), Problem> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from source_record where feed_id = $1 and reference = any($2)) as "known!""#,
+        job.source.feed.0,
+        references as _,
+    );
+    if known.fetch_one(work.db()).await? { Err(Kind::Unavailable.into()) } else { Ok(()) }
 }
 
 /// Holds one row that is not done yet, if nobody else holds it.
@@ -287,27 +304,29 @@ pub(super) async fn unconfirm(work: &mut Errands, job: &Job) -> Result<i64, Prob
     Ok(gone)
 }
 
-/// Keeps what a source said of a child last.
-pub(crate) async fn keep<W: Unit>(
+/// Keeps what a source said last, of each child.
+pub(super) async fn keep<W: Unit>(
     word: &mut WordOf<'_, W>,
     source: &Source,
-    said: &FeedRow,
-    hash: &[u8],
-    child: ChildId,
+    all: &[(Told<'_>, ChildId)],
 ) -> Result<(), Problem> {
     let (vault, now) = (word.vault()?, word.now());
-    let sealed = Sealed::seal(said, &vault, &FeedRow::kept_at(source.feed, &said.reference))?;
+    let seal = |told: &Told<'_>| {
+        Sealed::seal(told.said, &vault, &FeedRow::kept_at(source.feed, &told.said.reference))
+    };
+    let sealed = all.iter().map(|(told, _)| seal(told)).collect::<Result<Vec<_>, _>>()?;
     sqlx::query!(
         "insert into source_record (feed_id, reference, child_id, hash, sent, batch_id, seen_at)
-         values ($1, $2, $3, $4, $5, $6, $7)
+         select $1, reference, child_id, hash, sent, $6, $7
+         from unnest($2::text[], $3::uuid[], $4::bytea[], $5::bytea[]) as told (reference, child_id, hash, sent)
          on conflict (feed_id, reference) do update
          set child_id = excluded.child_id, hash = excluded.hash, sent = excluded.sent, batch_id = excluded.batch_id,
              seen_at = excluded.seen_at, unconfirmed_at = null",
         source.feed.0,
-        said.reference.as_str(),
-        child.0,
-        hash,
-        sealed as _,
+        &all.iter().map(|(told, _)| told.reference()).collect::<Vec<_>>() as _,
+        &all.iter().map(|(_, child)| child.0).collect::<Vec<_>>(),
+        &all.iter().map(|(told, _)| told.hash).collect::<Vec<_>>() as _,
+        &sealed as &[Sealed<FeedRow>],
         source.batch.0,
         now,
     )
@@ -330,22 +349,33 @@ pub(super) async fn held_of(
     Ok(held.fetch_all(work.db()).await?)
 }
 
-/// Whether a steward has said that a source's record is not of this child, by unlinking it or by not taking it.
+/// Of which of these a steward has said that the source's record is not of this child, by unlinking it or by not taking it: their
+/// places.
 pub(super) async fn unlinked(
     work: &mut impl Unit,
     feed: FeedId,
-    said: &FeedRow,
-    child: ChildId,
-) -> Result<bool, Problem> {
+    matched: &[(&FeedRow, ChildId)],
+) -> Result<Vec<usize>, Problem> {
+    if matched.is_empty() {
+        return Ok(Vec::new());
+    }
     let unlinked = sqlx::query_scalar!(
-        r#"select exists (select from review_task t join child c on c.child_id = any(t.candidates)
-                          where t.feed_id = $1 and t.reference = $2 and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))
-                            and coalesce(c.merged_into, c.child_id) = $3) as "unlinked!""#,
+        r#"select m.n as "n!" from unnest($2::text[], $3::uuid[]) with ordinality as m (reference, child_id, n)
+           where exists (select from review_task t join child c on c.child_id = any(t.candidates)
+                         where t.feed_id = $1 and t.reference = m.reference
+                           and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))
+                           and coalesce(c.merged_into, c.child_id) = m.child_id)"#,
         feed.0,
-        said.reference.as_str(),
-        child.0,
+        &matched.iter().map(|(said, _)| said.reference.as_str()).collect::<Vec<_>>() as _,
+        &matched.iter().map(|(_, child)| child.0).collect::<Vec<_>>(),
     );
-    Ok(unlinked.fetch_one(work.db()).await?)
+    places(unlinked.fetch_all(work.db()).await?)
+}
+
+/// The places of those of many whom PostgreSQL counts from one.
+fn places(counted: Vec<i64>) -> Result<Vec<usize>, Problem> {
+    let places = counted.into_iter().map(|n| usize::try_from(n - 1).map_err(Problem::internal));
+    places.collect()
 }
 
 /// Whether a child is shielded.
@@ -356,9 +386,7 @@ pub(super) async fn is_shielded(work: &mut impl Unit, child: ChildId) -> Result<
 
 /// A row that a steward is to decide on.
 pub(super) struct Doubt<'d> {
-    pub(super) line: i64,
-    pub(super) said: &'d FeedRow,
-    pub(super) hash: &'d [u8],
+    pub(super) told: Told<'d>,
     pub(super) authority: OrganisationId,
     pub(super) candidates: &'d [ChildId],
     pub(super) reasons: &'d [String],
@@ -372,7 +400,7 @@ pub(super) async fn ask<W: Unit>(
     doubt: &Doubt<'_>,
 ) -> Result<(), Problem> {
     let (vault, now, id) = (word.vault()?, word.now(), ReviewTaskId::new());
-    let sealed = Sealed::seal(doubt.said, &vault, &FeedRow::reviewed_at(id))?;
+    let sealed = Sealed::seal(doubt.told.said, &vault, &FeedRow::reviewed_at(id))?;
     sqlx::query!(
         "insert into review_task (review_task_id, feed_id, batch_id, line, reference, hash, sent, authority_id, candidates, reasons,
              model_version, raised_at)
@@ -380,9 +408,9 @@ pub(super) async fn ask<W: Unit>(
         id.0,
         source.feed.0,
         source.batch.0,
-        doubt.line,
-        doubt.said.reference.as_str(),
-        doubt.hash,
+        doubt.told.line,
+        doubt.told.reference(),
+        doubt.told.hash,
         sealed as _,
         doubt.authority.0,
         &doubt.candidates.iter().map(|child| child.0).collect::<Vec<_>>(),
@@ -395,17 +423,17 @@ pub(super) async fn ask<W: Unit>(
     Ok(())
 }
 
-/// Whatever a steward was still to decide of this source's record is decided by what it says now.
+/// Whatever a steward was still to decide of these records of a source is decided by what it says now.
 pub(super) async fn supersede(
     work: &mut impl Unit,
     source: &Source,
-    said: &FeedRow,
+    references: &[&str],
 ) -> Result<(), Problem> {
     sqlx::query!(
         "update review_task set status = 'superseded', version = version + 1
-         where feed_id = $1 and reference = $2 and status = 'open'",
+         where feed_id = $1 and reference = any($2) and status = 'open'",
         source.feed.0,
-        said.reference.as_str(),
+        references as _,
     )
     .execute(work.db())
     .await?;
@@ -424,45 +452,56 @@ pub(super) async fn answering(
     Ok(authority.fetch_optional(work.db()).await?)
 }
 
-/// The local authority of this code.
-pub(super) async fn authority(
+/// The local authorities of these codes.
+pub(super) async fn authorities(
     work: &mut impl Unit,
-    code: &str,
-) -> Result<Option<OrganisationId>, Problem> {
-    let found = sqlx::query_scalar!(
-        r#"select organisation_id as "id: OrganisationId" from organisation where authority_code = $1 and status <> 'closed'"#,
-        code,
+    codes: &[&str],
+) -> Result<HashMap<String, OrganisationId>, Problem> {
+    if codes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = sqlx::query!(
+        r#"select authority_code as "code!", organisation_id as "id: OrganisationId" from organisation
+           where authority_code = any($1) and status <> 'closed'"#,
+        codes as _,
     );
-    Ok(found.fetch_optional(work.db()).await?)
+    let found = found.fetch_all(work.db()).await?;
+    Ok(found.into_iter().map(|row| (row.code, row.id)).collect())
 }
 
-/// Which of these numbers another child has, by their places.
+/// Which of the numbers that each row says another child has, by the place of the row and of the number.
 pub(super) async fn taken(
     work: &mut impl Author,
-    child: Option<ChildId>,
-    said: &FeedRow,
-) -> Result<Vec<i64>, Problem> {
-    if said.identifiers.is_empty() {
+    rows: &[(Option<ChildId>, &FeedRow)],
+) -> Result<Vec<(usize, usize)>, Problem> {
+    let said: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(n, (child, said))| {
+            said.identifiers.iter().enumerate().map(move |(m, number)| (n, m, *child, number))
+        })
+        .collect();
+    if said.is_empty() {
         return Ok(Vec::new());
     }
-    let kinds: Vec<_> = said.identifiers.iter().map(|one| one.kind().as_str().to_owned()).collect();
-    let values: Vec<_> = said.identifiers.iter().map(|one| one.value().to_owned()).collect();
     let taken = sqlx::query_scalar!(
-        r#"select n as "n!" from unnest($1::text[], $2::text[]) with ordinality as said (kind, value, n)
+        r#"select n as "n!" from unnest($1::text[], $2::text[], $3::uuid[]) with ordinality as said (kind, value, child_id, n)
            where exists (select from child_identifier i where i.kind = said.kind and i.value = said.value and i.superseded_at is null
-                         and i.held and i.child_id is distinct from $3)"#,
-        &kinds,
-        &values,
-        child.map(|child| child.0),
+                         and i.held and i.child_id is distinct from said.child_id)
+           order by n"#,
+        &said.iter().map(|(.., number)| number.kind().as_str()).collect::<Vec<_>>() as _,
+        &said.iter().map(|(.., number)| number.value()).collect::<Vec<_>>() as _,
+        &said.iter().map(|(_, _, child, _)| child.map(|child| child.0)).collect::<Vec<_>>() as _,
     );
-    Ok(taken.fetch_all(work.db()).await?)
+    let taken = places(taken.fetch_all(work.db()).await?)?;
+    Ok(taken.into_iter().map(|at| (said[at].0, said[at].1)).collect())
 }
 
-/// Whether these hashes tell of a child who was purged.
-pub(super) async fn purged(work: &mut impl Unit, hashes: &[Vec<u8>]) -> Result<bool, Problem> {
-    let known = sqlx::query_scalar!(
-        r#"select exists (select from purged where hash = any($1)) as "known!""#,
-        hashes
-    );
-    Ok(known.fetch_one(work.db()).await?)
+/// Which of these hashes tell of a child who was purged.
+pub(super) async fn purged(
+    work: &mut impl Unit,
+    hashes: &[Vec<u8>],
+) -> Result<Vec<Vec<u8>>, Problem> {
+    let known = sqlx::query_scalar!("select hash from purged where hash = any($1)", hashes);
+    Ok(known.fetch_all(work.db()).await?)
 }

@@ -51,13 +51,14 @@ pub(crate) async fn rebuild<W: Unit>(
         }
     }
     for (other, said) in remaining {
-        let mut held = hold(work, child).await?;
-        if held.source == gone.organisation {
-            held.source = other.organisation;
-        }
         let mut voice =
             WordOf { work: &mut *work, source: other.organisation, by, as_at: other.as_at };
-        if let Some(more) = apply::write(&mut voice, other, child, held, said).await? {
+        let mut all = apply::present(&mut voice, other, &[child]).await?;
+        let mut present = all.remove(&child).ok_or(Kind::NotFound)?;
+        if present.held.source == gone.organisation {
+            present.held.source = other.organisation;
+        }
+        if let Some(more) = apply::write(&mut voice, other, child, present, said).await? {
             written = written.and(more);
         }
     }
