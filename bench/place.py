@@ -80,11 +80,11 @@ def free_port():
 class Instance:
     """`contactpoint serve` on the demo's database, with its keys, behind a proxy that it trusts."""
 
-    def __init__(self, programs, folder, name):
+    def __init__(self, programs, folder, name, database="contactpoint"):
         self.port, self.metrics_port = free_port(), free_port()
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_URL", "CONTACTPOINT_"))}
         environment |= {
-            "DATABASE_URL": f"postgres:///contactpoint?host={folder}/postgres&user=contactpoint_app",
+            "DATABASE_URL": f"postgres:///{database}?host={folder}/postgres&user=contactpoint_app",
             "CONTACTPOINT_KEYS": folder + "/keys", "CONTACTPOINT_ISSUER": ISSUER,
             "CONTACTPOINT_LISTEN": f"127.0.0.1:{self.port}", "CONTACTPOINT_TRUSTED_PROXIES": "127.0.0.1",
             "CONTACTPOINT_METRICS_LISTEN": f"127.0.0.1:{self.metrics_port}",
@@ -181,7 +181,8 @@ class Place:
 
     def contactpoint(self, *arguments, database="contactpoint", **more):
         """A command of the program on a database and with the keys of this place."""
-        environment = os.environ | {
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("DATABASE_URL", "CONTACTPOINT_"))}
+        environment |= {
             "DATABASE_URL": f"postgres:///{database}?host={self.folder}/postgres&user=contactpoint_app",
             "CONTACTPOINT_KEYS": self.folder + "/keys",
         }
@@ -200,7 +201,10 @@ class Place:
     def psql(self, statement, database="contactpoint"):
         """What a superuser reads."""
         command = ["psql", "-qXAt", "-h", self.folder + "/postgres", "-U", "contactpoint", "-d", database, "-c", statement]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise OSError(f"{statement[:200]} … was refused: {done.stderr}")
+        return done.stdout.strip()
 
     def dump(self):
         """The whole database, as a superuser reads it."""

@@ -15,7 +15,8 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, archive, audit, bounds, carer, catalogue, change, child, client,
+    access_request, account, archive, audit, bounds, budget, carer, catalogue, change, child,
+    client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
@@ -90,6 +91,7 @@ pub fn mount(api: &mut ServiceConfig) {
         identity::routes::mount(rooms);
         investigation::routes::mount(rooms);
         organisation::routes::mount(rooms);
+        budget::routes::mount(rooms);
         account::routes::mount(rooms);
         client::routes::mount(rooms);
         external::routes::mount(rooms);

@@ -97,6 +97,8 @@ examples! {
     "change_organisation" asks "request";
     "suspend_organisation";
     "lift_suspension";
+    "open_budget";
+    "set_budget" asks "request";
     "ask_for_access" asks "request";
     "list_access_requests";
     "open_access_request";

@@ -21,7 +21,7 @@ pub const LIFETIME: TimeDelta = TimeDelta::seconds(600);
 const LONGEST_LIFETIME: i64 = 660;
 const SKEW: i64 = 30;
 const LARGEST_READ: usize = 8 * 1024;
-const LARGEST_ISSUED: usize = 2048;
+const LARGEST_ISSUED: usize = 1536;
 const MOST_AUDIENCES: usize = 4;
 const REMEMBERED: u64 = 20_000;
 const REMEMBERED_FOR: Duration = Duration::from_mins(10);
@@ -54,7 +54,7 @@ pub struct Claims {
     pub sid: Uuid,
     /// What the caller is to the index.
     pub role: String,
-    /// What it permits, separated by spaces.
+    /// What it permits, in few words separated by spaces (see `access::abridged`).
     pub scope: String,
     /// The organisation the caller acts for.
     #[serde(deserialize_with = "uuid")]
@@ -128,7 +128,7 @@ pub struct Grant {
     pub sid: Uuid,
     /// What the caller is to the index.
     pub role: String,
-    /// What is permitted, separated by spaces.
+    /// What is permitted, in few words separated by spaces.
     pub scope: String,
     /// The organisation the caller acts for.
     pub org: Uuid,
@@ -225,7 +225,7 @@ impl Reason {
     }
 }
 
-/// A token could not be signed, or would be larger than 2 KiB.
+/// A token could not be signed, or would be larger than 1.5 KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a token could not be issued")]
 pub struct NotIssued;

@@ -22,10 +22,12 @@ use crate::{
 
 mod caller;
 mod policy;
+mod scope;
 
 pub(crate) use caller::Sight;
 pub use caller::{Caller, Errand, Reason, Subject, Viewer};
 pub use policy::*;
+pub use scope::{abridged, permits, scopes, spelled_out};
 
 /// Proof that the caller is known, holds permission `P` and has stated a reason where one is needed.
 #[derive(Debug)]
@@ -60,8 +62,7 @@ fn admit<P: Permission>(request: &HttpRequest) -> Result<Access<P>, Problem> {
         let rates = request.app_data::<Data<Rates>>().ok_or(Kind::Unauthenticated)?;
         rates.count(client, rate)?;
     }
-    let in_scope = claims.scope.split(' ').any(|held| held == P::SCOPE);
-    if !in_scope || !P::HELD_BY.contains(&caller.role) {
+    if !permits(caller.role, &claims.scope, P::SCOPE) {
         let detail = if P::HELD_BY.contains(&caller.role) {
             format!("Your token does not permit {}; ask for one that does.", P::SCOPE)
         } else {

@@ -185,6 +185,10 @@ permissions! {
     SuspendOrganisation "organisation:suspend" false [AccountAdministrator Operator] "the own organisation; the operator: every organisation";
     /// Lift the suspension of an organisation.
     LiftSuspension "organisation:reinstate" false [Operator] "every organisation" fresh;
+    /// See how much those of an organisation may look for and open.
+    ReadBudget "budget:read" false [AccountAdministrator Operator] "the own organisation's; the operator: every organisation's";
+    /// Set how much those of an organisation may look for and open.
+    WriteBudget "budget:write" false [AccountAdministrator Operator] "the own organisation's, tighter alone; the operator: every organisation's" fresh;
     /// Find and open accounts.
     ReadAccount "account:read" false [AccountAdministrator Operator] "accounts of the own organisation; the operator: of national partners";
     /// Make, change, suspend and close accounts, and invite people to them.
@@ -247,13 +251,6 @@ permissions! {
     DecideInvestigation "investigation:decide" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all";
     /// Read the table of who may do what, and the code lists.
     ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
-}
-
-/// The scopes of a role, separated by spaces as in a token (RFC 9068, section 2.2.3).
-#[must_use]
-pub fn scopes(role: Role) -> String {
-    let held = POLICIES.iter().filter(|policy| policy.held_by.contains(&role));
-    held.map(|policy| policy.scope).collect::<Vec<_>>().join(" ")
 }
 
 /// What goes on while everything is stopped: signing in, how organisations are reached, stopping one of them, and lifting the

@@ -11,6 +11,10 @@ use crate::{
     problem::{Kind, Problem},
 };
 
+pub mod limits;
+pub(crate) mod routes;
+mod store;
+
 /// As many times the limits hold for those on emergency duty: practitioners with the right to look past a shield.
 const ON_EMERGENCY_DUTY: i32 = 5;
 /// How long to wait, in seconds, where it is not known until when.

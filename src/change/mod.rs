@@ -17,8 +17,11 @@ pub(crate) mod store;
 
 /// How long changes are kept; a reader that comes back later begins anew.
 pub const KEPT_FOR: TimeDelta = TimeDelta::days(90);
-/// How many changes, of whomever, one call looks through at most.
+/// How many changes, of whomever, one call looks through at most, where it cannot go by the children of the organisation.
 pub(crate) const LOOKED_THROUGH: i64 = 20_000;
+/// Up to how many involvements of an organisation, also those that have ended, its children are few: then their changes are
+/// looked up by them.
+pub(crate) const FEW_CHILDREN: i64 = 10_000;
 
 codes! {
     /// What has changed of a child.

@@ -23,8 +23,8 @@ pub(crate) fn mount(api: &mut ServiceConfig) {
 /// In the order of the commits, complete and without gaps, however many write meanwhile: call with the `next` of the call
 /// before, as often as you like. Told is of children with whom your organisation works (a steward: also those for whom the
 /// own authority answers) that something has changed, never what. A change is told once all that began to be written before it
-/// is written or given up, so within about 5 seconds. A call looks through 20,000 changes of whomever; `more` says whether to
-/// call again at once. Kept for 90 days: whoever comes back later is answered `changes-forgotten` and begins anew.
+/// is written or given up, so within about 5 seconds. A steward, and an organisation with more than 10,000 involvements, is taken
+/// through everybody's changes, 20,000 a call, so that a page may be empty; `more` says whether to call again at once. Kept for 90 days: whoever comes back later is answered `changes-forgotten` and begins anew.
 #[utoipa::path(
     tag = "changes",
     security(("bearer" = [ReadChanges::SCOPE])),

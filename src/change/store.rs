@@ -1,6 +1,6 @@
 //! Changes in the database.
 
-use super::{Change, ChangeKind, Found, LOOKED_THROUGH, Place};
+use super::{Change, ChangeKind, FEW_CHILDREN, Found, LOOKED_THROUGH, Place};
 use crate::{
     access::Role,
     ids::{ChildId, IndexNumber},
@@ -8,20 +8,19 @@ use crate::{
     work::Look,
 };
 
-/// What the caller is told after a place, looking through so many changes of whomever. Only transactions below all that are
-/// still running in the snapshot of the statement are looked at, so that none comes in before the place that is answered. Where
-/// all of them were looked at, the place is where the running ones begin, which moves with whatever anybody writes.
+/// What the caller is told after a place, looking through all the changes of its own children, or so many of whomever. Only
+/// transactions below all that are still running in the snapshot of the statement are looked at, so that none comes in before
+/// the place that is answered. Where all of them were looked at, the place is where the running ones begin, which moves with
+/// whatever anybody writes.
 pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Result<Found, Problem> {
     let begin = after.unwrap_or_default();
     let rows = sqlx::query!(
         r#"
         with looked as materialized (
-            select * from change
-            where (xid, position) > ($1::text::xid8, $2) and xid < pg_snapshot_xmin(pg_current_snapshot())
-            order by xid, position limit $3
+            select * from changes_to_look_at($4, $5, $1::text::xid8, $2, $3, $9)
         )
         select pg_snapshot_xmin(pg_current_snapshot())::text as "running!", f.xid::text as "forgotten!", f.position as "forgotten_row!",
-               (select count(*) from looked) as "looked!",
+               (select count(*) < $3 or bool_or(whole) from looked) as "looked_at_all!",
                (select xid::text from looked order by xid desc, position desc limit 1) as last,
                (select position from looked order by xid desc, position desc limit 1) as last_row,
                told.xid::text as "xid?", told.position as "position?", told.child_id as "child?: ChildId", told.kind as "kind?: ChangeKind",
@@ -29,7 +28,7 @@ pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Resul
         from change_cursor f
         left join (
             select l.xid, l.position, l.child_id, t.kind, t.index_number, t.survivor, l.at
-            from looked l
+            from (select * from looked order by xid, position) l
             cross join lateral change_told(l.child_id, l.kind, l.organisation_id, l.hidden, $4, $5, $6, $7) t
             order by l.xid, l.position limit $8
         ) told on true
@@ -44,6 +43,7 @@ pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Resul
         look.caller.role == Role::Feed,
         look.today(),
         limit,
+        FEW_CHILDREN,
     )
     .fetch_all(look.db())
     .await?;
@@ -53,7 +53,7 @@ pub(super) async fn list(look: &Look, after: Option<Place>, limit: i64) -> Resul
     if after.is_some_and(|after| after < forgotten) {
         return Err(Kind::ChangesForgotten.into());
     }
-    let looked_at_all = head.looked < LOOKED_THROUGH;
+    let looked_at_all = head.looked_at_all;
     let all = place(&head.running, 0)?;
     let last = match (&head.last, head.last_row) {
         (Some(last), Some(row)) if !looked_at_all => place(last, row)?,

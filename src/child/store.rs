@@ -1,5 +1,7 @@
 //! Children in the database.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -54,8 +56,13 @@ pub(crate) async fn insert_all(work: &mut impl Author, new: &[New<'_>]) -> Resul
         child.said.names.iter().map(|name| (child.id, child.said.birth().date, name))
     });
     insert_names(work, &names.collect::<Vec<_>>()).await?;
-    insert_places(work, new).await?;
-    insert_identifiers(work, new).await
+    let places = new.iter().map(|child| (child.id, false, &child.said.whereabouts));
+    insert_whereabouts(work, &places.collect::<Vec<_>>()).await?;
+    let numbers = new.iter().flat_map(|child| {
+        let numbers = child.said.identifiers.iter().enumerate();
+        numbers.map(|(n, number)| Ok((child.id, n, number.check()?)))
+    });
+    insert_identifiers(work, &numbers.collect::<Result<Vec<_>, Problem>>()?).await
 }
 
 async fn insert_cores(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
@@ -116,26 +123,39 @@ async fn insert_names(
     Ok(())
 }
 
-/// Where children are who are added: in plain, since nobody is shielded yet.
-async fn insert_places(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
-    let (source, now, today, by) = provenance(work);
-    let said = || new.iter().map(|new| &new.said.whereabouts);
-    let addresses = || said().map(Whereabouts::address);
-    let left = || said().map(Whereabouts::left_england);
+/// Where children are, each shielded or not: sealed under a shield, and then nothing of it in plain.
+async fn insert_whereabouts(
+    work: &mut impl Author,
+    places: &[(ChildId, bool, &Whereabouts)],
+) -> Result<(), Problem> {
+    let ((source, now, today, by), vault) = (provenance(work), work.vault()?);
+    let ids: Vec<_> = places.iter().map(|_| Uuid::new_v4()).collect();
+    let sealed = ids.iter().zip(places).map(|(id, (_, shielded, said))| {
+        shielded.then(|| Sealed::seal(*said, &vault, &Whereabouts::place(*id))).transpose()
+    });
+    let sealed: Vec<_> = sealed.collect::<Result<_, _>>()?;
+    let said = || places.iter().map(|(_, shielded, said)| (!shielded).then_some(*said));
+    let addresses = || said().map(|said| said.and_then(Whereabouts::address));
+    let left = || said().map(|said| said.and_then(Whereabouts::left_england));
     sqlx::query!(
-        "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
+        "insert into whereabouts (whereabouts_id, child_id, kind, lines, town, postcode, uprn, left_on, return_expected, shielded, sealed,
              source_organisation_id, recorded_by, received_at, as_at)
-         select child_id, kind, lines::text[], town, postcode, uprn, left_on, return_expected, $9, $10, $11, $12
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::date[], $8::text[])
-             as new (child_id, kind, lines, town, postcode, uprn, left_on, return_expected)",
-        &new.iter().map(|new| new.id.0).collect::<Vec<_>>(),
-        &said().map(|said| said.kind().as_str()).collect::<Vec<_>>() as _,
+         select whereabouts_id, child_id, kind, lines::text[], town, postcode, uprn, left_on, return_expected, shielded, sealed,
+             $12, $13, $14, $15
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::date[], $9::text[],
+                 $10::boolean[], $11::bytea[])
+             as new (whereabouts_id, child_id, kind, lines, town, postcode, uprn, left_on, return_expected, shielded, sealed)",
+        &ids,
+        &places.iter().map(|(child, ..)| child.0).collect::<Vec<_>>(),
+        &said().map(|said| said.map(|said| said.kind().as_str())).collect::<Vec<_>>() as _,
         &addresses().map(|at| at.map(|at| array(at.lines.iter().map(AddressLine::as_str)))).collect::<Vec<_>>() as _,
         &addresses().map(|at| at.map(|at| at.town.as_str())).collect::<Vec<_>>() as _,
         &addresses().map(|at| at.map(|at| at.postcode.as_str())).collect::<Vec<_>>() as _,
         &addresses().map(|at| at.and_then(|at| at.uprn.as_ref()).map(Uprn::as_str)).collect::<Vec<_>>() as _,
         &left().map(|left| left.map(|(day, _)| day)).collect::<Vec<_>>() as _,
         &left().map(|left| left.map(|(_, returning)| returning.as_str())).collect::<Vec<_>>() as _,
+        &places.iter().map(|(_, shielded, _)| *shielded).collect::<Vec<_>>(),
+        &sealed.iter().map(Option::as_ref).collect::<Vec<_>>() as _,
         source.0,
         by,
         now,
@@ -146,17 +166,15 @@ async fn insert_places(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Pr
     Ok(())
 }
 
-/// The numbers of children who are added; one that another child has is a fault at its place.
-async fn insert_identifiers(work: &mut impl Author, new: &[New<'_>]) -> Result<(), Problem> {
-    let (source, now, today, by) = provenance(work);
-    let said = new.iter().flat_map(|child| {
-        let numbers = child.said.identifiers.iter().enumerate();
-        numbers.map(|(n, number)| Ok((child.id, n, number.check()?)))
-    });
-    let said: Vec<_> = said.collect::<Result<_, Problem>>()?;
+/// Numbers of children, each with its place among those that were said; one that another child has is a fault at its place.
+async fn insert_identifiers(
+    work: &mut impl Author,
+    said: &[(ChildId, usize, Identifier)],
+) -> Result<(), Problem> {
     if said.is_empty() {
         return Ok(());
     }
+    let (source, now, today, by) = provenance(work);
     let taken = sqlx::query!(
         r#"insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
            select child_id, kind, value, $4, $5, $6, $7 from unnest($1::uuid[], $2::text[], $3::text[]) as new (child_id, kind, value)
@@ -187,74 +205,6 @@ fn held_by_another(n: usize) -> Problem {
         detail: "belongs to another child".to_owned(),
     };
     Problem::faults(Kind::IdentifierHeld, vec![fault])
-}
-
-async fn insert_whereabouts(
-    work: &mut impl Author,
-    child: ChildId,
-    shielded: bool,
-    whereabouts: &Whereabouts,
-) -> Result<(), Problem> {
-    let (source, now, today, by) = provenance(work);
-    let id = Uuid::new_v4();
-    let sealed =
-        shielded.then(|| Sealed::seal(whereabouts, &work.vault()?, &Whereabouts::place(id)));
-    let sealed = sealed.transpose()?;
-    let said = (!shielded).then_some(whereabouts);
-    let address = said.and_then(Whereabouts::address);
-    let lines =
-        address.map(|a| a.lines.iter().map(|line| line.as_str().to_owned()).collect::<Vec<_>>());
-    let left = said.and_then(Whereabouts::left_england);
-    sqlx::query!(
-        "insert into whereabouts (child_id, kind, lines, town, postcode, uprn, left_on, return_expected,
-             source_organisation_id, recorded_by, received_at, as_at, whereabouts_id, shielded, sealed)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        child.0,
-        said.map(|said| said.kind().as_str()),
-        lines.as_deref(),
-        address.map(|a| a.town.as_str()),
-        address.map(|a| a.postcode.as_str()),
-        address.and_then(|a| a.uprn.as_ref()).map(Uprn::as_str),
-        left.map(|(day, _)| day),
-        left.map(|(_, expected)| expected.as_str()),
-        source.0,
-        by,
-        now,
-        today,
-        id,
-        shielded,
-        sealed as _,
-    )
-    .execute(work.db())
-    .await?;
-    Ok(())
-}
-
-async fn insert_identifier(
-    work: &mut impl Author,
-    child: ChildId,
-    n: usize,
-    identifier: &Identifier,
-) -> Result<(), Problem> {
-    let (source, now, today, by) = provenance(work);
-    sqlx::query!(
-        "insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        child.0,
-        identifier.kind().as_str(),
-        identifier.value(),
-        source.0,
-        by,
-        now,
-        today,
-    )
-    .execute(work.db())
-    .await
-    .map_err(|error| match error.as_database_error().and_then(|e| e.constraint()) {
-        Some("child_identifier_one_child") => held_by_another(n),
-        _ => error.into(),
-    })?;
-    Ok(())
 }
 
 /// Holds the person of a child until the work is done, where there is one: everybody holds the person before the records.
@@ -342,37 +292,40 @@ pub(crate) async fn save(
     core: &Core,
     change: &ChildChange,
 ) -> Result<Written, Problem> {
-    if change.names_core() {
-        save_core(work, id, core).await?;
-    } else {
-        sqlx::query!("update child set version = $2 where child_id = $1", id.0, core.version)
-            .execute(work.db())
-            .await?;
-    }
-    if change.is_visible() {
-        sqlx::query!(
-            "update child set visible_version = visible_version + 1 where child_id = $1",
-            id.0
-        )
-        .execute(work.db())
-        .await?;
-    }
-    if let Some(names) = &change.names {
-        replace_names(work, id, core.birth.date, names).await?;
-    }
-    if let Some(whereabouts) = &change.whereabouts {
-        let now = work.now();
-        sqlx::query!("update whereabouts set superseded_at = $2 where child_id = $1 and superseded_at is null", id.0, now)
-            .execute(work.db())
-            .await?;
-        insert_whereabouts(work, id, core.shielded, whereabouts).await?;
-    }
-    if let Some(identifiers) = &change.identifiers {
-        let identifiers =
-            identifiers.iter().map(IdentifierIn::check).collect::<Result<Vec<_>, _>>()?;
-        replace_identifiers(work, id, &identifiers).await?;
-    }
+    save_all(work, &[(id, core, change)]).await?;
     Ok(Written::of(id))
+}
+
+/// The same of many: each as it stands now, and what changed.
+pub(crate) async fn save_all(
+    work: &mut impl Author,
+    changed: &[(ChildId, &Core, &ChildChange)],
+) -> Result<(), Problem> {
+    for (id, core, _) in changed.iter().filter(|(.., change)| change.names_core()) {
+        save_core(work, *id, core).await?;
+    }
+    sqlx::query!(
+        "update child c set version = n.version, visible_version = visible_version + n.visible::int
+         from unnest($1::uuid[], $2::bigint[], $3::boolean[]) as n (child_id, version, visible) where c.child_id = n.child_id",
+        &changed.iter().map(|(id, ..)| id.0).collect::<Vec<_>>(),
+        &changed.iter().map(|(_, core, _)| core.version).collect::<Vec<_>>(),
+        &changed.iter().map(|(.., change)| change.is_visible()).collect::<Vec<_>>(),
+    )
+    .execute(work.db())
+    .await?;
+    let names = changed
+        .iter()
+        .filter_map(|(id, core, change)| Some((*id, core.birth.date, change.names.as_deref()?)));
+    replace_names(work, &names.collect::<Vec<_>>()).await?;
+    let places = changed
+        .iter()
+        .filter_map(|(id, core, change)| Some((*id, core.shielded, change.whereabouts.as_ref()?)));
+    replace_whereabouts(work, &places.collect::<Vec<_>>()).await?;
+    let numbers = changed.iter().filter_map(|(id, _, change)| {
+        let checked = change.identifiers.as_ref()?.iter().map(IdentifierIn::check);
+        Some(checked.collect::<Result<Vec<_>, _>>().map(|numbers| (*id, numbers)))
+    });
+    replace_identifiers(work, &numbers.collect::<Result<Vec<_>, _>>()?).await
 }
 
 /// Lets another authority answer for a record; who did before is kept.
@@ -423,66 +376,97 @@ async fn save_core(work: &mut impl Author, id: ChildId, core: &Core) -> Result<(
 
 async fn replace_names(
     work: &mut impl Author,
-    id: ChildId,
-    born: NaiveDate,
-    names: &[Name],
+    changed: &[(ChildId, NaiveDate, &[Name])],
 ) -> Result<(), Problem> {
+    if changed.is_empty() {
+        return Ok(());
+    }
     let now = work.now();
-    let held: Vec<Json<Name>> = sqlx::query_scalar!(
-        r#"select json_build_object('kind', kind, 'given', given, 'family', family) as "name!: Json<Name>"
-           from child_name where child_id = $1 and superseded_at is null"#,
-        id.0,
+    let held = sqlx::query!(
+        r#"select child_id as "child: ChildId",
+                  json_build_object('kind', kind, 'given', given, 'family', family) as "name!: Json<Name>"
+           from child_name where child_id = any($1) and superseded_at is null"#,
+        &changed.iter().map(|(id, ..)| id.0).collect::<Vec<_>>(),
     )
     .fetch_all(work.db())
     .await?;
-    for Json(old) in held.iter().filter(|old| !names.contains(&old.0)) {
-        let given: Vec<_> = old.given.iter().map(|part| part.as_str().to_owned()).collect();
-        sqlx::query!(
-            "update child_name set superseded_at = $5
-             where child_id = $1 and kind = $2 and given = $3 and family = $4 and superseded_at is null",
-            id.0,
-            old.kind.as_str(),
-            &given,
-            old.family.as_str(),
-            now,
-        )
-        .execute(work.db())
-        .await?;
+    let held: HashSet<_> = held.into_iter().map(|row| (row.child, row.name.0)).collect();
+    let said =
+        changed.iter().flat_map(|(id, _, names)| names.iter().map(|name| (*id, name.clone())));
+    let said: HashSet<_> = said.collect();
+    let gone: Vec<_> = held.difference(&said).collect();
+    sqlx::query!(
+        "update child_name n set superseded_at = $5
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as gone (child_id, kind, given, family)
+         where n.child_id = gone.child_id and n.kind = gone.kind and n.given = gone.given::text[] and n.family = gone.family
+           and n.superseded_at is null",
+        &gone.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+        &gone.iter().map(|(_, name)| name.kind.as_str()).collect::<Vec<_>>() as _,
+        &gone.iter().map(|(_, name)| array(name.given.iter().map(NamePart::as_str))).collect::<Vec<_>>(),
+        &gone.iter().map(|(_, name)| name.family.as_str()).collect::<Vec<_>>() as _,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    let new =
+        changed.iter().flat_map(|(id, born, names)| names.iter().map(|name| (*id, *born, name)));
+    let new = new.filter(|(id, _, name)| !held.contains(&(*id, (*name).clone())));
+    insert_names(work, &new.collect::<Vec<_>>()).await
+}
+
+async fn replace_whereabouts(
+    work: &mut impl Author,
+    changed: &[(ChildId, bool, &Whereabouts)],
+) -> Result<(), Problem> {
+    if changed.is_empty() {
+        return Ok(());
     }
-    let new = names.iter().filter(|new| !held.iter().any(|old| old.0 == **new));
-    insert_names(work, &new.map(|name| (id, born, name)).collect::<Vec<_>>()).await
+    let now = work.now();
+    sqlx::query!(
+        "update whereabouts set superseded_at = $2 where child_id = any($1) and superseded_at is null",
+        &changed.iter().map(|(id, ..)| id.0).collect::<Vec<_>>(),
+        now
+    )
+    .execute(work.db())
+    .await?;
+    insert_whereabouts(work, changed).await
 }
 
 async fn replace_identifiers(
     work: &mut impl Author,
-    id: ChildId,
-    identifiers: &[Identifier],
+    changed: &[(ChildId, Vec<Identifier>)],
 ) -> Result<(), Problem> {
+    if changed.is_empty() {
+        return Ok(());
+    }
     let now = work.now();
-    let held: Vec<Json<Identifier>> = sqlx::query_scalar!(
-        r#"select json_build_object('kind', kind, 'value', value) as "identifier!: Json<Identifier>"
-           from child_identifier where child_id = $1 and superseded_at is null"#,
-        id.0,
+    let held = sqlx::query!(
+        r#"select child_id as "child: ChildId", json_build_object('kind', kind, 'value', value) as "identifier!: Json<Identifier>"
+           from child_identifier where child_id = any($1) and superseded_at is null"#,
+        &changed.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
     )
     .fetch_all(work.db())
     .await?;
-    for Json(old) in held.iter().filter(|old| !identifiers.contains(&old.0)) {
-        sqlx::query!(
-            "update child_identifier set superseded_at = $4 where child_id = $1 and kind = $2 and value = $3 and superseded_at is null",
-            id.0,
-            old.kind().as_str(),
-            old.value(),
-            now,
-        )
-        .execute(work.db())
-        .await?;
-    }
-    for (n, new) in identifiers.iter().enumerate() {
-        if !held.iter().any(|old| old.0 == *new) {
-            insert_identifier(work, id, n, new).await?;
-        }
-    }
-    Ok(())
+    let held: HashSet<_> = held.into_iter().map(|row| (row.child, row.identifier.0)).collect();
+    let said = changed.iter().flat_map(|(id, all)| all.iter().map(|one| (*id, one.clone())));
+    let said: HashSet<_> = said.collect();
+    let gone: Vec<_> = held.difference(&said).collect();
+    sqlx::query!(
+        "update child_identifier i set superseded_at = $4
+         from unnest($1::uuid[], $2::text[], $3::text[]) as gone (child_id, kind, value)
+         where i.child_id = gone.child_id and i.kind = gone.kind and i.value = gone.value and i.superseded_at is null",
+        &gone.iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+        &gone.iter().map(|(_, one)| one.kind().as_str()).collect::<Vec<_>>() as _,
+        &gone.iter().map(|(_, one)| one.value()).collect::<Vec<_>>() as _,
+        now,
+    )
+    .execute(work.db())
+    .await?;
+    let new = changed
+        .iter()
+        .flat_map(|(id, all)| all.iter().enumerate().map(|(n, one)| (*id, n, one.clone())));
+    let new = new.filter(|(id, _, one)| !held.contains(&(*id, one.clone())));
+    insert_identifiers(work, &new.collect::<Vec<_>>()).await
 }
 
 /// A service has begun of which the child was known to have none.

@@ -71,7 +71,12 @@ struct DatabaseUrl {
     #[arg(long = "database", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     url: Option<SecretString>,
     /// A file that holds that address with its password, which so stands neither among the arguments nor in the environment
-    #[arg(long = "database-file", env = "DATABASE_URL_FILE", value_name = "FILE")]
+    #[arg(
+        id = "database-file",
+        long = "database-file",
+        env = "DATABASE_URL_FILE",
+        value_name = "FILE"
+    )]
     file: Option<PathBuf>,
 }
 
@@ -169,4 +174,16 @@ fn log() {
     let layer =
         fmt::layer().json().with_writer(std::io::stderr).flatten_event(true).with_span_list(false);
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_two_arguments_of_a_command_have_one_name() {
+        Cli::command().debug_assert();
+    }
 }

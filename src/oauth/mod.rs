@@ -64,7 +64,7 @@ pub struct TokenAnswer {
     /// How long the access token lasts, in seconds.
     #[schema(example = 600)]
     pub expires_in: i64,
-    /// What it permits, separated by spaces.
+    /// What it permits, each scope by its own name, separated by spaces. The token, which is for us alone to read, may say it shorter.
     #[schema(example = "involvement:read involvement:write flag:write")]
     pub scope: String,
     /// What is exchanged for new tokens, once; not for clients.

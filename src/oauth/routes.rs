@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Metadata, Revocation, Revoked, TokenAnswer, TokenRequest, exchange};
 use crate::{
-    access::{Role, Subject, errand},
+    access::{Role, Subject, errand, spelled_out},
     audit::Trail,
     client::{admission::admit, scope, store::Known},
     credentials,
@@ -157,7 +157,8 @@ async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<Toke
     let person = exchange::subject(form, verifier, work.now)?;
     exchange::may_act_with(client.organisation, &person)?;
     exchange::is_bound_alike(&person, jkt.as_deref())?;
-    let held = scope::common(&person.scope, &client.scopes());
+    let role = Role::parse(&person.role)?;
+    let held = scope::common(&spelled_out(role, &person.scope), &client.scopes());
     let scope = scope::narrowed(&held, form.get("scope"))?;
     let joint = store::join(&mut work, SessionId(person.sid), client.id).await?;
     let joint = joint.ok_or_else(exchange::refused)?;
@@ -166,7 +167,7 @@ async fn exchanged(asked: Asked, form: &Form, verifier: &Verifier) -> Reply<Toke
         actor: Some(client.id),
         organisation: OrganisationId(person.org),
         authority: person.la.map(OrganisationId),
-        role: Role::parse(&person.role)?,
+        role,
         scope,
         session: joint.id,
         authenticated_at: joint.authenticated_at,

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use validator::{Validate, ValidationError, ValidationErrors};
 
 use crate::{
-    access::{Caller, Role, Subject},
+    access::{Caller, Role, Subject, abridged},
     http::sha256,
     ids::{AccountId, ClientId, OrganisationId, SessionId},
     keys::Sealer,
@@ -179,7 +179,7 @@ pub(crate) struct Bearer {
     pub(crate) organisation: OrganisationId,
     pub(crate) authority: Option<OrganisationId>,
     pub(crate) role: Role,
-    /// What is granted, separated by spaces.
+    /// What is granted, each scope by its own name, separated by spaces.
     pub(crate) scope: String,
     pub(crate) session: SessionId,
     pub(crate) authenticated_at: DateTime<Utc>,
@@ -208,7 +208,7 @@ impl Bearer {
                 client_id: client.unwrap_or_else(|| OWN_CLIENT.to_owned()),
                 sid: self.session.0,
                 role: self.role.as_str().to_owned(),
-                scope: self.scope.clone(),
+                scope: abridged(self.role, &self.scope),
                 org: self.organisation.0,
                 la: self.authority.map(|id| id.0),
                 acr: if person { "2" } else { "1" }.to_owned(),
@@ -266,4 +266,70 @@ pub fn secret_hash(secret: &str) -> [u8; 32] {
 #[must_use]
 pub fn seed_context(account: Uuid) -> String {
     format!("account/{account}/one-time-code-seed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{access::scopes, client::scope, keys::SigningKeys};
+
+    /// The longest token of a role: everything said that can be, by an issuer whose name has 100 characters.
+    fn longest(role: Role, scope: String) -> usize {
+        let issuer = Issuer {
+            issuer: format!("https://{}", "i".repeat(92)),
+            audience: "contactpoint".to_owned(),
+            keys: SigningKeys::ephemeral().unwrap(),
+        };
+        let (account, client) = (AccountId::new(), ClientId::new());
+        let system = role.is_system();
+        let bearer = Bearer {
+            subject: if system { Subject::Client(client) } else { Subject::Account(account) },
+            actor: Some(client),
+            organisation: OrganisationId::new(),
+            authority: Some(OrganisationId::new()),
+            role,
+            scope,
+            session: SessionId::new(),
+            authenticated_at: Utc::now(),
+            amr: ways::FACTORS,
+            jkt: Some(URL_SAFE_NO_PAD.encode([0xff; 32])),
+            rps: Some(u32::MAX),
+        };
+        bearer.token(&issuer, Utc::now()).unwrap().0.len()
+    }
+
+    #[test]
+    fn the_token_of_no_role_is_over_1300_bytes_bound_or_not() {
+        for role in Role::ALL {
+            let bytes = longest(*role, scopes(*role));
+
+            assert!(bytes <= 1300, "{role:?}: {bytes}");
+        }
+    }
+
+    #[test]
+    fn however_a_client_is_narrowed_its_token_is_not_over_a_kibibyte_and_a_half() {
+        for role in Role::ALL {
+            let given = scope::all(if role.is_system() { *role } else { Role::CaseSystem });
+            let held = scope::common(
+                &scopes(*role),
+                &given.iter().map(|s| s.to_string()).collect::<Vec<_>>(),
+            );
+            let bytes = longest(*role, narrowed_to_the_longest(&held));
+
+            assert!(bytes <= 1536, "{role:?}: {bytes}");
+        }
+    }
+
+    /// Of every resource all but its shortest scope, so that none can be said in a word.
+    fn narrowed_to_the_longest(held: &str) -> String {
+        let resource = |scope: &str| scope.split(':').next().map(str::to_owned);
+        let scopes: Vec<&str> = held.split(' ').collect();
+        let left = scopes.iter().filter(|scope| {
+            let of = scopes.iter().filter(|other| resource(other) == resource(scope));
+            let shortest = of.clone().min_by_key(|other| other.len());
+            of.count() == 1 || shortest != Some(scope)
+        });
+        left.copied().collect::<Vec<_>>().join(" ")
+    }
 }

@@ -306,7 +306,8 @@ pub(super) async fn fan_out(work: &mut Errands, today: NaiveDate) -> Result<(i64
               and xid < pg_snapshot_xmin(pg_current_snapshot())
             order by xid, position limit $1
         ), concerned as (
-            select l.xid, l.position, w.subscription_id from looked l
+            select l.xid, l.position, w.subscription_id
+            from (select * from looked where exists (select from subscription where confirmed_at is not null)) l
             cross join lateral (
                 select s.subscription_id from child c
                 join involvement i on i.child_id = coalesce(c.merged_into, c.child_id)

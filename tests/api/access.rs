@@ -160,7 +160,12 @@ const REFUSED: [(&[&str], Whose, &[Role], u16); 51] = [
     (&["invite_again"], Own, &[Role::Operator], 409),
     (ACCESS_REQUESTS, Own, &[Role::AccountAdministrator], 404),
     (ACCESS_REQUESTS, Other, Role::ALL, 404),
-    (&["suspend_organisation"], Other, &[Role::AccountAdministrator], 403),
+    (
+        &["suspend_organisation", "open_budget", "set_budget"],
+        Other,
+        &[Role::AccountAdministrator],
+        403,
+    ),
     (ACCOUNTS, Other, Role::ALL, 404),
     (ACCOUNTS, Own, &[Role::Operator], 404),
     (

@@ -72,6 +72,33 @@ pub(crate) async fn settled(index: &Index) {
     panic!("somebody writes for 20 seconds");
 }
 
+/// Fails unless every organisation is told the same whether its changes are looked up by its children or in their order; and
+/// unless some are looked up by children.
+async fn told_alike_either_way(index: &Index) {
+    settled(index).await;
+    let (apart, by_child): (i64, i64) = sqlx::query_as(
+        "with told as (
+             select few, is_feed, o.organisation_id, l.whole, l.xid, l.position, t.kind, t.index_number, t.survivor
+             from organisation o cross join (values (0), (10000)) f (few) cross join (values (true), (false)) r (is_feed)
+             cross join lateral changes_to_look_at(o.organisation_id, false, '0', 0, 1000000, few) l
+             cross join lateral change_told(l.child_id, l.kind, l.organisation_id, l.hidden, o.organisation_id, false, is_feed, $1) t
+         ), by_order as (
+             select is_feed, organisation_id, xid, position, kind, index_number, survivor from told where few = 0
+         ), by_child as (
+             select is_feed, organisation_id, xid, position, kind, index_number, survivor from told where few = 10000
+         )
+         select (select count(*) from (select * from by_order except all select * from by_child) x)
+                + (select count(*) from (select * from by_child except all select * from by_order) x),
+                (select count(*) from told where whole)",
+    )
+    .bind(index.now().date_naive())
+    .fetch_one(&index.db)
+    .await
+    .unwrap();
+    assert_eq!(apart, 0);
+    assert!(by_child > 0, "nobody's are looked up by children");
+}
+
 async fn page(index: &Index, by: &Caller, after: Option<&str>, limit: usize) -> Answer {
     let after = after.map(|after| format!("&after={after}")).unwrap_or_default();
     index.get(by, &format!("/v1/changes?limit={limit}{after}")).await
@@ -183,6 +210,31 @@ async fn pages_follow_one_another_without_a_gap_whatever_their_size() {
 }
 
 #[actix_web::test]
+async fn an_organisation_with_few_children_is_not_taken_through_everybodys_changes() {
+    let town = Town::new().await;
+    let [system, steward] = [town.system(), town.scene.caller(Role::Steward)];
+    let [place, stewards] = [town.now(system).await, town.now(steward).await];
+    sqlx::query("insert into change (child_id, kind) select gen_random_uuid(), 'child' from generate_series(1, 20001)")
+        .execute(&town.index.db)
+        .await
+        .unwrap();
+    town.index.carer(&town.child).await;
+    settled(&town.index).await;
+
+    let answer = page(&town.index, system, Some(&place), 100).await.expect(200);
+    assert_eq!(answer.body["items"][0]["kind"], "carers");
+    assert_eq!(
+        (answer.body["items"].as_array().unwrap().len(), &answer.body["more"]),
+        (1, &json!(false))
+    );
+
+    let answer = page(&town.index, steward, Some(&stewards), 100).await.expect(200);
+    assert_eq!((&answer.body["items"], &answer.body["more"]), (&json!([]), &json!(true)));
+    let (items, _) = follow(&town.index, steward, Some(&stewards), 100).await;
+    assert_eq!(items.len(), 1, "after the others'");
+}
+
+#[actix_web::test]
 async fn what_is_committed_late_is_not_passed_by_and_only_looking_holds_nothing_up() {
     let town = Town::new().await;
     let system = town.system();
@@ -284,6 +336,7 @@ async fn a_reader_beside_eight_writers_is_told_each_change_once_and_replays_to_w
     }
     let (again, _) = follow(index, system, Some(&begin), 1000).await;
     assert_eq!(again, told, "read at once it is the same, in the same order");
+    told_alike_either_way(index).await;
 }
 
 async fn state(index: &Index, number: &str) -> (i64, Vec<String>) {
@@ -400,6 +453,7 @@ async fn a_feed_is_told_of_its_own_organisations_involvements_alone_and_nobody_o
     for by in [system, feed, town.scene.caller(Role::Steward), &clinic] {
         assert!(town.told(by, Some(&place)).await.0.is_empty(), "{}", by.role);
     }
+    told_alike_either_way(&town.index).await;
 }
 
 #[actix_web::test]
@@ -496,6 +550,7 @@ async fn a_merge_is_told_of_the_number_that_goes_with_the_one_that_stays_and_tak
         "it works with the one that stays"
     );
     assert!(follow(index, &other, Some(&of_other), 100).await.0.is_empty());
+    told_alike_either_way(index).await;
 
     let back = json!({ "ground": "relatives" });
     let asked =

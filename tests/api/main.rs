@@ -12,6 +12,7 @@ mod audit_guard;
 mod batch;
 mod batch_form;
 mod budget;
+mod budget_limits;
 mod carer;
 mod change;
 mod child;

@@ -21,7 +21,7 @@ const LEVELS: &[&[&str]] = &[
     &["code", "contact", "ids", "jose", "jose::*", "problem", "token", "session::user_name"],
     &["dpop", "limit", "seal"],
     &["credentials", "access::policy"],
-    &["access::caller"],
+    &["access::caller", "access::scope"],
     &[
         "access",
         "cursor",
@@ -34,7 +34,7 @@ const LEVELS: &[&[&str]] = &[
         "listener",
         "listener::*",
     ],
-    &["budget"],
+    &["budget", "budget::limits"],
     &["http", "span", "describe", "examples"],
     &["child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contactpoint::{
-    access::{Role, scopes},
+    access::Role,
     account::{NewAccount, new_password, new_pin, shown, store},
     audit::Trail,
     ids::{AccountId, OrganisationId},
@@ -142,7 +142,7 @@ async fn whoever_signs_in_gets_a_token_that_anyone_can_verify_by_the_published_k
     let expected = json!({
         "iss": "http://contactpoint.test", "aud": "contactpoint", "sub": person.id, "client_id": "contactpoint",
         "exp": now + 600, "iat": now, "nbf": now, "auth_time": now, "role": "practitioner",
-        "scope": scopes(Role::Practitioner), "org": authority.id, "la": authority.id, "acr": "2",
+        "scope": "*", "org": authority.id, "la": authority.id, "acr": "2",
         "amr": ["pwd", "pin", "otp", "mfa"],
     });
     assert_eq!(claims, expected);

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Done, Source, Told, decide::Verdict, fault, held, rule, store};
 use crate::{
-    carer,
-    child::{self, ChildIn},
+    carer::{self, CarerIn},
+    child::{self, ChildChange, ChildIn, Core},
     duplicate,
     feed::{RowOutcome, row::FeedRow},
     guard::{self, Written},
@@ -53,22 +53,48 @@ pub(crate) struct Step<'r> {
 struct Tally<'s, 'r> {
     /// What became of each step.
     done: HashMap<usize, Done>,
-    /// Of whom something was written.
-    written: Option<Written>,
     /// Whose record follows what was told from now on.
     kept: Vec<(Told<'r>, ChildId)>,
-    /// The work that begins with a child.
-    begun: Vec<(ChildId, InvolvementIn)>,
+    /// What changes of records, and what is new.
+    changes: Changes<'r>,
+    /// Whose record is changed.
+    changed: Vec<ChildId>,
     /// Children who are new, with those who are like them.
     noted: Vec<(ChildId, &'s [ChildId])>,
 }
 
-impl Tally<'_, '_> {
-    fn add(&mut self, more: Written) {
-        self.written = Some(match self.written.take() {
-            Some(written) => written.and(more),
-            None => more,
-        });
+/// What changes of records, to be written for all at once.
+#[derive(Default)]
+struct Changes<'r> {
+    facts: Vec<(ChildId, Core, ChildChange)>,
+    /// Carers who are new, of a child who is shielded or not.
+    carers: Vec<(ChildId, bool, &'r CarerIn)>,
+    /// The work that begins with a child.
+    begun: Vec<(ChildId, InvolvementIn)>,
+    /// Of whom something was written already.
+    written: Vec<Written>,
+}
+
+impl Changes<'_> {
+    async fn write(
+        self,
+        word: &mut impl Author,
+        source: &Source,
+    ) -> Result<Option<Written>, Problem> {
+        let Self { facts, carers, begun, written } = self;
+        if !facts.is_empty() {
+            let all: Vec<_> = facts.iter().map(|(id, core, change)| (*id, core, change)).collect();
+            child::store::save_all(word, &all).await?;
+        }
+        carer::store::insert_all(word, &carers).await?;
+        if !begun.is_empty() {
+            let new: Vec<_> = begun.iter().map(|(child, work)| (*child, work)).collect();
+            involvement::store::insert_all(word, source.organisation, &new).await?;
+        }
+        let more = facts.iter().map(|(child, ..)| *child);
+        let more = more.chain(carers.iter().map(|(child, ..)| *child));
+        let more = more.chain(begun.iter().map(|(child, _)| *child)).map(Written::of);
+        Ok(written.into_iter().chain(more).reduce(Written::and))
     }
 }
 
@@ -83,13 +109,11 @@ pub(crate) async fn take<W: Unit>(
     follow(word, source, steps, &mut tally).await?;
     create(word, source, steps, &mut tally).await?;
     ask(word, source, steps, model, &mut tally).await?;
-    let Tally { mut done, mut written, kept, begun, noted } = tally;
-    if !begun.is_empty() {
-        let new: Vec<_> = begun.iter().map(|(child, work)| (*child, work)).collect();
-        involvement::store::insert_all(word, source.organisation, &new).await?;
-    }
+    let Tally { mut done, changes, kept, changed, noted } = tally;
+    let written = changes.write(word, source).await?;
+    retention::store::schedule_all(word, &changed).await?;
     store::keep(word, source, &kept).await?;
-    if let Some(written) = written.take() {
+    if let Some(written) = written {
         guard::store::guard(word, written).await?;
     }
     for (child, like) in noted.into_iter().filter(|(_, like)| !like.is_empty()) {
@@ -117,21 +141,15 @@ async fn follow<'s, 'r, W: Unit>(
     let mut present = present(word, source, &children).await?;
     let said: Vec<_> = follows.iter().map(|(_, child, told)| (Some(*child), told.said)).collect();
     let taken = by_row(store::taken(word, &said).await?);
-    let mut changed = Vec::new();
     for (at, (n, child, told)) in follows.into_iter().enumerate() {
         let done = match (present.remove(&child), taken.get(&at)) {
             (None, _) => cannot_be_taken(),
             (_, Some(places)) => belongs_to_another(places),
             (Some(present), None) => {
-                let (written, begun) = change(word, source, child, present, told.said).await?;
-                let something = written.is_some() || begun.is_some();
-                written.into_iter().for_each(|written| tally.add(written));
-                if let Some(begun) = begun {
-                    tally.begun.push((child, begun));
-                    tally.add(Written::of(child));
-                }
+                let something =
+                    change(word, source, child, present, told.said, &mut tally.changes).await?;
                 tally.kept.push((told, child));
-                changed.extend(something.then_some(child));
+                tally.changed.extend(something.then_some(child));
                 let linked = something || matches!(steps[n].act, Act::Link(_));
                 let outcome = if linked { RowOutcome::Linked } else { RowOutcome::Unchanged };
                 Done { written: something, ..Done::new(outcome, Some(child)) }
@@ -139,7 +157,6 @@ async fn follow<'s, 'r, W: Unit>(
         };
         tally.done.insert(n, done);
     }
-    retention::store::schedule_all(word, &changed).await?;
     Ok(())
 }
 
@@ -170,54 +187,55 @@ pub(crate) async fn present(
     Ok(present)
 }
 
-/// Writes what a row changes of a record, but for work that begins, which it says; nothing where it changes nothing.
-async fn change(
+/// Says what a row changes of a record, and writes what is of that record alone; whether it changes anything.
+async fn change<'r>(
     word: &mut impl Author,
     source: &Source,
     child: ChildId,
     present: Present,
-    said: &FeedRow,
-) -> Result<(Option<Written>, Option<InvolvementIn>), Problem> {
+    said: &'r FeedRow,
+    changes: &mut Changes<'r>,
+) -> Result<bool, Problem> {
     let (own, today) = (source.organisation, word.today());
+    let change = rule::change(&present.held, said, own);
     let Present { held, mut carers, mut work } = present;
-    let (mut core, mut all) = (held.core.clone(), Vec::new());
-    if let Some(change) = rule::change(&held, said, own) {
+    let (shielded, mut core) = (held.core.shielded, held.core);
+    let without = core.without_service.contains(&source.service);
+    let mut something = change.is_some();
+    if let Some(change) = change {
         core.change(&change, today)?;
-        all.push(child::store::save(word, child, &core, &change).await?);
+        changes.facts.push((child, core, change));
     }
     let told: Vec<_> = carers.iter().map(|held| &held.carer).collect();
     let steps = rule::carers(&told, &said.carers, own);
-    if !steps.new.is_empty() {
-        let new: Vec<_> = steps.new.iter().map(|new| (child, core.shielded, *new)).collect();
-        carer::store::insert_all(word, &new).await?;
-        all.push(Written::of(child));
-    }
+    something |= !steps.new.is_empty();
+    changes.carers.extend(steps.new.into_iter().map(|new| (child, shielded, new)));
+    let before = changes.written.len();
     for (id, change) in steps.changed {
         let Some(held) = carers.iter_mut().find(|held| held.carer.id == id) else { continue };
         held.carer.change(change);
-        all.push(carer::store::save(word, child, held).await?);
+        changes.written.push(carer::store::save(word, child, held).await?);
     }
     for id in steps.ended {
-        all.push(carer::store::end(word, child, id).await?);
+        changes.written.push(carer::store::end(word, child, id).await?);
     }
     let told: Vec<_> = work.iter().map(|found| &found.involvement).collect();
     let step = said.involvement.as_ref();
-    let step = step.and_then(|said| rule::work(&told, said, source.service, source.as_at));
-    let mut begun = None;
-    match step {
+    match step.and_then(|said| rule::work(&told, said, source.service, source.as_at)) {
         Some(rule::Work::Change(n, change)) => {
             work[n].involvement.change(*change, today)?;
-            all.push(involvement::store::save(word, &work[n]).await?);
+            changes.written.push(involvement::store::save(word, &work[n]).await?);
         }
         Some(rule::Work::New(new)) => {
-            if new.ended_on.is_none() && core.without_service.contains(&source.service) {
+            if new.ended_on.is_none() && without {
                 child::store::has_service(word, child, source.service).await?;
             }
-            begun = Some(*new);
+            something = true;
+            changes.begun.push((child, *new));
         }
         None => {}
     }
-    Ok((all.into_iter().reduce(Written::and), begun))
+    Ok(something || changes.written.len() > before)
 }
 
 /// Writes what a row changes of a record that is held; nothing where it changes nothing.
@@ -228,10 +246,9 @@ pub(crate) async fn write(
     present: Present,
     said: &FeedRow,
 ) -> Result<Option<Written>, Problem> {
-    let (written, begun) = change(word, source, child, present, said).await?;
-    let Some(begun) = begun else { return Ok(written) };
-    involvement::store::insert_all(word, source.organisation, &[(child, &begun)]).await?;
-    Ok(written.into_iter().chain([Written::of(child)]).reduce(Written::and))
+    let mut changes = Changes::default();
+    change(word, source, child, present, said, &mut changes).await?;
+    changes.write(word, source).await
 }
 
 /// A row of a child who is to be added.
@@ -319,15 +336,13 @@ async fn add<'s, 'r, W: Unit>(
         ),
     });
     child::store::insert_all(word, &new.collect::<Vec<_>>()).await?;
-    let carers = added
-        .iter()
-        .flat_map(|(id, _, new)| new.child.carers.iter().map(|carer| (*id, false, carer)));
-    carer::store::insert_all(word, &carers.collect::<Vec<_>>()).await?;
     for (id, _, new) in added {
         let work = new.told.said.involvement.as_ref();
         let work = work.map(|work| rule::involvement_in(work, source.service, source.as_at));
-        tally.begun.extend(work.map(|work| (*id, work)));
-        tally.add(Written::of(*id));
+        let carers = new.told.said.carers.iter().map(|carer| (*id, false, carer));
+        tally.changes.carers.extend(carers);
+        tally.changes.begun.extend(work.map(|work| (*id, work)));
+        tally.changes.written.push(Written::of(*id));
         tally.kept.push((new.told, *id));
         tally.noted.push((*id, new.noted));
         let done = Done { written: true, ..Done::new(RowOutcome::Created, Some(*id)) };

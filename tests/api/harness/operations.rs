@@ -115,6 +115,7 @@ impl Operation {
                     example.as_object_mut().unwrap().remove(member);
                 }
             }
+            "set_budget" => example = json!({}),
             "link_external_identity" => {
                 example = json!({ "issuer": ISSUER, "subject": letters });
             }

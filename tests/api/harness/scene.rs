@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use contactpoint::{
-    access::{Role, scopes},
+    access::{Role, abridged, scopes},
     database::APPLICATION,
     feed::row::FeedRow,
     ids::{FeedId, IndexNumber, ReviewTaskId},
@@ -534,7 +534,7 @@ impl Index {
             client_id: "test".to_owned(),
             sid: caller.session,
             role: caller.role.as_str().to_owned(),
-            scope: scopes(caller.role),
+            scope: abridged(caller.role, &scopes(caller.role)),
             org: caller.organisation.id,
             la: caller.organisation.authority,
             acr: "2".to_owned(),
