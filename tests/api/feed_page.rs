@@ -103,6 +103,8 @@ async fn every_request_of_the_page_is_answered_as_it_says() {
         if method == "GET" {
             work(&index).await;
         }
+        // A client calls 5 times a second.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let asked = std::thread::spawn(move || raw::ask(address, &method, &path, &headers, &body));
         while !asked.is_finished() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

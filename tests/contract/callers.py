@@ -72,6 +72,17 @@ def tried(caller, schemathesis, reports, options):
     return code, time.time() - begun
 
 
+def feed(demo):
+    """The number of a feed of the organisation whose system sends, in the present run."""
+    token = Caller(demo, "account.administrator").token()
+    client = next(client for client in demo.told["clients"] if client["role"] == "feed")
+    body = {"name": f"Tried {time.time():.0f}", "serviceType": "school"}
+    status, _, told = demo.call("POST", "/v1/feeds", token, body=body)
+    if status != 201:
+        sys.exit(f"no feed could be added for {client['clientId']}: {status} {told}")
+    return told["id"]
+
+
 def words(demo, folder):
     """Writes the numbers of what is there, for the addresses that are tried."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,11 +90,13 @@ def words(demo, folder):
     child = demo.told["examples"]["indexNumber"]
     _, _, record = demo.call("GET", f"/v1/children/{child}", token)
     _, _, organisations = demo.call("GET", "/v1/organisations?limit=3", token)
+    feeds = [feed(demo)]
     for name, values in {
         "indexNumber": [child],
         "involvementId": [involvement["id"] for involvement in record["involvements"]],
         "carerId": [carer["id"] for carer in record["carers"]],
         "organisationId": [organisation["id"] for organisation in organisations["items"]],
+        "feedId": feeds,
     }.items():
         (folder / name).write_text("".join(f'"{value}"\n' for value in values))
 

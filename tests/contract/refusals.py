@@ -116,6 +116,12 @@ MAY = {
 }
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(ctx, value):
+    """What is sent as lines of JSON is a text already."""
+    return {"data": value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")}
+
+
 @schemathesis.check
 def refused_for_a_reason_the_schema_cannot_say(ctx, response, case):
     admitted = case.meta is not None and case.meta.generation.mode.is_positive
