@@ -113,8 +113,8 @@ mod tests {
             prop_assert_eq!(spelled_out(role, &short), long.clone());
             prop_assert_eq!(spelled_out(role, &long), long.clone());
             prop_assert!(short.len() <= long.len());
-            let words: std::collections::BTreeSet<_> = short.split(" ").collect();
-            prop_assert_eq!(words.len(), short.split(" ").count());
+            let words: std::collections::BTreeSet<_> = short.split(' ').collect();
+            prop_assert_eq!(words.len(), short.split(' ').count());
         }
     }
 }

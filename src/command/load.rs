@@ -32,7 +32,8 @@ use crate::{
 pub(super) struct Load {
     #[command(flatten)]
     database: DatabaseUrl,
-    /// The folder of the secrets, by which a child is known again who was purged; needed once any was
+    /// The folder of the secrets, by which a child is known again who was purged, and by which is sealed what a shield hides;
+    /// needed once anybody was purged or is shielded
     #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
     keys: Option<PathBuf>,
     /// Who says what the rows say of children, by a code: authority:887, …; the authority responsible for each unless given

@@ -4,7 +4,8 @@ use crate::ids::ChildId;
 
 pub(crate) mod store;
 
-/// The lock that a load shares while it looks and writes: nobody is shielded meanwhile.
+/// The lock that a load holds while it looks and writes: nobody is shielded meanwhile. Loads share it as long as nobody is
+/// shielded at all.
 pub(crate) const LOADING: i64 = 0x5348_4945_4c44;
 
 /// Children of whom something was written by which a person is known, or which a shield hides: names, birth, identifiers,

@@ -29,29 +29,65 @@ const TO_BE_LOOKED_AT: u32 = 5;
 pub(crate) async fn guard(work: &mut impl Unit, written: Written) -> Result<Trail, Problem> {
     hold(work, &written.children).await?;
     for child in reached(work, &written.children).await? {
-        let likely = likely(work, child).await?;
-        let shielded =
-            sqlx::query_scalar!("select shielded from child where child_id = $1", child.0)
-                .fetch_one(work.db())
-                .await?;
-        if shielded {
-            spread(work, child).await?;
-        } else if let Some(resembled) = resembled(work, child, &likely).await? {
-            suspect(work, child, resembled).await?;
-            spread(work, child).await?;
-        }
+        reach(work, child).await?;
     }
     Ok(Trail::about(written.children))
+}
+
+/// Lets what a load has added stand, where it may: these children, whose entries it has just made. Only those whom a shield
+/// reaches are held, since nobody is shielded while a load looks ([`LOADING`]).
+pub(crate) async fn guard_loaded(
+    work: &mut impl Unit,
+    mut people: Vec<(ChildId, Person)>,
+) -> Result<(), Problem> {
+    let reached = reached_of(work, &mut people).await?;
+    hold(work, &reached).await?;
+    for child in reached {
+        reach(work, child).await?;
+    }
+    Ok(())
+}
+
+/// Shields a record where it resembles a shielded one, and what resembles it where it is shielded.
+async fn reach(work: &mut impl Unit, child: ChildId) -> Result<(), Problem> {
+    let likely = likely(work, child).await?;
+    let shielded = sqlx::query_scalar!("select shielded from child where child_id = $1", child.0)
+        .fetch_one(work.db())
+        .await?;
+    if shielded {
+        spread(work, child).await?;
+    } else if let Some(resembled) = resembled(work, child, &likely).await? {
+        suspect(work, child, resembled).await?;
+        spread(work, child).await?;
+    }
+    Ok(())
 }
 
 /// Those of these children whom a shield reaches: who is shielded, and who may be the child of a shielded record. Their entries
 /// are made anew for it.
 async fn reached(work: &mut impl Unit, children: &[ChildId]) -> Result<Vec<ChildId>, Problem> {
     let mut people = entry::refresh_all(work, children).await?;
-    for (_, person) in &mut people {
+    hold_alike(work, people.iter().map(|(_, person)| person)).await?;
+    let mut reached = reached_of(work, &mut people).await?;
+    let known = sqlx::query_scalar!(
+        r#"select child_id as "child!: ChildId" from child where child_id = any($1) and shielded
+           union select resembling_shielded($1)"#,
+        &children.iter().map(|child| child.0).collect::<Vec<_>>(),
+    );
+    reached.extend(known.fetch_all(work.db()).await?);
+    reached.sort_unstable();
+    reached.dedup();
+    Ok(reached)
+}
+
+/// The same of those whose names and births are alike, wherever they are.
+async fn reached_of(
+    work: &mut impl Unit,
+    people: &mut [(ChildId, Person)],
+) -> Result<Vec<ChildId>, Problem> {
+    for (_, person) in people.iter_mut() {
         person.places.clear();
     }
-    hold_alike(work, people.iter().map(|(_, person)| person)).await?;
     let (today, in_force) = (work.today(), work.matcher());
     let asked: Vec<_> = people.iter().map(|(_, person)| person).collect();
     let mut reached = Vec::new();
@@ -65,14 +101,6 @@ async fn reached(work: &mut impl Unit, children: &[ChildId]) -> Result<Vec<Child
         Ok(())
     })
     .await?;
-    let known = sqlx::query_scalar!(
-        r#"select child_id as "child!: ChildId" from child where child_id = any($1) and shielded
-           union select resembling_shielded($1)"#,
-        &children.iter().map(|child| child.0).collect::<Vec<_>>(),
-    );
-    reached.extend(known.fetch_all(work.db()).await?);
-    reached.sort_unstable();
-    reached.dedup();
     Ok(reached)
 }
 
@@ -109,7 +137,7 @@ async fn shield(work: &mut impl Unit, person: PersonId) -> Result<Vec<ChildId>, 
     Ok(records)
 }
 
-/// A load looks for shielded children once, before it writes; so nobody is shielded meanwhile.
+/// A load looks for shielded children before it writes and after; so nobody is shielded meanwhile but by it.
 async fn not_while_loading(work: &mut impl Unit) -> Result<(), Problem> {
     sqlx::query!("select pg_advisory_xact_lock($1)", LOADING).execute(work.db()).await?;
     Ok(())

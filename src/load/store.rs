@@ -116,13 +116,31 @@ pub(super) async fn known(work: &mut Errands, codes: &[String]) -> Result<Vec<Kn
     .await
 }
 
+/// Has nobody shielded until the children are added, but by the load itself; tells whether anybody is. Where nobody is, other
+/// loads may go on beside it.
+pub(super) async fn hold_shields(work: &mut Errands) -> Result<bool, sqlx::Error> {
+    if !anybody_shielded(work).await? {
+        sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOADING).execute(work.db()).await?;
+        if !anybody_shielded(work).await? {
+            return Ok(false);
+        }
+    }
+    sqlx::query!("select pg_advisory_xact_lock($1)", LOADING).execute(work.db()).await?;
+    Ok(true)
+}
+
+async fn anybody_shielded(work: &mut Errands) -> Result<bool, sqlx::Error> {
+    let found =
+        sqlx::query_scalar!(r#"select exists (select from child where shielded) as "anybody!""#);
+    found.fetch_one(work.db()).await
+}
+
 /// Which of the children, by their places, a search by name and birth would find, or resemble one who is shielded, or whose
-/// identifier another child holds. Nobody is shielded until the children are added: the lock is that of [`crate::guard`].
+/// identifier another child holds.
 pub(super) async fn here_already(
     work: &mut Errands,
     children: &[NewChild],
 ) -> Result<Vec<usize>, sqlx::Error> {
-    sqlx::query!("select pg_advisory_xact_lock_shared($1)", LOADING).execute(work.db()).await?;
     let place = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let each = || children.iter().enumerate();
     let names: Vec<_> = each()

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     audit::Trail,
+    guard::store::guard_loaded,
     ids::{ChildId, InvolvementId, OrganisationId},
     matching::entry,
     organisation::{Codes, OrganisationIn},
@@ -236,6 +237,11 @@ impl Loading {
                 Err(faults) => rejected.push((line, faults)),
             }
         }
+        let shields = store::hold_shields(work).await?;
+        if shields {
+            // What has to be shielded is sealed.
+            work.vault()?;
+        }
         let mut known = alike_in(&new);
         known.extend(store::here_already(work, &new).await?);
         known.extend(purged(work, &new).await?);
@@ -250,7 +256,10 @@ impl Loading {
             put.refused.into_iter().map(|(child, why)| (child.line, vec![fault("/child", why)])),
         );
         let kept: Vec<_> = put.kept.iter().map(|child| child.id.0).collect();
-        entry::made(work, &kept).await?;
+        let made = entry::made(work, &kept).await?;
+        if shields {
+            guard_loaded(work, made).await?;
+        }
         Ok(put.kept)
     }
 

@@ -281,6 +281,7 @@ mod tests {
             keys: SigningKeys::ephemeral().unwrap(),
         };
         let (account, client) = (AccountId::new(), ClientId::new());
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let system = role.is_system();
         let bearer = Bearer {
             subject: if system { Subject::Client(client) } else { Subject::Account(account) },
@@ -290,12 +291,12 @@ mod tests {
             role,
             scope,
             session: SessionId::new(),
-            authenticated_at: Utc::now(),
+            authenticated_at: now,
             amr: ways::FACTORS,
             jkt: Some(URL_SAFE_NO_PAD.encode([0xff; 32])),
             rps: Some(u32::MAX),
         };
-        bearer.token(&issuer, Utc::now()).unwrap().0.len()
+        bearer.token(&issuer, now).unwrap().0.len()
     }
 
     #[test]
@@ -313,7 +314,7 @@ mod tests {
             let given = scope::all(if role.is_system() { *role } else { Role::CaseSystem });
             let held = scope::common(
                 &scopes(*role),
-                &given.iter().map(|s| s.to_string()).collect::<Vec<_>>(),
+                &given.iter().map(ToString::to_string).collect::<Vec<_>>(),
             );
             let bytes = longest(*role, narrowed_to_the_longest(&held));
 

@@ -355,18 +355,119 @@ async fn a_shield_and_a_copy_at_once_leave_no_copy_open() {
     assert!(both > 0, "none was ever made at once with a shield");
 }
 
-#[actix_web::test]
-async fn a_load_adds_no_copy_of_a_shielded_child() {
-    let place = Place::new().await;
-    let (first, _) = added(&place, with(amy("Testley"), "identifiers", upn(UPN)), &[]).await;
-    place.index.shield(&first).await;
-    place.arrange("update child set status = 'retired' where child_id = $1", first.id).await;
+/// How many of these children a load adds, or why it breaks off; and the lines of those that it refuses.
+async fn loaded(
+    place: &Place,
+    work: &mut Errands,
+    rows: &[Value],
+) -> (Result<u64, String>, Vec<u64>) {
     let code: String =
         sqlx::query_scalar("select authority_code from organisation where organisation_id = $1")
             .bind(place.council.id)
             .fetch_one(&place.index.db)
             .await
             .unwrap();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            json!({ "child": with(row.clone(), "responsibleAuthority", json!(code)) }).to_string()
+        })
+        .collect();
+    let file = BufReader::new(std::io::Cursor::new(rows.join("\n")));
+    let mut refused = Vec::new();
+    let loaded = load(work, None, Lines::of(file), |news| {
+        if let News::Rejected { line, .. } = news {
+            refused.push(line);
+        }
+    });
+    let loaded = loaded.await.map(|summary| summary.children);
+    (loaded.map_err(|problem| problem.cause().unwrap_or_default()), refused)
+}
+
+/// The child of this family name.
+async fn named(place: &Place, family: &str) -> Uuid {
+    let found = sqlx::query_scalar("select child_id from child_name where family = $1");
+    found.bind(family).fetch_one(&place.index.db).await.unwrap()
+}
+
+#[actix_web::test]
+async fn a_copy_in_another_spelling_that_comes_by_a_load_is_shielded_as_it_is_added() {
+    let place = Place::new().await;
+    let (first, _) = added(&place, amy("Testley"), &[]).await;
+    emergency(&place, &first).await.expect(201);
+    let rows =
+        [amy("Testleye"), amy("Thirdly"), with(amy("Testlye"), "dateOfBirth", json!("2011-01-02"))];
+    let mut work = place.index.errands("load").await;
+    assert_eq!(
+        loaded(&place, &mut work, &rows).await,
+        (Ok(3), vec![]),
+        "nobody is told who is shielded"
+    );
+    let copy = named(&place, "Testleye").await;
+    assert!(is_shielded(&place.index, copy).await);
+    for other in ["Thirdly", "Testlye"] {
+        assert!(!is_shielded(&place.index, named(&place, other).await).await, "{other}");
+    }
+    let looked_at: i64 = sqlx::query_scalar(
+        "select count(*) from shield_request r join notice n on n.about = '/v1/shield-requests/' || r.shield_request_id
+         where r.child_id = $1 and r.ground = 'resemblance' and r.status = 'inForce' and n.role = 'shieldApprover'",
+    )
+    .bind(copy)
+    .fetch_one(&place.index.db)
+    .await
+    .unwrap();
+    assert_eq!(looked_at, 1, "somebody looks at it");
+
+    assert_eq!(loaded(&place, &mut work, &[amy("Testleyes")]).await.0, Ok(1));
+    assert!(is_shielded(&place.index, named(&place, "Testleyes").await).await);
+}
+
+#[actix_web::test]
+async fn a_load_without_the_keys_adds_nobody_once_anybody_is_shielded() {
+    let place = Place::new().await;
+    let options = (*place.index.db.connect_options()).clone().options([("role", APPLICATION)]);
+    let mut work = Errands::begin(&options, &place.index.clock, "load").await.unwrap();
+    assert_eq!(loaded(&place, &mut work, &[amy("Firstly")]).await.0, Ok(1));
+    let (first, _) = added(&place, amy("Testley"), &[]).await;
+    place.index.shield(&first).await;
+    let (why, _) = loaded(&place, &mut work, &[amy("Thirdly")]).await;
+    assert_eq!(why, Err("this is done without the keys".to_owned()));
+    drop(work);
+    let there: i64 = sqlx::query_scalar("select count(*) from child_name where family = 'Thirdly'")
+        .fetch_one(&place.index.db)
+        .await
+        .unwrap();
+    assert_eq!(there, 0);
+}
+
+#[actix_web::test]
+async fn a_load_beside_a_shield_and_beside_another_load_lets_no_copy_through() {
+    let place = Place::new().await;
+    for n in 0..6 {
+        let family = format!("Besidely{}", char::from(b'a' + n)).repeat(2);
+        let (first, _) = added(&place, amy(&family), &[]).await;
+        let rows = [[amy(&format!("{family}e"))], [amy(&format!("{family}y"))]];
+        let [mut one, mut other] =
+            [place.index.errands("load").await, place.index.errands("load").await];
+        let both = join(loaded(&place, &mut one, &rows[0]), loaded(&place, &mut other, &rows[1]));
+        let (raised, (one, other)) = join(emergency(&place, &first), both).await;
+        assert!([201, 503].contains(&raised.status), "{}", raised.body);
+        assert_eq!((one.0, other.0), (Ok(1), Ok(1)));
+        if raised.status == 201 {
+            for copy in ["e", "y"] {
+                let copy = named(&place, &format!("{family}{copy}")).await;
+                assert!(is_shielded(&place.index, copy).await);
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_load_adds_no_copy_of_a_shielded_child() {
+    let place = Place::new().await;
+    let (first, _) = added(&place, with(amy("Testley"), "identifiers", upn(UPN)), &[]).await;
+    place.index.shield(&first).await;
+    place.arrange("update child set status = 'retired' where child_id = $1", first.id).await;
     let year = with(
         with(amy("Testley"), "dateOfBirth", json!("2015-01-01")),
         "dateOfBirthPrecision",
@@ -381,20 +482,7 @@ async fn a_load_adds_no_copy_of_a_shielded_child() {
         with(amy("Otherly"), "identifiers", upn(UPN)),
         amy("Thirdly"),
     ];
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|row| json!({ "child": with(row, "responsibleAuthority", json!(code)) }).to_string())
-        .collect();
-    let options = (*place.index.db.connect_options()).clone().options([("role", APPLICATION)]);
-    let mut work = Errands::begin(&options, &place.index.clock, "load").await.unwrap();
-    let file = BufReader::new(std::io::Cursor::new(rows.join("\n")));
-    let mut refused = Vec::new();
-    let loaded = load(&mut work, None, Lines::of(file), |news| {
-        if let News::Rejected { line, .. } = news {
-            refused.push(line);
-        }
-    });
-    let loaded = loaded.await.unwrap();
+    let (loaded, mut refused) = loaded(&place, &mut place.index.errands("load").await, &rows).await;
     refused.sort_unstable();
-    assert_eq!((loaded.children, refused), (1, vec![1, 2, 3, 4]));
+    assert_eq!((loaded.unwrap(), refused), (1, vec![1, 2, 3, 4]));
 }

@@ -274,8 +274,9 @@ async fn worked_on(
     let new = left.iter().filter(|row| row.told.known.is_none());
     let births: HashSet<_> = new.map(|row| row.told.said.date_of_birth).collect();
     matching::store::hold_all(work, births).await?;
-    let new = left.iter().filter(|told| told.known.is_none());
-    store::nobody_knows(work, job, &new.map(Told::reference).collect::<Vec<_>>()).await?;
+    let new = left.iter().filter(|row| row.told.known.is_none());
+    let new: Vec<_> = new.map(|row| row.told.reference()).collect();
+    store::nobody_knows(work, job, &new).await?;
     while !left.is_empty() {
         left = round(work, job, round::split(left), &mut done).await?;
     }
