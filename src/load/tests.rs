@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::{Row, store::array};
-use crate::demo::Demo;
+use super::Row;
+use crate::{array::array, demo::Demo};
 
 fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, 22).unwrap()
