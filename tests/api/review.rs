@@ -345,7 +345,7 @@ async fn of_two_stewards_who_unlink_a_source_at_once_one_does() {
     )
     .await;
     let mut told = [(one.status, one.problem()), (two.status, two.problem())];
-    told.sort();
+    told.sort_unstable();
     assert_eq!(told[0].0, 200, "{told:?}");
     assert!([404, 412].contains(&told[1].0), "{told:?}");
     assert_eq!(waiting(&place).await.len(), 1);
