@@ -2,10 +2,10 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpStream,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -18,6 +18,8 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto::sign, jwk::Jwk};
 use serde_json::{Value, json};
+
+use super::outside::Outside;
 
 /// Its name as issuer.
 pub(crate) const ISSUER: &str = "https://directory.example";
@@ -54,41 +56,26 @@ pub(crate) enum Says {
 
 /// The directory. It ends when it is dropped.
 pub(crate) struct Directory {
-    address: SocketAddr,
+    server: Outside,
     state: Arc<State>,
 }
 
 struct State {
     says: Mutex<Says>,
     fetches: AtomicUsize,
-    over: AtomicBool,
 }
 
 impl Directory {
     pub(crate) fn start(says: Says) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            says: Mutex::new(says),
-            fetches: AtomicUsize::new(0),
-            over: AtomicBool::new(false),
-        });
+        let state = Arc::new(State { says: Mutex::new(says), fetches: AtomicUsize::new(0) });
         let serving = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let state = Arc::clone(&serving);
-                thread::spawn(move || drop(stream.map(|stream| state.answer(stream))));
-            }
-        });
-        Self { address, state }
+        let server = Outside::start(move |stream| serving.answer(stream));
+        Self { server, state }
     }
 
     /// Where its keys are.
     pub(crate) fn keys_url(&self) -> String {
-        format!("http://{}/keys", self.address)
+        format!("http://{}/keys", self.server.address)
     }
 
     /// What it says from now on.
@@ -99,13 +86,6 @@ impl Directory {
     /// How often it was asked.
     pub(crate) fn fetches(&self) -> usize {
         self.state.fetches.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        self.state.over.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
     }
 }
 

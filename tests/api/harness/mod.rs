@@ -48,6 +48,7 @@ mod conform;
 mod database;
 mod directory;
 mod operations;
+mod outside;
 mod receiver;
 mod scene;
 mod shield;

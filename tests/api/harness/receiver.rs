@@ -3,14 +3,13 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    net::TcpStream,
+    sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
+
+use super::outside::Outside;
 
 /// How it answers.
 #[derive(Debug, Clone)]
@@ -35,41 +34,26 @@ pub(crate) struct Sent {
 
 /// The system. It ends when it is dropped.
 pub(crate) struct Receiver {
-    address: SocketAddr,
+    server: Outside,
     state: Arc<State>,
 }
 
 struct State {
     answers: Mutex<Answers>,
     sent: Mutex<Vec<Sent>>,
-    over: AtomicBool,
 }
 
 impl Receiver {
     pub(crate) fn start(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = Arc::new(State {
-            answers: Mutex::new(answers),
-            sent: Mutex::default(),
-            over: AtomicBool::new(false),
-        });
+        let state = Arc::new(State { answers: Mutex::new(answers), sent: Mutex::default() });
         let serving = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let state = Arc::clone(&serving);
-                thread::spawn(move || drop(stream.map(|stream| state.answer(stream))));
-            }
-        });
-        Self { address, state }
+        let server = Outside::start(move |stream| serving.answer(stream));
+        Self { server, state }
     }
 
     /// Where it is told.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/hook?a=b", self.address)
+        format!("http://{}/hook?a=b", self.server.address)
     }
 
     /// How it answers from now on.
@@ -80,13 +64,6 @@ impl Receiver {
     /// What it was sent since it was last asked.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         std::mem::take(&mut *self.state.sent.lock().unwrap())
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.state.over.store(true, Ordering::SeqCst);
-        drop(TcpStream::connect(self.address));
     }
 }
 
