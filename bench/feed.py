@@ -31,8 +31,9 @@ SMALL = number("SMALL", 5_000)
 SEQUENCES = number("SEQUENCES", 1_000)
 WRITES = number("WRITES", 4_000)
 SETTLE = number("SETTLE", 20)
+LOOK_UPS = number("LOOK_UPS", 200_000)
 # The small parts know this many children, of whom the index holds the first.
-KNOWN, HELD = 100_000, number("HELD", 5_000)
+KNOWN, HELD = 100_000, 15_000
 
 
 def main():
@@ -59,7 +60,7 @@ def main():
         }
         if small:
             site.copy("small")
-            if HELD: site.load(KNOWN, HELD, "small")
+            site.load(KNOWN, HELD, "small")
         for part in PARTS:
             if part in only:
                 say(f"{part}:")
@@ -85,7 +86,7 @@ def rows(site, feed):
     path = site.file("rows.ndjson", "feed", CHILDREN + ROWS, CHILDREN, 0, ROWS)
     keys = site.file("rows.keys", "keys", CHILDREN + ROWS, CHILDREN, 0, ROWS)
     say(f"  {os.path.getsize(path) / 2**20:,.0f} MiB of rows")
-    beside = feed_rows.copied(site, "contactpoint", ROWS, path, keys)
+    beside = feed_rows.copied(site, "contactpoint", ROWS, path, keys, LOOK_UPS)
     say(f"  {beside}")
     with site.on("contactpoint"):
         through = feed_rows.batch(site, feed, ROWS, path, SETTLE)

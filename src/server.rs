@@ -170,6 +170,10 @@ pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
         ("lock_timeout", "10s"),
         ("statement_timeout", "10min"),
         ("idle_in_transaction_session_timeout", "1min"),
+        // All is looked up by keys, in tables that may grow from nothing to a million rows under a plan that was made when they were empty.
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
     ];
     let options = guarded(&options).options(patient);
     let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());

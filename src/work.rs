@@ -175,6 +175,8 @@ pub fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
         ("plan_cache_mode", "force_generic_plan"),
         // A page is as near as any other on the disks of today, so a few rows are had by their keys.
         ("random_page_cost", "1.1"),
+        // Compiling a plan takes longer than any of these statements.
+        ("jit", "off"),
     ])
 }
 

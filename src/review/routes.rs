@@ -131,6 +131,9 @@ async fn decide_review_task(
     db: Data<Db>,
 ) -> Reply<ReviewTask> {
     let mut work = access.begin(&db).await?;
+    // In the order in which the worker holds them, so that neither waits for the other.
+    let born = store::reread(&mut work, *id).await?.sent.date_of_birth;
+    matching::store::hold(&mut work, born).await?;
     let found = store::lock(&mut work, *id).await?;
     base.check(found.task.version)?;
     found.task.may_be_decided()?;
@@ -159,7 +162,6 @@ async fn done(
         return Ok((ReviewStatus::Dismissed, None));
     }
     let (source, said) = (source(found.origin), &found.sent);
-    matching::store::hold(work, said.date_of_birth).await?;
     let told = Told { line: found.line, said, hash: &found.hash, known: None };
     let act = match child {
         Some(child) => Act::Link(child),

@@ -21,7 +21,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use contactpoint::access::Role;
+use contactpoint::{access::Role, clock::Clock};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -103,6 +103,8 @@ async fn every_request_of_the_page_is_answered_as_it_says() {
         if method == "GET" {
             work(&index).await;
         }
+        // A client calls 5 times a second.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         let asked = std::thread::spawn(move || raw::ask(address, &method, &path, &headers, &body));
         while !asked.is_finished() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -275,7 +277,7 @@ fn key_files(desk: &Desk) -> Vec<String> {
 #[actix_web::test]
 async fn a_client_proves_itself_by_a_key_that_never_leaves_the_machine() {
     let desk = Desk::new().await;
-    desk.index.clock.set(chrono::Utc::now());
+    desk.index.clock.set(Clock::System.now());
     let file = desk.file("pupils.csv", ROWS);
     let (feed, issuer) = (desk.feed.to_string(), ["--issuer", ISSUER]);
     let keys = key_files(&desk);
@@ -298,7 +300,7 @@ async fn a_client_proves_itself_by_a_key_that_never_leaves_the_machine() {
 #[actix_web::test]
 async fn a_key_that_is_none_or_not_the_clients_is_the_configurations_fault_and_is_never_shown() {
     let desk = Desk::new().await;
-    desk.index.clock.set(chrono::Utc::now());
+    desk.index.clock.set(Clock::System.now());
     let (file, feed) = (desk.file("pupils.csv", ROWS), desk.feed.to_string());
     let keys = key_files(&desk);
     let client = desk.keyed(&[&keys[0]]).await;
@@ -373,8 +375,9 @@ fn breaking_once(to: SocketAddr, after: usize) -> SocketAddr {
 #[actix_web::test]
 async fn a_connection_that_breaks_is_tried_again_and_the_file_is_sent_once() {
     let desk = Desk::new().await;
-    let rows: String =
+    let rows: Vec<_> =
         (0..3_000).map(|n| format!("P-{n},Isla,Fernbrook,2019-06-21,female\n")).collect();
+    let rows = rows.concat();
     let file =
         desk.file("pupils.csv", &format!("reference,given,family,dateOfBirth,gender\n{rows}"));
     let through = format!("http://{}", breaking_once(desk.index.address(), 50 * 1024));

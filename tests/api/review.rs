@@ -345,7 +345,7 @@ async fn of_two_stewards_who_unlink_a_source_at_once_one_does() {
     )
     .await;
     let mut told = [(one.status, one.problem()), (two.status, two.problem())];
-    told.sort();
+    told.sort_unstable();
     assert_eq!(told[0].0, 200, "{told:?}");
     assert!([404, 412].contains(&told[1].0), "{told:?}");
     assert_eq!(waiting(&place).await.len(), 1);
@@ -362,4 +362,35 @@ async fn of_two_stewards_who_unlink_a_source_at_once_one_does() {
     let mut told = [unlinked.status, corrected.status];
     told.sort_unstable();
     assert_eq!(told, [200, 412], "of an unlinking and a correction too");
+}
+
+#[actix_web::test]
+async fn a_decision_and_a_newer_word_of_the_source_at_once_leave_one_link_and_no_question() {
+    for _ in 0..4 {
+        let place = Place::new().await;
+        let (path, feed, task) = doubtful(&place).await;
+        let newer = with(nearly_amy(), "gender", json!("notSpecified"));
+        let batch = feed.send(&place.index, &[newer]).await;
+        let decision = format!("{task}/decision");
+        let (decided, _) =
+            join(place.index.put(&place.steward, &decision, 1, link(&path)), work(&place.index))
+                .await;
+        work(&place.index).await;
+        let (outcome, waits) = (outcomes(&place.index, batch).await, waiting(&place).await.len());
+        let records: i64 = sqlx::query_scalar("select count(*) from source_record")
+            .fetch_one(&place.index.db)
+            .await
+            .unwrap();
+        let told = (decided.status, records, outcome[0].as_str(), waits);
+        match decided.status {
+            200 => assert!(
+                [(200, 1, "linked", 0), (200, 1, "unchanged", 0)].contains(&told),
+                "{told:?}"
+            ),
+            _ => assert!(
+                [409, 412].contains(&told.0) && (told.1, told.2, told.3) == (0, "review", 1),
+                "{told:?}"
+            ),
+        }
+    }
 }

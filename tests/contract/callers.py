@@ -72,7 +72,24 @@ def tried(caller, schemathesis, reports, options):
     return code, time.time() - begun
 
 
-def words(demo, folder):
+def feed(demo, callers):
+    """The number of a feed of the administrator's organisation, to which the caller `feed` sends from now on."""
+    name = "account.administrator"
+    # A one-time code is good once.
+    token = (next((caller for caller in callers if caller.name == name), None) or Caller(demo, name)).token()
+    asked = {"name": "Tried", "role": "feed", "tokenEndpointAuthMethod": "client_secret", "requestsPerSecond": 1000}
+    made = []
+    for path, body in ("/v1/clients", asked), ("/v1/feeds", {"name": f"Tried {time.time():.0f}", "serviceType": "socialCare"}):
+        status, _, told = demo.call("POST", path, token, body=body)
+        if status != 201:
+            sys.exit(f"{path}: {status} {told}")
+        made.append(told)
+    client = {"role": "feed", "clientId": made[0]["id"], "clientSecret": made[0]["clientSecret"]}
+    demo.told["clients"].insert(0, client)
+    return made[1]["id"]
+
+
+def words(demo, folder, callers):
     """Writes the numbers of what is there, for the addresses that are tried."""
     folder.mkdir(parents=True, exist_ok=True)
     token = Caller(demo, "doctor").token()
@@ -84,6 +101,7 @@ def words(demo, folder):
         "involvementId": [involvement["id"] for involvement in record["involvements"]],
         "carerId": [carer["id"] for carer in record["carers"]],
         "organisationId": [organisation["id"] for organisation in organisations["items"]],
+        "feedId": [feed(demo, callers)],
     }.items():
         (folder / name).write_text("".join(f'"{value}"\n' for value in values))
 
@@ -96,7 +114,7 @@ def main():
     failed = False
     with Demo(programs, 200) as demo:
         callers = [Caller(demo, name) for name in wanted]
-        words(demo, ROOT / "target/contract/words")
+        words(demo, ROOT / "target/contract/words", callers)
         for caller in callers:
             say(f"== {caller.name}")
             code, took = tried(caller, schemathesis, reports, options)

@@ -31,7 +31,7 @@ MAY = {
     "report_feed_quality": {"invalid-query": r"^after must be the `next`"},
     "list_possible_duplicates": {"invalid-query": r"^after must be the `next`"},
     "list_review_tasks": {"invalid-query": r"^after must be the `next`"},
-    "decide_review_task": {VERSION: "", "invalid-value": "does not fit the decision|is required to link|is only for `link`|is no child of the index"},
+    "decide_review_task": {VERSION: "", "invalid-value": f"{CHECK_DIGIT}|does not fit the decision|is required to link|is only for `link`|is no child of the index"},
     "unlink_source": {VERSION: ""},
     "set_feed_stage": {VERSION: ""},
     "decide_possible_duplicate": {VERSION: "", "invalid-value": "does not fit the decision"},
@@ -114,6 +114,12 @@ MAY = {
     "see_notice": {VERSION: ""},
     "list_audit_events": {"invalid-query": r"^after must be the `next`"},
 }
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(ctx, value):
+    """What is sent as lines of JSON is a text already."""
+    return {"data": value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")}
 
 
 @schemathesis.check

@@ -79,13 +79,13 @@ impl Feed {
 
     fn child(&mut self, number: u64) -> Child {
         let block = number / BLOCK;
-        if !self.blocks.iter().any(|(held, _)| *held == block) {
+        let held = self.blocks.iter().position(|(held, _)| *held == block);
+        let at = held.unwrap_or_else(|| {
             self.blocks.truncate(5);
             self.blocks.push_front((block, self.population.block(block)));
-        }
-        let found = self.blocks.iter().find(|(held, _)| *held == block);
-        let at = usize::try_from(number % BLOCK).unwrap_or_default();
-        found.map_or_else(|| unreachable!(), |(_, children)| children[at].clone())
+            0
+        });
+        self.blocks[at].1[usize::try_from(number % BLOCK).unwrap_or_default()].clone()
     }
 }
 

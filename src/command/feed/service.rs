@@ -37,9 +37,9 @@ const PIECE: usize = 64 * 1024;
 /// As often as it is tried to reach the service.
 const TRIES: u32 = 6;
 /// As long as the service is waited for at most before it is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// As often as it is told how far it is, where nobody sits before it.
-const TOLD_EVERY: Duration = Duration::from_secs(60);
+const TOLD_EVERY: Duration = Duration::from_mins(1);
 
 /// How far a batch is, as the service tells it.
 #[derive(Debug, Deserialize)]

@@ -337,11 +337,11 @@ async fn add<'s, 'r, W: Unit>(
     });
     child::store::insert_all(word, &new.collect::<Vec<_>>()).await?;
     for (id, _, new) in added {
-        let work = new.told.said.involvement.as_ref();
-        let work = work.map(|work| rule::involvement_in(work, source.service, source.as_at));
+        let begun = new.told.said.involvement.as_ref();
+        let begun = begun.map(|said| rule::involvement_in(said, source.service, source.as_at));
         let carers = new.told.said.carers.iter().map(|carer| (*id, false, carer));
         tally.changes.carers.extend(carers);
-        tally.changes.begun.extend(work.map(|work| (*id, work)));
+        tally.changes.begun.extend(begun.map(|begun| (*id, begun)));
         tally.changes.written.push(Written::of(*id));
         tally.kept.push((new.told, *id));
         tally.noted.push((*id, new.noted));

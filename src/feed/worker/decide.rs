@@ -8,7 +8,7 @@ use linkage::{
 };
 use serde_json::Value;
 
-use super::{Source, Told, rule, store};
+use super::{Source, rule, store};
 use crate::{
     feed::row::FeedRow,
     ids::ChildId,
@@ -55,15 +55,15 @@ impl Verdict {
 }
 
 /// A row as a person to be found.
-struct Asked<'r> {
+pub(super) struct Asked<'r> {
     said: &'r FeedRow,
-    person: Person,
+    pub(super) person: Person,
     /// Whether it holds what a shield hides.
     behind_shield: bool,
 }
 
 impl<'r> Asked<'r> {
-    fn new(source: &Source, said: &'r FeedRow) -> Self {
+    pub(super) fn new(source: &Source, said: &'r FeedRow) -> Self {
         let person = person(source, said);
         let behind_shield = person.places.len()
             + person.schools.len()
@@ -81,12 +81,11 @@ impl<'r> Asked<'r> {
 }
 
 /// Finds the child of each row. By what a shield hides no shielded child is found; by what it leaves visible alone, one may be.
-pub(crate) async fn find(
+pub(super) async fn find(
     work: &mut impl Unit,
     source: &Source,
-    rows: &[Told<'_>],
+    asked: &[&Asked<'_>],
 ) -> Result<Vec<Found>, Problem> {
-    let asked: Vec<_> = rows.iter().map(|told| Asked::new(source, told.said)).collect();
     let whole: Vec<_> = asked.iter().map(|one| (&one.person, one.behind_shield)).collect();
     let decided = decided(work, source, &whole).await?;
     let matched = decided.iter().enumerate().filter_map(|(n, decided)| {
@@ -110,7 +109,7 @@ pub(crate) async fn find(
         };
         found.push(Found { verdict, near });
     }
-    behind_shields(work, source, &asked, &mut found).await?;
+    behind_shields(work, source, asked, &mut found).await?;
     Ok(found)
 }
 
@@ -143,7 +142,7 @@ fn verdict(in_force: &InForce, decision: Decision<ChildId>) -> Result<Verdict, P
 async fn behind_shields(
     work: &mut impl Unit,
     source: &Source,
-    asked: &[Asked<'_>],
+    asked: &[&Asked<'_>],
     found: &mut [Found],
 ) -> Result<(), Problem> {
     let of_nobody =

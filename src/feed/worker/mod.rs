@@ -10,7 +10,10 @@ use chrono::NaiveDate;
 use serde_json::json;
 use sqlx::PgPool;
 
-use self::apply::{Act, Step};
+use self::{
+    apply::{Act, Step},
+    round::Row,
+};
 use super::{RowOutcome, row::FeedRow};
 use crate::{
     audit::Trail,
@@ -265,15 +268,17 @@ async fn worked_on(
     for (row, said) in &rows {
         match plain(work, job, row, said.as_ref()) {
             Plain::Done(one) => done.push((row.line, one)),
-            Plain::Says(told) => left.push(told),
+            Plain::Says(told) => left.push(Row::new(&job.source, told)),
         }
     }
-    let new = left.iter().filter(|told| told.known.is_none());
-    let births: HashSet<_> = new.map(|told| told.said.date_of_birth).collect();
+    let new = left.iter().filter(|row| row.told.known.is_none());
+    let births: HashSet<_> = new.map(|row| row.told.said.date_of_birth).collect();
     matching::store::hold_all(work, births).await?;
+    let new = left.iter().filter(|row| row.told.known.is_none());
+    let new: Vec<_> = new.map(|row| row.told.reference()).collect();
+    store::nobody_knows(work, job, &new).await?;
     while !left.is_empty() {
-        let parted = round::split(&job.source, left);
-        left = round(work, job, parted, &mut done).await?;
+        left = round(work, job, round::split(left), &mut done).await?;
     }
     done.sort_by_key(|(line, _)| *line);
     if job.trial {
@@ -303,25 +308,27 @@ async fn worked_on(
 async fn round<'r>(
     work: &mut Errands,
     job: &store::Job,
-    (now, mut later): (Vec<Told<'r>>, Vec<Told<'r>>),
+    (now, mut later): (Vec<Row<'r>>, Vec<Row<'r>>),
     done: &mut Vec<(i64, Done)>,
-) -> Result<Vec<Told<'r>>, Problem> {
+) -> Result<Vec<Row<'r>>, Problem> {
     let mut voice = job.word(work);
     let model = voice.matcher().version.clone();
-    let asked: Vec<_> = now.iter().filter(|told| told.known.is_none()).copied().collect();
-    let references: Vec<_> = asked.iter().map(Told::reference).collect();
+    let new: Vec<_> = now.iter().filter(|row| row.told.known.is_none()).collect();
+    let references: Vec<_> = new.iter().map(|row| row.told.reference()).collect();
+    let asked: Vec<_> = new.iter().map(|row| &row.asked).collect();
     let found = decide::find(&mut voice, &job.source, &asked).await?;
     store::supersede(&mut voice, &job.source, &references).await?;
-    let found = asked.iter().zip(found);
-    let found = found.map(|(told, found)| (*told, found.near, Act::from(found.verdict)));
-    let known = now.iter().filter_map(|told| Some((*told, told.known?)));
-    let known = known.map(|(told, child)| (told, vec![child], Act::Follow(child)));
-    let mut all: Vec<_> = found.chain(known).collect();
-    all.sort_by_key(|(told, ..)| told.line);
+    let lines: Vec<_> = new.iter().map(|row| row.told.line).collect();
+    let mut found: HashMap<_, _> = lines.into_iter().zip(found).collect();
     let (mut steps, mut taken) = (Vec::new(), HashSet::new());
-    for (told, near, act) in all {
+    for row in now {
+        let told = row.told;
+        let known = told.known.map(|child| (vec![child], Act::Follow(child)));
+        let found = found.remove(&told.line).map(|found| (found.near, Act::from(found.verdict)));
+        let lost = || Problem::internal(anyhow::anyhow!("a row that was not looked for"));
+        let (near, act) = known.or(found).ok_or_else(lost)?;
         if near.iter().any(|child| taken.contains(child)) {
-            later.push(told);
+            later.push(row);
             continue;
         }
         if let Act::Follow(child) | Act::Link(child) = act {
@@ -331,7 +338,7 @@ async fn round<'r>(
     }
     let became = apply::take(&mut voice, &job.source, &steps, &model).await?;
     done.extend(steps.iter().map(|step| step.told.line).zip(became));
-    later.sort_by_key(|told| told.line);
+    later.sort_by_key(|row| row.told.line);
     Ok(later)
 }
 

@@ -2,33 +2,43 @@
 
 use std::collections::HashSet;
 
-use super::{Source, Told, decide};
+use super::{Source, Told, decide::Asked};
 use crate::ids::ChildId;
 
 /// What a row is known by: two rows without one in common are of two children, and neither changes what becomes of the other.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Mark {
     Key(i64),
     Identifier(&'static str, String),
     Child(ChildId),
 }
 
-/// Parts the rows that may be done together from those that wait for one of them, each in the order of the lines.
-pub(super) fn split<'r>(source: &Source, rows: Vec<Told<'r>>) -> (Vec<Told<'r>>, Vec<Told<'r>>) {
-    let mut seen = HashSet::new();
-    rows.into_iter().partition(|told| {
-        let marks = marks(source, told);
-        let alone = marks.iter().all(|mark| !seen.contains(mark));
-        seen.extend(marks);
-        alone
-    })
+/// A row that says something new, as it is looked for.
+pub(super) struct Row<'r> {
+    pub(super) told: Told<'r>,
+    pub(super) asked: Asked<'r>,
+    marks: Vec<Mark>,
 }
 
-fn marks(source: &Source, told: &Told<'_>) -> Vec<Mark> {
-    let person = decide::person(source, told.said);
-    let keys = person.keys().into_iter().chain(person.keys_to_find()).map(Mark::Key);
-    let identifiers = told.said.identifiers.iter();
-    let identifiers =
-        identifiers.map(|one| Mark::Identifier(one.kind().as_str(), one.value().to_owned()));
-    keys.chain(identifiers).chain(told.known.map(Mark::Child)).collect()
+impl<'r> Row<'r> {
+    pub(super) fn new(source: &Source, told: Told<'r>) -> Self {
+        let asked = Asked::new(source, told.said);
+        let keys = asked.person.keys().into_iter().chain(asked.person.keys_to_find());
+        let numbers = told.said.identifiers.iter();
+        let numbers =
+            numbers.map(|one| Mark::Identifier(one.kind().as_str(), one.value().to_owned()));
+        let marks = keys.map(Mark::Key).chain(numbers).chain(told.known.map(Mark::Child));
+        Self { told, marks: marks.collect(), asked }
+    }
+}
+
+/// Parts the rows that may be done together from those that wait for one of them, each in the order of the lines.
+pub(super) fn split(rows: Vec<Row<'_>>) -> (Vec<Row<'_>>, Vec<Row<'_>>) {
+    let (mut seen, mut now, mut later) = (HashSet::new(), Vec::new(), Vec::new());
+    for row in rows {
+        let waits = row.marks.iter().any(|mark| seen.contains(mark));
+        seen.extend(row.marks.iter().cloned());
+        if waits { later.push(row) } else { now.push(row) }
+    }
+    (now, later)
 }

@@ -11,7 +11,7 @@ use crate::{
     ids::{BatchId, ChildId, FeedId, OrganisationId, ReviewTaskId},
     involvement::ServiceType,
     organisation::OrganisationKind,
-    problem::Problem,
+    problem::{Kind, Problem},
     seal::Sealed,
     work::{Author, Errands, Unit, WordOf},
 };
@@ -135,6 +135,21 @@ pub(super) async fn claim(
     .fetch_all(work.db())
     .await?;
     Ok(rows)
+}
+
+/// Fails where a steward has said meanwhile whom one of these records of a source is of, so that the rows are claimed anew. Whoever says so
+/// holds the day of birth first, as the worker does by now.
+pub(super) async fn nobody_knows(
+    work: &mut Errands,
+    job: &Job,
+    references: &[&str],
+) -> Result<(), Problem> {
+    let known = sqlx::query_scalar!(
+        r#"select exists (select from source_record where feed_id = $1 and reference = any($2)) as "known!""#,
+        job.source.feed.0,
+        references as _,
+    );
+    if known.fetch_one(work.db()).await? { Err(Kind::Unavailable.into()) } else { Ok(()) }
 }
 
 /// Holds one row that is not done yet, if nobody else holds it.

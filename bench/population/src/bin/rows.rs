@@ -16,11 +16,11 @@ fn main() -> io::Result<()> {
     };
     let out = &mut BufWriter::with_capacity(1 << 20, io::stdout().lock());
     let mut feed = Feed::new(number(1)?, number(2)?, population::SEED);
-    match words[0].as_str() {
+    match words.first().map_or("", String::as_str) {
         "load" => feed.load(words.get(3).map_or("", String::as_str), out)?,
         "feed" => feed.rows(number(3)?, number(4)?, out)?,
         "keys" => feed.keys(number(3)?, number(4)?, out)?,
-        other => return Err(io::Error::other(format!("there is no {other}"))),
+        other => return Err(io::Error::other(format!("there is no `{other}`"))),
     }
     out.flush()
 }
