@@ -25,6 +25,9 @@ create function resembling_shielded(these uuid[]) returns setof uuid
     where exists (select from resembling(t.child_id) o where o.shielded)
 $$;
 
+-- Nobody asks for it, and where nothing is known of how many records there are yet, it looks as good as the key.
+drop index source_record_by_batch;
+
 revoke execute on function match_shielded(bigint[], smallint, date, integer), resembling_shielded(uuid[]) from public;
 grant execute on function match_shielded(bigint[], smallint, date, integer), resembling_shielded(uuid[]) to contactpoint_app;
 

@@ -1282,7 +1282,9 @@ impl Errands {
             None => Line::plain(event)?,
         };
         scribe::statement(&mut self.connection, &[line], self.instance).await.map_err(unaudited)?;
-        self.connection.execute("commit; begin").await?;
+        // Apart, since PostgreSQL counts what a connection did, and so knows what to analyse, only between two transactions.
+        self.connection.execute("commit").await?;
+        self.connection.execute("begin").await?;
         Ok(())
     }
 }

@@ -184,7 +184,7 @@ pub(crate) async fn own_of(
     let rows = sqlx::query!(
         r#"select i.child_id as "child: ChildId", t.told as "told!: Json<Involvement>", t.authority_id as "authority: OrganisationId"
            from involvement i join involvement_told_on($4) t on t.involvement_id = i.involvement_id
-           where i.child_id = any($1) and i.organisation_id = $2 and i.service_type = $3 and not i.sensitive
+           where i.child_id = any($1) and (i.organisation_id = $2) is true and i.service_type = $3 and not i.sensitive
            order by i.ended_on desc nulls first, i.started_on desc, i.involvement_id"#,
         &children.iter().map(|child| child.0).collect::<Vec<_>>(),
         organisation.0,

@@ -264,6 +264,7 @@ pub(super) async fn replay(
 }
 
 /// What there is to do: whether changes wait to be made events of, and how many subscriptions have something to be sent.
+/// While nobody subscribes, changes wait for a minute, so that many are passed over at once.
 pub(super) async fn waiting(
     db: impl PgExecutor<'_>,
     now: DateTime<Utc>,
@@ -272,7 +273,9 @@ pub(super) async fn waiting(
         r#"select exists (select from change
                           where (xid, position) > ((select xid from change_cursor where name = 'webhooks'),
                                                    (select position from change_cursor where name = 'webhooks'))
-                            and xid < pg_snapshot_xmin(pg_current_snapshot())) as "behind!",
+                            and xid < pg_snapshot_xmin(pg_current_snapshot())
+                            and (at < now() - interval '1 minute'
+                                 or exists (select from subscription where confirmed_at is not null))) as "behind!",
                   (select count(*) from subscription s
                    where (s.leased_until is null or s.leased_until <= $1)
                      and exists (select from delivery d where d.subscription_id = s.subscription_id and d.status = 'waiting' and d.next_at <= $1

@@ -18,6 +18,9 @@ use crate::{
 
 /// As many batches as come in for one feed at a time.
 const AT_ONCE: i64 = 8;
+/// How long a batch of which nothing is heard counts among them: its instance was killed, since one that waits for its sender is
+/// broken off sooner.
+const SILENT: TimeDelta = TimeDelta::minutes(5);
 /// As many rows of a long answer as are read at once.
 const AT_A_TIME: i64 = 1_000;
 /// As many rows as are forgotten in one transaction.
@@ -153,7 +156,7 @@ pub(super) async fn insert(work: &mut Work, new: NewBatch) -> Result<BatchId, Pr
     let added = sqlx::query!(
         "insert into feed_batch (batch_id, feed_id, format, complete, trial, as_at, sent_by, received_at, heard_at)
          select $1, $2, $3, $4, $5, $6, $7, $8, $8
-         where (select count(*) from feed_batch where feed_id = $2 and status = 'receiving') < $9",
+         where (select count(*) from feed_batch where feed_id = $2 and status = 'receiving' and heard_at > $10) < $9",
         id.0,
         new.feed.0,
         new.format.as_str(),
@@ -163,6 +166,7 @@ pub(super) async fn insert(work: &mut Work, new: NewBatch) -> Result<BatchId, Pr
         by,
         now,
         AT_ONCE,
+        now - SILENT,
     )
     .execute(work.db())
     .await?;

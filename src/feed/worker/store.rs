@@ -145,7 +145,8 @@ pub(super) async fn nobody_knows(
     references: &[&str],
 ) -> Result<(), Problem> {
     let known = sqlx::query_scalar!(
-        r#"select exists (select from source_record where feed_id = $1 and reference = any($2)) as "known!""#,
+        r#"select exists (select from unnest($2::text[]) as said (reference)
+                             join source_record s on s.feed_id = $1 and s.reference = said.reference) as "known!""#,
         job.source.feed.0,
         references as _,
     );
@@ -184,8 +185,9 @@ pub(super) async fn seen_again(
     let Source { feed, batch, organisation, service, as_at, .. } = &job.source;
     let (now, by) = (work.now, job.sent_by);
     sqlx::query!(
-        "update source_record set unconfirmed_at = null, batch_id = $3, seen_at = $4
-         where feed_id = $1 and reference = any($2) and unconfirmed_at is not null",
+        "update source_record s set unconfirmed_at = null, batch_id = $3, seen_at = $4
+         from unnest($2::text[]) as said (reference)
+         where s.feed_id = $1 and s.reference = said.reference and s.unconfirmed_at is not null",
         feed.0,
         references,
         batch.0,
@@ -194,11 +196,14 @@ pub(super) async fn seen_again(
     .execute(work.db())
     .await?;
     sqlx::query!(
-        "update involvement i
-         set confirmed_on = greatest(i.confirmed_on, $5::date), unconfirmed_since = null, version = i.version + 1, source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
-         from source_record s
-         join child c on c.child_id = s.child_id
-         where s.feed_id = $1 and s.reference = any($2) and i.child_id = s.child_id and i.organisation_id = $3 and i.service_type = $4
+        "with seen as materialized (
+             select s.child_id from unnest($2::text[]) as said (reference)
+             join source_record s on s.feed_id = $1 and s.reference = said.reference)
+         update involvement i
+         set confirmed_on = greatest(i.confirmed_on, $5::date), unconfirmed_since = null, version = i.version + 1,
+             source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
+         from seen join child c on c.child_id = seen.child_id
+         where i.child_id = seen.child_id and (i.organisation_id = $3) is true and i.service_type = $4
            and i.ended_on is null and not i.sensitive and c.status = 'active'
            and (i.unconfirmed_since is not null or i.source_organisation_id = $3 and i.confirmed_on <= $5::date - $8::int)",
         feed.0,
@@ -359,7 +364,8 @@ pub(super) async fn held_of(
     children: &[Uuid],
 ) -> Result<Vec<Uuid>, Problem> {
     let held = sqlx::query_scalar!(
-        "select distinct child_id from source_record where feed_id = $1 and child_id = any($2)",
+        r#"select child_id as "child_id!" from unnest($2::uuid[]) as near (child_id)
+           where exists (select from source_record s where s.child_id = near.child_id and (s.feed_id = $1) is true)"#,
         feed.0,
         children,
     );
@@ -448,7 +454,8 @@ pub(super) async fn supersede(
 ) -> Result<(), Problem> {
     sqlx::query!(
         "update review_task set status = 'superseded', version = version + 1
-         where feed_id = $1 and reference = any($2) and status = 'open'",
+         from unnest($2::text[]) as said (reference)
+         where feed_id = $1 and review_task.reference = said.reference and status = 'open'",
         source.feed.0,
         references as _,
     )
