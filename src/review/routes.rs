@@ -162,7 +162,7 @@ async fn done(
         return Ok((ReviewStatus::Dismissed, None));
     }
     let (source, said) = (source(found.origin), &found.sent);
-    let told = Told { line: found.line, said, hash: &found.hash, known: None };
+    let told = Told { line: found.line, said, hash: &found.hash, known: None, asked: true };
     let act = match child {
         Some(child) => Act::Link(child),
         None => Act::Create { noted: found.candidates.clone() },

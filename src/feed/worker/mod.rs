@@ -133,6 +133,8 @@ pub(crate) struct Told<'r> {
     pub(crate) hash: &'r [u8],
     /// The child whom the source's record is of, where it is known.
     pub(crate) known: Option<ChildId>,
+    /// Whether a steward is still to decide of what it said before.
+    pub(crate) asked: bool,
 }
 
 impl Told<'_> {
@@ -287,13 +289,15 @@ async fn worked_on(
             one.child = None;
         }
     } else {
-        let again =
-            |one: &Done| matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked));
-        let lines: HashSet<_> =
-            done.iter().filter(|(_, one)| again(one)).map(|(line, _)| *line).collect();
-        let again = rows.iter().filter(|(row, _)| lines.contains(&row.line));
-        let again: Vec<_> = again.filter_map(|(row, _)| row.reference.clone()).collect();
-        store::seen_again(work, job, &again).await?;
+        let again = done.iter().filter(|(_, one)| {
+            matches!(one.outcome, Some(RowOutcome::Unchanged | RowOutcome::Linked))
+        });
+        let again: HashMap<_, _> = again.map(|(line, one)| (*line, one.child)).collect();
+        let children: Vec<_> = again.values().flatten().map(|child| child.0).collect();
+        let missed =
+            rows.iter().filter(|(row, _)| row.unconfirmed && again.contains_key(&row.line));
+        let missed: Vec<_> = missed.filter_map(|(row, _)| row.reference.as_deref()).collect();
+        store::seen_again(work, job, &missed, &children).await?;
     }
     let mut progress = Progress::default();
     for (_, one) in &done {
@@ -314,7 +318,8 @@ async fn round<'r>(
     let mut voice = job.word(work);
     let model = voice.matcher().version.clone();
     let new: Vec<_> = now.iter().filter(|row| row.told.known.is_none()).collect();
-    let references: Vec<_> = new.iter().map(|row| row.told.reference()).collect();
+    let references: Vec<_> =
+        new.iter().filter(|row| row.told.asked).map(|row| row.told.reference()).collect();
     let asked: Vec<_> = new.iter().map(|row| &row.asked).collect();
     let found = decide::find(&mut voice, &job.source, &asked).await?;
     store::supersede(&mut voice, &job.source, &references).await?;
@@ -368,7 +373,7 @@ fn plain<'r>(
     if row.child.is_none() && row.dismissed {
         return Plain::Done(Done::new(RowOutcome::Unchanged, None));
     }
-    Plain::Says(Told { line: row.line, said, hash, known: row.child })
+    Plain::Says(Told { line: row.line, said, hash, known: row.child, asked: row.asked })
 }
 
 /// The row as it was sent, where it has to be read and can be.

@@ -41,8 +41,12 @@ pub(super) struct Row {
     pub(super) child: Option<ChildId>,
     /// Whether it says what it said last.
     pub(super) same: bool,
+    /// Whether it was no longer sent.
+    pub(super) unconfirmed: bool,
     /// Whether a steward has said of the same words that they are not to be taken.
     pub(super) dismissed: bool,
+    /// Whether a steward is still to decide of what it said.
+    pub(super) asked: bool,
 }
 
 /// Whether any batch waits to be worked on.
@@ -118,13 +122,17 @@ pub(super) async fn claim(
         with mine as (
             select line, reference, hash, sent from feed_row
             where batch_id = $1 and outcome is null and line > $4 order by line limit $3 for update skip locked)
-        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", coalesce(c.merged_into, s.child_id) as "child?: ChildId",
-               coalesce(s.hash = r.hash, false) as "same!",
-               exists (select from review_task t where t.feed_id = $2 and t.reference = r.reference and t.hash = r.hash
-                       and t.status = 'dismissed') as "dismissed!"
+        select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
+               coalesce(s.hash = r.hash, false) as "same!", coalesce(s.unconfirmed, false) as "unconfirmed!",
+               coalesce(t.dismissed, false) as "dismissed!", coalesce(t.asked, false) as "asked!"
         from mine r
-        left join source_record s on s.feed_id = $2 and s.reference = r.reference
-        left join child c on c.child_id = s.child_id
+        left join lateral (
+            select coalesce(c.merged_into, s.child_id) as child_id, s.hash, s.unconfirmed_at is not null as unconfirmed
+            from source_record s join child c on c.child_id = s.child_id
+            where s.feed_id = $2 and s.reference = r.reference offset 0) s on true
+        left join lateral (
+            select bool_or(t.status = 'dismissed' and t.hash = r.hash) as dismissed, bool_or(t.status = 'open') as asked
+            from review_task t where t.feed_id = $2 and t.reference = r.reference) t on true
         order by r.line
         "#,
         job.source.batch.0,
@@ -145,8 +153,9 @@ pub(super) async fn nobody_knows(
     references: &[&str],
 ) -> Result<(), Problem> {
     let known = sqlx::query_scalar!(
-        r#"select exists (select from unnest($2::text[]) as said (reference)
-                             join source_record s on s.feed_id = $1 and s.reference = said.reference) as "known!""#,
+        r#"select exists (select from unnest($2::text[]) as said (reference) cross join lateral (
+                             select s.reference from source_record s
+                             where s.feed_id = $1 and s.reference = said.reference offset 0) s) as "known!""#,
         job.source.feed.0,
         references as _,
     );
@@ -175,39 +184,37 @@ pub(super) async fn undo(work: &mut Errands) -> Result<(), Problem> {
     Ok(())
 }
 
-/// What sources say again is confirmed: what was no longer sent is again, and the work with the child is, where nobody confirmed
-/// that since or it was last confirmed long ago. Nothing else is written of it.
+/// What sources say again is confirmed: what was no longer sent is again, and the work with the children is, where that was last
+/// confirmed long ago. Nothing else is written of it.
 pub(super) async fn seen_again(
     work: &mut Errands,
     job: &Job,
-    references: &[String],
+    unconfirmed: &[&str],
+    children: &[Uuid],
 ) -> Result<(), Problem> {
     let Source { feed, batch, organisation, service, as_at, .. } = &job.source;
     let (now, by) = (work.now, job.sent_by);
+    if !unconfirmed.is_empty() {
+        sqlx::query!(
+            "update source_record set unconfirmed_at = null, batch_id = $3, seen_at = $4
+             where feed_id = $1 and reference = any($2) and unconfirmed_at is not null",
+            feed.0,
+            unconfirmed as _,
+            batch.0,
+            now,
+        )
+        .execute(work.db())
+        .await?;
+    }
     sqlx::query!(
-        "update source_record s set unconfirmed_at = null, batch_id = $3, seen_at = $4
-         from unnest($2::text[]) as said (reference)
-         where s.feed_id = $1 and s.reference = said.reference and s.unconfirmed_at is not null",
-        feed.0,
-        references,
-        batch.0,
-        now,
-    )
-    .execute(work.db())
-    .await?;
-    sqlx::query!(
-        "with seen as materialized (
-             select s.child_id from unnest($2::text[]) as said (reference)
-             join source_record s on s.feed_id = $1 and s.reference = said.reference)
-         update involvement i
-         set confirmed_on = greatest(i.confirmed_on, $5::date), unconfirmed_since = null, version = i.version + 1,
-             source_organisation_id = $3, recorded_by = $6, received_at = $7, as_at = $5
-         from seen join child c on c.child_id = seen.child_id
-         where i.child_id = seen.child_id and (i.organisation_id = $3) is true and i.service_type = $4
+        "update involvement i
+         set confirmed_on = greatest(i.confirmed_on, $4::date), unconfirmed_since = null, version = i.version + 1,
+             source_organisation_id = $2, recorded_by = $5, received_at = $6, as_at = $4
+         from child c
+         where i.child_id = any($1) and c.child_id = i.child_id and (i.organisation_id = $2) is true and i.service_type = $3
            and i.ended_on is null and not i.sensitive and c.status = 'active'
-           and (i.unconfirmed_since is not null or i.source_organisation_id = $3 and i.confirmed_on <= $5::date - $8::int)",
-        feed.0,
-        references,
+           and (i.unconfirmed_since is not null or i.source_organisation_id = $2 and i.confirmed_on <= $4::date - $7::int)",
+        children,
         organisation.0,
         service.code(),
         *as_at,
@@ -384,10 +391,11 @@ pub(super) async fn unlinked(
     }
     let unlinked = sqlx::query_scalar!(
         r#"select m.n as "n!" from unnest($2::text[], $3::uuid[]) with ordinality as m (reference, child_id, n)
-           where exists (select from review_task t join child c on c.child_id = any(t.candidates)
-                         where t.feed_id = $1 and t.reference = m.reference
-                           and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))
-                           and coalesce(c.merged_into, c.child_id) = m.child_id)"#,
+           cross join lateral (
+               select bool_or(coalesce(c.merged_into, c.child_id) = m.child_id) as so
+               from review_task t join child c on c.child_id = any(t.candidates)
+               where t.feed_id = $1 and t.reference = m.reference and (t.status = 'dismissed' or 'unlinked' = any(t.reasons))) t
+           where t.so"#,
         feed.0,
         &matched.iter().map(|(said, _)| said.reference.as_str()).collect::<Vec<_>>() as _,
         &matched.iter().map(|(_, child)| child.0).collect::<Vec<_>>(),
@@ -452,10 +460,12 @@ pub(super) async fn supersede(
     source: &Source,
     references: &[&str],
 ) -> Result<(), Problem> {
+    if references.is_empty() {
+        return Ok(());
+    }
     sqlx::query!(
         "update review_task set status = 'superseded', version = version + 1
-         from unnest($2::text[]) as said (reference)
-         where feed_id = $1 and review_task.reference = said.reference and status = 'open'",
+         where feed_id = $1 and reference = any($2) and status = 'open'",
         source.feed.0,
         references as _,
     )
