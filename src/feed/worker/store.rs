@@ -128,7 +128,7 @@ pub(super) async fn claim(
         from mine r
         left join lateral (
             select coalesce(c.merged_into, s.child_id) as child_id, s.hash, s.unconfirmed_at is not null as unconfirmed
-            from source_record s join child c on c.child_id = s.child_id
+            from source_record s left join child c on c.child_id = s.child_id
             where s.feed_id = $2 and s.reference = r.reference offset 0) s on true
         left join lateral (
             select bool_or(t.status = 'dismissed' and t.hash = r.hash) as dismissed, bool_or(t.status = 'open') as asked
