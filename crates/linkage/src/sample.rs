@@ -46,7 +46,7 @@ impl Dice {
 }
 
 /// As many of those counted are compared at most.
-const COMPARED: usize = 50_000;
+const COMPARED: usize = 30_000;
 
 /// Counts a sample of the index as it comes.
 #[derive(Debug, Default)]

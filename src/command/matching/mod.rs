@@ -76,7 +76,7 @@ pub(super) struct Promote {
     #[command(flatten)]
     database: DatabaseUrl,
     /// The version of the model, as `contactpoint match models` prints it
-    #[arg(value_name = "VERSION")]
+    #[arg(id = "model", value_name = "VERSION")]
     version: i32,
     /// Why, in 10 to 500 characters, without anything about a person
     #[arg(long, value_name = "TEXT", value_parser = reason)]
