@@ -34,7 +34,7 @@ async fn state(index: &Index, batch: Uuid) -> Value {
         'rows', (select jsonb_agg(jsonb_build_array(r.line, r.outcome, r.faults, (
             select string_agg(n.given::text || n.family, ',' order by n.given, n.family) from child_name n where n.child_id = r.child_id)) order by r.line)
             from feed_row r where r.batch_id = $1),
-        'records', (select jsonb_agg(jsonb_build_array(s.reference, n.given, n.family) order by s.reference)
+        'records', (select jsonb_agg(jsonb_build_array(s.reference, n.given, n.family) order by s.reference, n.given, n.family)
             from source_record s join child_name n on n.child_id = s.child_id and n.kind = 'current'),
         'children', (select count(*) from child), 'names', (select count(*) from child_name),
         'involvements', (select count(*) from involvement), 'tasks', (select count(*) from review_task),
