@@ -294,8 +294,9 @@ async fn worked_on(
         });
         let again: HashMap<_, _> = again.map(|(line, one)| (*line, one.child)).collect();
         let children: Vec<_> = again.values().flatten().map(|child| child.0).collect();
-        let missed =
-            rows.iter().filter(|(row, _)| row.unconfirmed && again.contains_key(&row.line));
+        let missed = rows
+            .iter()
+            .filter(|(row, _)| row.unconfirmed_at.is_some() && again.contains_key(&row.line));
         let missed: Vec<_> = missed.filter_map(|(row, _)| row.reference.as_deref()).collect();
         store::seen_again(work, job, &missed, &children).await?;
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -41,8 +42,8 @@ pub(super) struct Row {
     pub(super) child: Option<ChildId>,
     /// Whether it says what it said last.
     pub(super) same: bool,
-    /// Whether it was no longer sent.
-    pub(super) unconfirmed: bool,
+    /// Since when it was no longer sent.
+    pub(super) unconfirmed_at: Option<DateTime<Utc>>,
     /// Whether a steward has said of the same words that they are not to be taken.
     pub(super) dismissed: bool,
     /// Whether a steward is still to decide of what it said.
@@ -123,11 +124,11 @@ pub(super) async fn claim(
             select line, reference, hash, sent from feed_row
             where batch_id = $1 and outcome is null and line > $4 order by line limit $3 for update skip locked)
         select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
-               coalesce(s.hash = r.hash, false) as "same!", coalesce(s.unconfirmed, false) as "unconfirmed!",
+               coalesce(s.hash = r.hash, false) as "same!", s.unconfirmed_at as "unconfirmed_at?: DateTime<Utc>",
                coalesce(t.dismissed, false) as "dismissed!", coalesce(t.asked, false) as "asked!"
         from mine r
         left join lateral (
-            select coalesce(c.merged_into, s.child_id) as child_id, s.hash, s.unconfirmed_at is not null as unconfirmed
+            select coalesce(c.merged_into, s.child_id) as child_id, s.hash, s.unconfirmed_at
             from source_record s left join child c on c.child_id = s.child_id
             where s.feed_id = $2 and s.reference = r.reference offset 0) s on true
         left join lateral (
