@@ -71,6 +71,8 @@ struct Changes<'r> {
     carers: Vec<(ChildId, bool, &'r CarerIn)>,
     /// The work that begins with a child.
     begun: Vec<(ChildId, InvolvementIn)>,
+    /// Who was known to have none of the service, and now has it.
+    served: Vec<ChildId>,
     /// Of whom something was written already.
     written: Vec<Written>,
 }
@@ -81,10 +83,14 @@ impl Changes<'_> {
         word: &mut impl Author,
         source: &Source,
     ) -> Result<Option<Written>, Problem> {
-        let Self { facts, carers, begun, written } = self;
+        let Self { facts, carers, begun, served, written } = self;
         if !facts.is_empty() {
             let all: Vec<_> = facts.iter().map(|(id, core, change)| (*id, core, change)).collect();
             child::store::save_all(word, &all).await?;
+        }
+        // After the facts, which say the services anew that there are none of.
+        for child in served {
+            child::store::has_service(word, child, source.service).await?;
         }
         carer::store::insert_all(word, &carers).await?;
         if !begun.is_empty() {
@@ -228,7 +234,7 @@ async fn change<'r>(
         }
         Some(rule::Work::New(new)) => {
             if new.ended_on.is_none() && without {
-                child::store::has_service(word, child, source.service).await?;
+                changes.served.push(child);
             }
             something = true;
             changes.begun.push((child, *new));

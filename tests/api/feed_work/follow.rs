@@ -127,6 +127,28 @@ async fn what_the_source_said_before_follows_it_and_is_kept() {
 }
 
 #[actix_web::test]
+async fn work_that_begins_ends_that_there_was_no_such_service_whatever_else_the_row_corrects() {
+    let place = Place::new().await;
+    let feed = Feed::of(&place.index, place.school, "school").await;
+    let whole = amy_row("A-1", "Testley");
+    let mut alone = whole.clone();
+    alone.as_object_mut().unwrap().remove("involvement");
+    feed.send(&place.index, &[alone]).await;
+    work(&place.index).await;
+    let path = child_of(&place.index, &feed, "A-1").await;
+    let child = place.child_id(&path).await;
+    let missing = "update child set without_service = '{school,college}' where child_id = $1";
+    place.arrange(missing, child).await;
+
+    feed.send(&place.index, &[put(whole, "dateOfBirth", json!("2015-03-15"))]).await;
+    assert_eq!(work(&place.index).await.linked, 1);
+    let told = record(&place, &path).await;
+    assert_eq!(told["dateOfBirth"], "2015-03-15");
+    assert_eq!(told["involvements"][0]["serviceType"], "school");
+    assert_eq!(told["withoutService"], json!(["college"]));
+}
+
+#[actix_web::test]
 async fn the_same_again_writes_nothing_of_the_child() {
     let place = Place::new().await;
     let feed = Feed::of(&place.index, place.school, "school").await;
