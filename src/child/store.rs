@@ -175,7 +175,7 @@ async fn insert_identifiers(
         return Ok(());
     }
     let (source, now, today, by) = provenance(work);
-    let taken = sqlx::query!(
+    let added = sqlx::query!(
         r#"insert into child_identifier (child_id, kind, value, source_organisation_id, recorded_by, received_at, as_at)
            select child_id, kind, value, $4, $5, $6, $7 from unnest($1::uuid[], $2::text[], $3::text[]) as new (child_id, kind, value)
            on conflict do nothing
@@ -190,10 +190,10 @@ async fn insert_identifiers(
     )
     .fetch_all(work.db())
     .await?;
-    let is_taken = |child: ChildId, number: &Identifier| {
-        taken.iter().any(|row| row.child == child && row.kind == number.kind().as_str())
+    let is_added = |child: ChildId, number: &Identifier| {
+        added.iter().any(|row| row.child == child && row.kind == number.kind().as_str())
     };
-    match said.iter().find(|(child, _, number)| !is_taken(*child, number)) {
+    match said.iter().find(|(child, _, number)| !is_added(*child, number)) {
         Some((_, n, _)) => Err(held_by_another(*n)),
         None => Ok(()),
     }
