@@ -164,7 +164,7 @@ async fn retain_once(
     task::run(&mut work, today, task::BATCH, |_| true).await
 }
 
-/// Works on what feeds have sent. Every instance does; a row that one is at work on is left to it.
+/// Works on what feeds have sent. One instance does at a time, and another at once where it dies.
 pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
     let patient = [
         ("lock_timeout", "10s"),
@@ -192,9 +192,19 @@ async fn work_on_feeds_once(
     db: &PgPool,
     shared: &Shared,
 ) -> Result<worker::Progress, Problem> {
-    if !worker::waits(db).await? {
+    let mut turn = db.acquire().await?;
+    if !worker::take_turn(&mut turn).await? {
         return Ok(worker::Progress::default());
     }
+    let done = work_on_what_waits(options, shared).await;
+    worker::give_turn_back(&mut turn).await?;
+    done
+}
+
+async fn work_on_what_waits(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<worker::Progress, Problem> {
     let work = Errands::begin(options, &shared.clock, "feed_work").await?;
     let vault = shared.door.vault.clone();
     let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());

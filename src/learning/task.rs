@@ -98,7 +98,7 @@ pub async fn count(
         None => Model::cold(),
     };
     let mut count = Count::default();
-    store::sample(work.db(), children, |_, person| count.add(person)).await?;
+    store::sample(work.db(), children, |_, person| count.add(&person)).await?;
     let counting = tokio::task::spawn_blocking(move || count.finish(&model));
     let mut frequencies = counting.await.map_err(Problem::internal)?;
     frequencies.index = children.max(frequencies.children);
@@ -207,7 +207,7 @@ pub async fn train(
     let (mut count, mut sampled) = (Count::default(), Sampled::of(records));
     store::sample(work.db(), children, |id, person| {
         sampled.see(id, &person);
-        count.add(person);
+        count.add(&person);
     })
     .await?;
     let frequencies = count.finish(&model);

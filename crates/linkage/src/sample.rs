@@ -48,27 +48,50 @@ impl Dice {
 /// As many of those counted are compared at most.
 const COMPARED: usize = 30_000;
 
+/// People held packed, since they are many and each is looked at for a moment.
+#[derive(Debug, Default)]
+struct Held(Vec<Box<[u8]>>);
+
+impl Held {
+    fn of<'p>(people: impl IntoIterator<Item = &'p Person>) -> Self {
+        let packed = people.into_iter().filter_map(|person| person.pack().ok());
+        Self(packed.map(Vec::into_boxed_slice).collect())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn at(&self, place: usize) -> Option<Person> {
+        Person::unpack(self.0.get(place)?).ok()
+    }
+
+    fn people(&self) -> impl Iterator<Item = Person> {
+        self.0.iter().filter_map(|packed| Person::unpack(packed).ok())
+    }
+}
+
 /// Counts a sample of the index as it comes.
 #[derive(Debug, Default)]
 pub struct Count {
     frequencies: Frequencies,
-    people: Vec<Person>,
+    people: Held,
     /// One of so many is compared.
     every: u64,
 }
 
 impl Count {
     /// Counts another child.
-    pub fn add(&mut self, person: Person) {
+    pub fn add(&mut self, person: &Person) {
         let number = self.frequencies.children;
-        self.frequencies.count(&person);
+        self.frequencies.count(person);
         if number.is_multiple_of(self.every.max(1)) {
-            self.people.push(person);
+            self.people.0.extend(Held::of([person]).0);
         }
         if self.people.len() > COMPARED {
             self.every = self.every.max(1) * 2;
             let mut number = 0;
-            self.people.retain(|_| {
+            self.people.0.retain(|_| {
                 number += 1;
                 number % 2 == 1
             });
@@ -95,7 +118,7 @@ impl Count {
 pub fn count(model: &Model, people: &[Person]) -> Frequencies {
     let mut count = Count::default();
     for person in people {
-        count.add(person.clone());
+        count.add(person);
     }
     count.finish(model)
 }
@@ -104,16 +127,18 @@ pub fn count(model: &Model, people: &[Person]) -> Frequencies {
 const BEFORE: f64 = 100.0;
 
 /// How many brothers and sisters the children have: those of one family name at one address who are not of one name.
-fn kindred(matcher: &Matcher, people: &[Person]) -> Kindred {
-    let mut homes: HashMap<(&str, &str, &str), Vec<&Person>> = HashMap::new();
-    for person in people {
+fn kindred(matcher: &Matcher, people: &Held) -> Kindred {
+    let mut homes: HashMap<(String, String, String), Vec<usize>> = HashMap::new();
+    for (n, person) in people.people().enumerate() {
         let name = person.names.first().map_or("", |name| name.name.whole_family());
         for place in person.places.iter().filter(|place| !place.former && !place.house.is_empty()) {
-            homes.entry((name, &place.postcode, &place.house)).or_default().push(person);
+            let home = (name.to_owned(), place.postcode.clone(), place.house.clone());
+            homes.entry(home).or_default().push(n);
         }
     }
     let mut siblings = 0.0;
-    for home in homes.values().filter(|home| home.len() <= 12) {
+    for home in homes.values().filter(|home| (2..=12).contains(&home.len())) {
+        let home: Vec<_> = home.iter().filter_map(|n| people.at(*n)).collect();
         for (n, one) in home.iter().enumerate() {
             for other in &home[n + 1..] {
                 let compared = matcher.compare(one, other);
@@ -134,28 +159,28 @@ fn kindred(matcher: &Matcher, people: &[Person]) -> Kindred {
     Kindred { twins: kin.twins * siblings / kin.siblings, siblings }
 }
 
-fn random(matcher: &Matcher, people: &[Person]) -> Seen {
+fn random(matcher: &Matcher, people: &Held) -> Seen {
     let (mut dice, mut seen) = (Dice::new(1), Seen::default());
+    let compared = |a: usize, b: usize| {
+        let (one, other) = people.at(a).zip(people.at(b)).filter(|_| a != b)?;
+        Some(matcher.compare(&one, &other))
+    };
     for _ in 0..PAIRS.min(EACH * people.len()) {
-        let (a, b) = (dice.below(people.len()), dice.below(people.len()));
-        if a != b {
-            seen.count(&matcher.compare(&people[a], &people[b]));
+        if let Some(compared) = compared(dice.below(people.len()), dice.below(people.len())) {
+            seen.count(&compared);
         }
     }
-    let mut under: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (n, person) in people.iter().enumerate() {
+    let mut under: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (n, person) in people.people().enumerate() {
         for place in person.places.iter().filter(|place| !place.former && place.unit().is_some()) {
-            under.entry(&place.postcode).or_default().push(n);
+            under.entry(place.postcode.clone()).or_default().push(n);
         }
     }
     for neighbours in under.values().filter(|neighbours| neighbours.len() > 1) {
         for _ in 0..UNDER_ONE.min(neighbours.len() * (neighbours.len() - 1) / 2) {
-            let (a, b) = (
-                neighbours[dice.below(neighbours.len())],
-                neighbours[dice.below(neighbours.len())],
-            );
-            let compared = matcher.compare(&people[a], &people[b]);
-            if a != b && are_strangers(&compared) {
+            let (a, b) = (dice.below(neighbours.len()), dice.below(neighbours.len()));
+            let compared = compared(neighbours[a], neighbours[b]);
+            if let Some(compared) = compared.filter(are_strangers) {
                 seen.count_nearby(&compared);
             }
         }

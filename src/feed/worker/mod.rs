@@ -8,7 +8,7 @@ use std::{
 
 use chrono::NaiveDate;
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 use self::{
     apply::{Act, Step},
@@ -157,9 +157,15 @@ impl From<Problem> for Failed {
     }
 }
 
-/// Whether anything waits to be worked on.
-pub async fn waits(db: &PgPool) -> Result<bool, Problem> {
-    store::waits(db).await
+/// Takes the turn to work on what waits, where nobody else has it, so that a database is busy with one chunk at a time and leaves
+/// room for those who look; says whether it did. The connection holds it: whoever dies gives it back.
+pub async fn take_turn(db: &mut PgConnection) -> Result<bool, Problem> {
+    Ok(store::take_turn(db).await?)
+}
+
+/// Gives the turn back.
+pub async fn give_turn_back(db: &mut PgConnection) -> Result<(), Problem> {
+    Ok(store::give_turn_back(db).await?)
 }
 
 /// Does what waits, `most` rows at a time, until nothing is left that nobody else is at work on. Any number may be at work at once;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Done, Progress, Source, Told};
@@ -50,12 +50,20 @@ pub(super) struct Row {
     pub(super) asked: bool,
 }
 
-/// Whether any batch waits to be worked on.
-pub(super) async fn waits(db: &PgPool) -> Result<bool, Problem> {
-    let waits = sqlx::query_scalar!(
-        r#"select exists (select from feed_batch where status in ('waiting', 'processing')) as "waits!""#
+/// Takes the turn to work, where any batch waits and nobody else has it: it is held by the connection until it is given back or
+/// the connection ends.
+pub(super) async fn take_turn(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let taken = sqlx::query_scalar!(
+        r#"select case when exists (select from feed_batch where status in ('waiting', 'processing'))
+                  then pg_try_advisory_lock(7261049) else false end as "taken!""#
     );
-    Ok(waits.fetch_one(db).await?)
+    taken.fetch_one(db).await
+}
+
+/// Gives the turn back.
+pub(super) async fn give_turn_back(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query_scalar!("select pg_advisory_unlock(7261049)").fetch_one(db).await?;
+    Ok(())
 }
 
 /// The batch to work on of which least is done, of those of which no older one of the same feed is left, but for these: a small batch
