@@ -28,12 +28,20 @@ pub(crate) struct Acting {
     pub(crate) capacity: SubjectCapacity,
     /// Whether a shield keeps from a carer where the child is and who works with the child.
     pub(crate) hidden: bool,
+    /// Whether the child is under 12.
+    pub(crate) young: bool,
 }
 
 impl Acting {
     /// Whether it is the child who is told.
     pub(crate) fn is_child(&self) -> bool {
         self.capacity == SubjectCapacity::Child
+    }
+
+    /// Whether a sensitive service is told, which a carer has consented to or not: to the child always; to a carer that to which a
+    /// carer has consented, until the child is 12.
+    pub(crate) fn is_told(&self, by_carer: bool) -> bool {
+        self.is_child() || self.young && by_carer
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
         provenance::Provenance,
         whereabouts::Whereabouts,
     },
+    consent::GivenBy,
     ids::{CarerId, ChildId, IndexNumber, OrganisationId},
     involvement::{Involvement, Reachable, ServiceCategory, in_order},
     organisation::OrganisationKind,
@@ -71,7 +72,7 @@ async fn acting_for(
     let rows = sqlx::query_as!(
         Acting,
         r#"select a.child_id as "child!: ChildId", c.index_number as "number: IndexNumber", a.capacity as "capacity!: SubjectCapacity",
-                  (c.shielded and a.capacity = 'carer') as "hidden!"
+                  (c.shielded and a.capacity = 'carer') as "hidden!", $2 < anniversary(c.date_of_birth, 12) as "young!"
            from acting_for($1, $2) a
            join child c on c.child_id = a.child_id
            where $3::text is null or a.child_id = child_numbered($3)
@@ -233,13 +234,14 @@ async fn opened(
 pub(super) async fn record(look: &Look, acting: &Acting) -> Result<MyRecord, Problem> {
     let mut row = row(look, acting).await?;
     let sealed = std::mem::take(&mut row.sensitive);
-    let private = opened(look, if acting.is_child() { sealed } else { Vec::new() }).await?;
+    let told = sealed.into_iter().filter(|one| !acting.hidden && acting.is_told(one.is_by_carer()));
+    let private = opened(look, told.collect()).await?;
     if acting.hidden {
         row.hide();
     }
     let sources = sources(look, &row, &private).await?;
-    let told = Telling { voice: Voice(acting.capacity), hidden: acting.hidden, sources, vault: look.vault() };
-    told.record(row, private, acting)
+    let told = Telling { voice: Voice(acting.capacity), acting, sources, vault: look.vault() };
+    told.record(row, private)
 }
 
 impl Row {
@@ -286,15 +288,16 @@ async fn sources(
 /// How a record is told.
 struct Telling<'a> {
     voice: Voice,
-    hidden: bool,
+    acting: &'a Acting,
     sources: HashMap<OrganisationId, String>,
     vault: &'a Vault,
 }
 
 impl Telling<'_> {
-    fn record(&self, row: Row, private: Vec<Involvement>, acting: &Acting) -> Result<MyRecord, Problem> {
+    fn record(&self, row: Row, private: Vec<Involvement>) -> Result<MyRecord, Problem> {
+        let acting = self.acting;
         let status = if row.archived { Status::Archived } else { Status::Active };
-        let council = (!self.hidden).then(|| row.council.clone());
+        let council = (!acting.hidden).then(|| row.council.clone());
         let disputed = row.disputed.clone();
         let mut work = row.involvements.clone();
         work.extend(private);
@@ -304,7 +307,7 @@ impl Telling<'_> {
             index_number: acting.number.clone(),
             capacity: acting.capacity,
             status,
-            words: self.voice.about(row.archived, self.hidden),
+            words: self.voice.about(row.archived, acting.hidden),
             facts: self.facts(row)?,
             services,
             council,
@@ -360,7 +363,7 @@ impl Telling<'_> {
         source: Option<&Provenance>,
         disputed: &[Disputed],
     ) -> Result<MyFact, Problem> {
-        let source = source.filter(|_| !self.hidden);
+        let source = source.filter(|_| !self.acting.hidden);
         let named = source.and_then(|source| Some((self.sources.get(&source.organisation_id)?, source)));
         Ok(MyFact {
             fact,
@@ -374,7 +377,9 @@ impl Telling<'_> {
     }
 
     fn service(&self, work: Involvement, disputed: &[Disputed]) -> MyService {
-        let private = work.service_type.category() == ServiceCategory::Sensitive;
+        let by_carer = work.consent.as_ref().is_some_and(|consent| consent.given_by == GivenBy::Carer);
+        let private = work.service_type.category() == ServiceCategory::Sensitive
+            && !(self.acting.young && by_carer);
         let fact = Disputed { fact: ContestedFact::Involvement, id: Some(work.id.0) };
         let voice = self.voice;
         let mut words = vec![
@@ -408,10 +413,8 @@ async fn untold(look: &Look, acting: &Acting) -> Result<Vec<Uuid>, Problem> {
     )
     .fetch_all(look.db())
     .await?;
-    if acting.is_child() {
-        return Ok(Vec::new());
-    }
-    sealed.into_iter().map(|one| Ok(one.0.provider(look.vault())?.organisation_id.0)).collect()
+    let untold = sealed.into_iter().filter(|one| !acting.is_told(one.0.is_by_carer()));
+    untold.map(|one| Ok(one.0.provider(look.vault())?.organisation_id.0)).collect()
 }
 
 /// A look with its place among all.

@@ -94,7 +94,7 @@ async fn a_child_reads_the_whole_record_in_plain_words_with_the_codes_beside_the
 }
 
 #[actix_web::test]
-async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_that_are_the_childs_to_tell() {
+async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_to_which_the_child_consented() {
     let home = Home::new().await;
     home.index.involvement(&home.child, home.scene.school, "school").await;
     let (sensitive, _) =
@@ -104,6 +104,25 @@ async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_that_are_t
     assert_eq!(read["services"].as_array().unwrap().len(), 1);
     let all = words(&read);
     assert!(!all.contains(&sensitive.to_string()) && !all.contains("mentalHealth"), "{all}");
+}
+
+#[actix_web::test]
+async fn a_carer_is_told_of_a_sensitive_service_that_a_carer_consented_to_until_the_child_is_twelve() {
+    let home = Home::new().await;
+    home.index.sensitive(&home.child, home.scene.other_school, "mentalHealth").await;
+    home.run("update consent set given_by = 'carer', capacity_basis = 'parentalResponsibility' where child_id = $1").await;
+    for by in [&home.hers, &home.mine] {
+        let read = home.record(by).await.expect(200).body;
+        assert_eq!((&read["services"][0]["serviceType"], &read["services"][0]["private"]), (&json!("mentalHealth"), &json!(false)));
+    }
+    home.index.live_until("2027-03-14");
+    let path = home.child.path(&format!("/subjects/{}", home.hers.id));
+    home.index.delete(&home.steward, &path, 1).await.expect(200);
+    let enrolled = home.index.enrol(&home.steward, &home.child, &home.hers, Some(home.mother), Some("childAgrees"));
+    enrolled.await.expect(201);
+    assert_eq!(home.record(&home.hers).await.expect(200).body["services"], json!([]));
+    let read = home.record(&home.mine).await.expect(200).body;
+    assert_eq!(read["services"][0]["private"], true);
 }
 
 #[actix_web::test]
