@@ -120,7 +120,9 @@ fn statement(text: &str) -> Result<String, Refusal> {
     if plain && says && text.chars().count() <= 4000 {
         return Ok(text.to_owned());
     }
-    Err(Refusal::because("A statement is 1 to 4,000 characters, with at least one letter or digit."))
+    Err(Refusal::because(
+        "A statement is 1 to 4,000 characters, with at least one letter or digit.",
+    ))
 }
 
 /// What is asked of the own record.
@@ -189,7 +191,12 @@ pub(crate) struct New {
 }
 
 impl New {
-    pub(crate) fn asked(said: AskIn, capacity: SubjectCapacity, by: AccountId, today: NaiveDate) -> Self {
+    pub(crate) fn asked(
+        said: AskIn,
+        capacity: SubjectCapacity,
+        by: AccountId,
+        today: NaiveDate,
+    ) -> Self {
         let AskIn { kind, fact, fact_id, statement, .. } = said;
         Self { kind, capacity, fact, fact_id, statement, received_on: today, asked_by: Some(by) }
     }
@@ -305,7 +312,11 @@ pub struct InformationRequest {
     pub status: InformationRequestStatus,
     /// The same in plain words; told to whoever asks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, example = "We are asking the people who told us. We will answer by 16 December 2026.")]
+    #[schema(
+        nullable = false,
+        required = false,
+        example = "We are asking the people who told us. We will answer by 16 December 2026."
+    )]
     pub words: Option<String>,
     /// The day on which it was received.
     pub received_on: NaiveDate,
@@ -367,12 +378,20 @@ impl Found {
     }
 
     /// Says that it is proven who asks; the time may count anew.
-    pub(crate) fn prove(&mut self, check: IdentityCheckIn, today: NaiveDate) -> Result<(), Problem> {
+    pub(crate) fn prove(
+        &mut self,
+        check: IdentityCheckIn,
+        today: NaiveDate,
+    ) -> Result<(), Problem> {
         self.stands(|status| status == InformationRequestStatus::Received)?;
         let carer = self.request.capacity == SubjectCapacity::Carer;
         match (carer, check.responsibility) {
-            (true, None) => return Err(Problem::invalid("/responsibility", "is required of a carer")),
-            (false, Some(_)) => return Err(Problem::invalid("/responsibility", "is for carers alone")),
+            (true, None) => {
+                return Err(Problem::invalid("/responsibility", "is required of a carer"));
+            }
+            (false, Some(_)) => {
+                return Err(Problem::invalid("/responsibility", "is for carers alone"));
+            }
             _ => {}
         }
         let received = self.request.received_on;
@@ -392,7 +411,8 @@ impl Found {
     }
 
     fn starts_on(&self) -> NaiveDate {
-        let InformationRequest { received_on, identity_asked_on, identity_proven_on, .. } = self.request;
+        let InformationRequest { received_on, identity_asked_on, identity_proven_on, .. } =
+            self.request;
         clock::starts_on(received_on, identity_asked_on, identity_proven_on)
     }
 
@@ -405,7 +425,11 @@ impl Found {
     }
 
     /// Lets it take two months longer, once, and before the first month ends.
-    pub(crate) fn extend(&mut self, ground: ExtensionGround, today: NaiveDate) -> Result<(), Problem> {
+    pub(crate) fn extend(
+        &mut self,
+        ground: ExtensionGround,
+        today: NaiveDate,
+    ) -> Result<(), Problem> {
         use InformationRequestStatus::{Forwarded, IdentityChecked};
         self.stands(|status| matches!(status, IdentityChecked | Forwarded))?;
         if self.request.extension.is_some() || today > self.request.due_on {
@@ -421,7 +445,10 @@ impl Found {
         use InformationOutcome::{Answered, Corrected, PartlyCorrected, Refused, Withdrawn};
         self.stands(InformationRequestStatus::is_open)?;
         if (said.outcome == Refused) != said.refusal.is_some() {
-            return Err(Problem::invalid("/refusal", "is required to refuse, and is for that alone"));
+            return Err(Problem::invalid(
+                "/refusal",
+                "is required to refuse, and is for that alone",
+            ));
         }
         let unproven = self.request.status == InformationRequestStatus::Received;
         if unproven && said.outcome != Withdrawn && said.refusal != Some(RefusalGround::NotProven) {
@@ -460,7 +487,9 @@ impl Found {
         );
         let (asked, current) = self.versions;
         match said.record_version {
-            Some(_) if !corrects => Err(Problem::invalid("/recordVersion", "is for a correction alone")),
+            Some(_) if !corrects => {
+                Err(Problem::invalid("/recordVersion", "is for a correction alone"))
+            }
             Some(version) if version <= asked || version > current => {
                 Err(Problem::invalid("/recordVersion", "must be a version made since it was asked"))
             }

@@ -63,7 +63,8 @@ impl Row {
     fn read(self, reader: &Reader<'_>) -> Result<Found, Problem> {
         let told = reader.caller.role != Role::Auditor;
         let place = InformationRequest::place(self.id);
-        let statement = self.sealed.filter(|_| told).map(|sealed| sealed.open(reader.vault, &place));
+        let statement =
+            self.sealed.filter(|_| told).map(|sealed| sealed.open(reader.vault, &place));
         let request = InformationRequest {
             id: self.id,
             index_number: self.number,
@@ -104,8 +105,9 @@ pub(super) async fn insert(
     let (id, now, by) = (InformationRequestId::new(), work.now, work.caller.subject.uuid());
     let (vault, status) = (work.vault(), new.status());
     let sealed = new.statement.as_ref();
-    let sealed =
-        sealed.map(|said| Sealed::seal(said, &vault, &InformationRequest::place(id))).transpose()?;
+    let sealed = sealed
+        .map(|said| Sealed::seal(said, &vault, &InformationRequest::place(id)))
+        .transpose()?;
     let asked_by = new.asked_by.map(|account| account.0);
     let proven = new.asked_by.map(|_| new.received_on);
     sqlx::query!(
@@ -157,10 +159,7 @@ pub(super) async fn has_fact(
 }
 
 /// The record and the authority that answers for it.
-pub(super) async fn authority(
-    work: &mut Work,
-    child: ChildId,
-) -> Result<OrganisationId, Problem> {
+pub(super) async fn authority(work: &mut Work, child: ChildId) -> Result<OrganisationId, Problem> {
     let found = sqlx::query_scalar!(
         r#"select responsible_authority_id as "authority: OrganisationId" from child where child_id = $1 for update"#,
         child.0,
@@ -367,7 +366,7 @@ pub(crate) async fn tell_of_due(work: &mut Errands, today: NaiveDate) -> Result<
         r#"
         insert into notice (notice_id, kind, organisation_id, role, about, due_on, told_at)
         select gen_random_uuid(), due.kind, c.responsible_authority_id, due.role,
-               '/v1/information-requests/' || r.information_request_id, r.due_on, $1
+               '/v1/information-requests/' || r.information_request_id, r.due_on, $1::timestamptz
         from information_request r
         join child c on c.child_id = r.child_id
         cross join lateral (values
@@ -378,7 +377,7 @@ pub(crate) async fn tell_of_due(work: &mut Errands, today: NaiveDate) -> Result<
         where r.closed_at is null and r.due_on <= $2::date + $3::int and due.is_due and c.status in ('active', 'archived')
         union all
         select gen_random_uuid(), $9::text, c.responsible_authority_id, $6::text,
-               '/v1/children/' || c.index_number || '/withholdings', w.review_on, $1
+               '/v1/children/' || c.index_number || '/withholdings', w.review_on, $1::timestamptz
         from withholding w
         join child c on c.child_id = w.child_id
         where w.ended_at is null and w.review_on between $2::date and $2::date + $10::int and c.status in ('active', 'archived')

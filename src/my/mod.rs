@@ -110,7 +110,11 @@ pub struct MyFact {
     pub words: String,
     /// Who says so, and since when; absent where that is kept private.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, example = "Example Park Primary School told us this on 1 September 2025.")]
+    #[schema(
+        nullable = false,
+        required = false,
+        example = "Example Park Primary School told us this on 1 September 2025."
+    )]
     pub who: Option<String>,
     /// The codes of what it says.
     #[schema(value_type = Object, example = json!({ "kind": "current", "given": ["Amy", "Rose"], "family": "Testley" }))]
@@ -189,7 +193,9 @@ pub struct MyLook {
     /// What they saw.
     pub saw: Saw,
     /// Who looked, what they saw and why.
-    #[schema(example = "Someone who works with children opened your whole record. They said why: to help you or look after you.")]
+    #[schema(
+        example = "Someone who works with children opened your whole record. They said why: to help you or look after you."
+    )]
     pub words: String,
 }
 
@@ -313,7 +319,8 @@ mod tests {
                 }
             }
         }
-        let known: BTreeSet<_> = LOOKS.iter().map(|(operation, _)| (*operation).to_owned()).collect();
+        let known: BTreeSet<_> =
+            LOOKS.iter().map(|(operation, _)| (*operation).to_owned()).collect();
         let unknown: Vec<_> = reads
             .iter()
             .filter(|one| !known.contains(*one) && !NO_LOOKS.contains(&one.as_str()))

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use sqlx::{PgExecutor, types::Json};
 use uuid::Uuid;
 
-use super::{Acting, LOOKS, Looker, MyFact, MyLook, MyRecord, MyService, Saw, saw, words, words::Voice};
+use super::{
+    Acting, LOOKS, Looker, MyFact, MyLook, MyRecord, MyService, Saw, saw, words, words::Voice,
+};
 use crate::{
     access::Role,
     carer::{Carer, CarerContact},
@@ -207,10 +209,7 @@ fn list<T: DeserializeOwned>(lists: &mut Value, name: &str) -> Result<T, Problem
 }
 
 /// The sensitive services of a child with who provides them, who must be asked for.
-async fn opened(
-    look: &Look,
-    sealed: Vec<SealedInvolvement>,
-) -> Result<Vec<Involvement>, Problem> {
+async fn opened(look: &Look, sealed: Vec<SealedInvolvement>) -> Result<Vec<Involvement>, Problem> {
     let vault = look.vault();
     let providers: Vec<OrganisationId> = sealed
         .iter()
@@ -321,7 +320,13 @@ impl Telling<'_> {
             let given: Vec<_> = value.given.iter().map(|part| part.as_str()).collect();
             let name = format!("{} {}", given.join(" "), value.family.as_str());
             let words = voice.name(value.kind, &name);
-            facts.push(self.fact((ContestedFact::Name, None), words, value, Some(source), disputed)?);
+            facts.push(self.fact(
+                (ContestedFact::Name, None),
+                words,
+                value,
+                Some(source),
+                disputed,
+            )?);
         }
         let birth = json!({ "dateOfBirth": row.born, "dateOfBirthPrecision": row.precision, "dateOfBirthEstimated": row.guess });
         let words = voice.birth(row.born, row.precision, row.guess);
@@ -336,11 +341,23 @@ impl Telling<'_> {
                 None => serde_json::from_value(place.value.clone()).map_err(Problem::internal)?,
             };
             let (words, source) = (voice.whereabouts(&at), Some(&place.source));
-            facts.push(self.fact((ContestedFact::Whereabouts, None), words, &at, source, disputed)?);
+            facts.push(self.fact(
+                (ContestedFact::Whereabouts, None),
+                words,
+                &at,
+                source,
+                disputed,
+            )?);
         }
         for Said { value, source } in &row.identifiers {
             let words = voice.identifier(value.kind(), value.value());
-            facts.push(self.fact((ContestedFact::Identifier, None), words, value, Some(source), disputed)?);
+            facts.push(self.fact(
+                (ContestedFact::Identifier, None),
+                words,
+                value,
+                Some(source),
+                disputed,
+            )?);
         }
         for Cares { value, sealed } in row.carers {
             let (id, source) = (value.id, value.source.clone());
@@ -364,7 +381,8 @@ impl Telling<'_> {
         disputed: &[Disputed],
     ) -> Result<MyFact, Problem> {
         let source = source.filter(|_| !self.acting.hidden);
-        let named = source.and_then(|source| Some((self.sources.get(&source.organisation_id)?, source)));
+        let named =
+            source.and_then(|source| Some((self.sources.get(&source.organisation_id)?, source)));
         Ok(MyFact {
             fact,
             id,
@@ -377,7 +395,8 @@ impl Telling<'_> {
     }
 
     fn service(&self, work: Involvement, disputed: &[Disputed]) -> MyService {
-        let by_carer = work.consent.as_ref().is_some_and(|consent| consent.given_by == GivenBy::Carer);
+        let by_carer =
+            work.consent.as_ref().is_some_and(|consent| consent.given_by == GivenBy::Carer);
         let private = work.service_type.category() == ServiceCategory::Sensitive
             && !(self.acting.young && by_carer);
         let fact = Disputed { fact: ContestedFact::Involvement, id: Some(work.id.0) };
@@ -478,4 +497,3 @@ pub(super) async fn looks(
     });
     Ok(told.collect())
 }
-

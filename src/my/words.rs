@@ -52,7 +52,10 @@ impl Voice {
             told.push("The record is closed now. Hardly anyone can see it. We keep it for six years and then we delete it.".to_owned());
         }
         if kept_private {
-            told.push("Some things are kept private to keep people safe. They are not shown here.".to_owned());
+            told.push(
+                "Some things are kept private to keep people safe. They are not shown here."
+                    .to_owned(),
+            );
         }
         told
     }
@@ -169,16 +172,28 @@ impl Voice {
     #[must_use]
     pub fn service(self, service: ServiceType) -> &'static str {
         match service {
-            ServiceType::EarlyYears => "This is a nursery or a childminder. They look after young children.",
-            ServiceType::School => self.pick("This is your school.", "This is your child's school."),
-            ServiceType::College => self.pick("This is your college.", "This is your child's college."),
-            ServiceType::GeneralPractice => self.pick("This is your doctor.", "This is your child's doctor."),
-            ServiceType::HealthVisiting => "A health visitor helps families with babies and small children.",
+            ServiceType::EarlyYears => {
+                "This is a nursery or a childminder. They look after young children."
+            }
+            ServiceType::School => {
+                self.pick("This is your school.", "This is your child's school.")
+            }
+            ServiceType::College => {
+                self.pick("This is your college.", "This is your child's college.")
+            }
+            ServiceType::GeneralPractice => {
+                self.pick("This is your doctor.", "This is your child's doctor.")
+            }
+            ServiceType::HealthVisiting => {
+                "A health visitor helps families with babies and small children."
+            }
             ServiceType::SchoolNursing => "A school nurse helps pupils to stay well.",
             ServiceType::SocialCare => "A social worker helps families when things are hard.",
             ServiceType::EarlyHelp => "This team helps families early, before things get hard.",
             ServiceType::EducationWelfare => "This team helps children to go to school.",
-            ServiceType::YouthJustice => "This team helps young people who have been in trouble with the law.",
+            ServiceType::YouthJustice => {
+                "This team helps young people who have been in trouble with the law."
+            }
             ServiceType::Police => "These are the police.",
             ServiceType::Paediatrics => "This is a hospital team for children.",
             ServiceType::SpeechAndLanguageTherapy => "This team helps children with talking.",
@@ -218,7 +233,9 @@ impl Voice {
             Flag::InformationToShare => {
                 "They have told the others that they know something that may help.".to_owned()
             }
-            Flag::TakingAction => format!("They have told the others that they are helping {you} now."),
+            Flag::TakingAction => {
+                format!("They have told the others that they are helping {you} now.")
+            }
             Flag::AssessmentUndertaken => {
                 format!("They have told the others that they looked at what help {you} may need.")
             }
@@ -287,7 +304,9 @@ impl Voice {
         let you = self.you();
         match reason {
             Reason::DirectService => format!("to help or look after {you}"),
-            Reason::SafeguardingEnquiry => format!("to check that {you} {} safe", self.pick("were", "was")),
+            Reason::SafeguardingEnquiry => {
+                format!("to check that {you} {} safe", self.pick("were", "was"))
+            }
             Reason::Assessment => format!("to find out what help {you} may need"),
             Reason::MissingEducation => format!("to check that {you} had a school to go to"),
             Reason::Transfer => format!("to help when {you} moved"),
@@ -334,9 +353,28 @@ mod tests {
 
     /// Words that people at work use, and children do not.
     const JARGON: [&str; 22] = [
-        "practitioner", "safeguarding", "assessment", "provenance", "involvement", "identifier", "subject", "data", "disclosure",
-        "pursuant", "statutory", "competent", "capacity", "whereabouts", "authority", "professional", "referral", "multi-agency",
-        "intervention", "provision", "entity", "override",
+        "practitioner",
+        "safeguarding",
+        "assessment",
+        "provenance",
+        "involvement",
+        "identifier",
+        "subject",
+        "data",
+        "disclosure",
+        "pursuant",
+        "statutory",
+        "competent",
+        "capacity",
+        "whereabouts",
+        "authority",
+        "professional",
+        "referral",
+        "multi-agency",
+        "intervention",
+        "provision",
+        "entity",
+        "override",
     ];
     /// The school year whose pupils read the texts (United States grade 7: twelve years old).
     const GRADE: f64 = 7.0;
@@ -358,13 +396,20 @@ mod tests {
             json!({ "kind": "leftEngland", "leftOn": "2026-05-01", "return": "notKnown" }),
         ];
         let contact = json!({ "practitioner": "Jo Hill", "team": "Blue Team", "officeHours": "01632 960003", "outOfHours": "01632 960004" });
-        let mut all = vec![told("Park School", born), reach(&serde_json::from_value(contact).unwrap())];
+        let mut all =
+            vec![told("Park School", born), reach(&serde_json::from_value(contact).unwrap())];
         for voice in voices() {
             all.extend(voice.about(true, true));
             all.extend(NameKind::ALL.iter().map(|kind| voice.name(*kind, "Amy Hill")));
-            all.extend(DatePrecision::ALL.iter().map(|precision| voice.birth(born, *precision, true)));
+            all.extend(
+                DatePrecision::ALL.iter().map(|precision| voice.birth(born, *precision, true)),
+            );
             all.extend(Gender::ALL.iter().map(|gender| voice.gender(*gender)));
-            all.extend(places.iter().map(|place| voice.whereabouts(&serde_json::from_value(place.clone()).unwrap())));
+            all.extend(
+                places.iter().map(|place| {
+                    voice.whereabouts(&serde_json::from_value(place.clone()).unwrap())
+                }),
+            );
             all.extend(IdentifierKind::ALL.iter().map(|kind| voice.identifier(*kind, "1234")));
             for relationship in Relationship::ALL {
                 let carer = json!({ "id": "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11", "name": { "given": ["Ann"], "family": "Hill" },
@@ -375,13 +420,19 @@ mod tests {
             all.push(voice.works("Park School", born, None));
             all.push(voice.works("Park School", born, Some(born)));
             all.push(voice.private().to_owned());
-            all.extend(InformationRequestStatus::ALL.iter().map(|status| voice.request(*status, born)));
+            all.extend(
+                InformationRequestStatus::ALL.iter().map(|status| voice.request(*status, born)),
+            );
             all.extend(Flag::ALL.iter().map(|flag| voice.flag(*flag)));
             for role in Role::ALL {
                 all.push(voice.look(*role, Saw::Record, None));
             }
             all.extend(Saw::ALL.iter().map(|saw| voice.look(Role::Practitioner, *saw, None)));
-            all.extend(Reason::ALL.iter().map(|(_, code, _)| voice.look(Role::Steward, Saw::Part, Some(code))));
+            all.extend(
+                Reason::ALL
+                    .iter()
+                    .map(|(_, code, _)| voice.look(Role::Steward, Saw::Part, Some(code))),
+            );
         }
         all
     }
@@ -404,7 +455,8 @@ mod tests {
             count += u32::from(vowel(*c) && !before);
             before = vowel(*c);
         }
-        let silent = word.ends_with('e') && !word.ends_with("le") || word.ends_with("ed") && !word.ends_with("ted") && !word.ends_with("ded");
+        let silent = word.ends_with('e') && !word.ends_with("le")
+            || word.ends_with("ed") && !word.ends_with("ted") && !word.ends_with("ded");
         count.saturating_sub(u32::from(silent && count > 1)).max(1)
     }
 
@@ -414,14 +466,24 @@ mod tests {
         let words: Vec<&String> = sentences.iter().flatten().collect();
         let count = |n: usize| f64::from(u32::try_from(n).unwrap());
         let spoken: u32 = words.iter().map(|word| syllables(word)).sum();
-        0.39 * count(words.len()) / count(sentences.len()) + 11.8 * f64::from(spoken) / count(words.len()) - 15.59
+        0.39 * count(words.len()) / count(sentences.len())
+            + 11.8 * f64::from(spoken) / count(words.len())
+            - 15.59
     }
 
     #[test]
     fn a_hard_text_is_measured_as_hard() {
         let hard = "Practitioners undertaking statutory assessments consider information concerning safeguarding responsibilities.";
         assert!(grade(hard) > 15.0 && grade("The cat sat on the mat. It was warm.") < 1.0);
-        for (word, count) in [("name", 1), ("family", 3), ("people", 2), ("helped", 1), ("wanted", 2), ("table", 2), ("the", 1)] {
+        for (word, count) in [
+            ("name", 1),
+            ("family", 3),
+            ("people", 2),
+            ("helped", 1),
+            ("wanted", 2),
+            ("table", 2),
+            ("the", 1),
+        ] {
             assert_eq!(syllables(word), count, "{word}");
         }
     }
@@ -453,6 +515,9 @@ mod tests {
         assert_eq!(child.name(NameKind::Current, "Amy Hill"), "Your name is Amy Hill.");
         assert_eq!(carer.name(NameKind::Current, "Amy Hill"), "Your child's name is Amy Hill.");
         let look = child.look(Role::Practitioner, Saw::Record, Some("direct-service"));
-        assert_eq!(look, "Someone who works with children opened your whole record. Why: to help or look after you.");
+        assert_eq!(
+            look,
+            "Someone who works with children opened your whole record. Why: to help or look after you."
+        );
     }
 }

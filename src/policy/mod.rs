@@ -11,7 +11,9 @@ use crate::{
     duplicate::DuplicateGround,
     hold::HoldGround,
     identity::IdentityGround,
-    information_request::{ExtensionGround, InformationOutcome, InformationRequestKind, RefusalGround},
+    information_request::{
+        ExtensionGround, InformationOutcome, InformationRequestKind, RefusalGround,
+    },
     involvement::{ServiceCategory, ServiceType},
     matching::How,
     merge::{MergeConflict, MergeGround, ReversalGround},

@@ -254,10 +254,7 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
 }
 
 /// How many reminders of shields, of contact requests and of information requests there would be: they are told, and that is undone.
-async fn try_reminders(
-    work: &mut Errands,
-    today: NaiveDate,
-) -> Result<(u64, u64, u64), Problem> {
+async fn try_reminders(work: &mut Errands, today: NaiveDate) -> Result<(u64, u64, u64), Problem> {
     let now = work.now;
     store::attempt(work.db()).await?;
     let shields = shield::store::tell_of_due(work, today).await?;

@@ -116,9 +116,10 @@ impl SubjectIn {
     /// The rules that need today and the child's birth.
     pub fn check(&self, born: NaiveDate, today: NaiveDate) -> Result<(), Problem> {
         let carer = self.capacity == SubjectCapacity::Carer;
-        for (member, said) in
-            [("/responsibility", self.responsibility.is_some()), ("/carerId", self.carer_id.is_some())]
-        {
+        for (member, said) in [
+            ("/responsibility", self.responsibility.is_some()),
+            ("/carerId", self.carer_id.is_some()),
+        ] {
             match (carer, said) {
                 (true, false) => return Err(Problem::invalid(member, "is required of a carer")),
                 (false, true) => return Err(Problem::invalid(member, "is for carers alone")),

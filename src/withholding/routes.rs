@@ -77,7 +77,8 @@ async fn place_withholding(
     core.may_be_corrected_by(&work.caller)?;
     let placed = store::insert(&mut work, child, body.value.ground).await?;
     let location = format!("/v1/withholdings/{}", placed.id);
-    let trail = json!({ "withholding": placed.id, "ground": placed.ground, "reviewOn": placed.review_on });
+    let trail =
+        json!({ "withholding": placed.id, "ground": placed.ground, "reviewOn": placed.review_on });
     work.record_created(Trail::of(child).with(trail), placed, location, 1).await
 }
 

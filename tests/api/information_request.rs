@@ -34,7 +34,8 @@ impl Desk {
 
     /// Asks that the name be put right.
     async fn correct(&self) -> String {
-        let body = json!({ "kind": "correct", "fact": "name", "statement": "It is Brook.\nNot Testley." });
+        let body =
+            json!({ "kind": "correct", "fact": "name", "statement": "It is Brook.\nNot Testley." });
         self.ask(body).await.expect(201).header("Location").to_owned()
     }
 
@@ -70,7 +71,10 @@ async fn a_disputed_fact_is_told_as_such_while_its_source_is_asked_and_then_put_
     let teacher = desk.scene.caller(Role::Practitioner);
     let request = desk.correct().await;
     let asked = desk.index.get(&desk.mine, &request).await.expect(200);
-    assert_eq!((&asked.body["status"], &asked.body["dueOn"]), (&json!("identityChecked"), &json!("2026-12-16")));
+    assert_eq!(
+        (&asked.body["status"], &asked.body["dueOn"]),
+        (&json!("identityChecked"), &json!("2026-12-16"))
+    );
     assert_eq!(asked.body["words"], "We have what you asked. We will answer by 16 December 2026.");
     assert_eq!(asked.body["statement"], "It is Brook.\nNot Testley.");
     let told = desk.notices(&desk.steward, "informationAsked").await;
@@ -81,7 +85,10 @@ async fn a_disputed_fact_is_told_as_such_while_its_source_is_asked_and_then_put_
     assert_eq!(forwarded.body["status"], "forwarded");
     assert_eq!(desk.record(teacher).await["disputed"], json!([{ "fact": "name" }]));
     let mine = desk.index.get(&desk.mine, "/v1/my/record").await.expect(200).body;
-    assert_eq!((&mine["facts"][0]["disputed"], &mine["facts"][1]["disputed"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&mine["facts"][0]["disputed"], &mine["facts"][1]["disputed"]),
+        (&json!(true), &json!(false))
+    );
     let told = desk.notices(teacher, "factDisputed").await;
     assert_eq!(told[0]["about"], json!(desk.child.path("")));
 
@@ -93,12 +100,19 @@ async fn a_disputed_fact_is_told_as_such_while_its_source_is_asked_and_then_put_
     let unsaid = desk.step(&request, "outcome", 2, json!({ "outcome": "corrected" })).await;
     assert_eq!(unsaid.refused(422, "invalid-value").pointers(), ["/recordVersion"]);
     let names = json!({ "names": [{ "kind": "current", "given": ["Amy"], "family": "Brook" }] });
-    let version = desk.index.patch(&desk.steward, &desk.child.path(""), 1, names).await.expect(200).version();
+    let version =
+        desk.index.patch(&desk.steward, &desk.child.path(""), 1, names).await.expect(200).version();
     let done = desk.step(&request, "outcome", 2, corrected(json!(version))).await.expect(200);
-    assert_eq!((&done.body["status"], &done.body["recordVersion"]), (&json!("corrected"), &json!(version)));
+    assert_eq!(
+        (&done.body["status"], &done.body["recordVersion"]),
+        (&json!("corrected"), &json!(version))
+    );
     assert!(done.body.get("statement").is_none(), "what is put right need not be kept");
     assert!(desk.record(teacher).await.get("disputed").is_none());
-    let kept: Option<Vec<u8>> = sqlx::query_scalar("select sealed from information_request").fetch_one(&desk.index.db).await.unwrap();
+    let kept: Option<Vec<u8>> = sqlx::query_scalar("select sealed from information_request")
+        .fetch_one(&desk.index.db)
+        .await
+        .unwrap();
     assert_eq!(kept, None);
     let asked = desk.index.get(&desk.mine, &request).await.expect(200);
     assert_eq!(asked.body["words"], "You were right. We have put it right.");
@@ -109,7 +123,10 @@ async fn what_the_person_says_is_kept_sealed_when_it_is_refused_and_auditors_do_
     let desk = Desk::new().await;
     let request = desk.correct().await;
     let kept = async || {
-        let bytes: Option<Vec<u8>> = sqlx::query_scalar("select sealed from information_request").fetch_one(&desk.index.db).await.unwrap();
+        let bytes: Option<Vec<u8>> = sqlx::query_scalar("select sealed from information_request")
+            .fetch_one(&desk.index.db)
+            .await
+            .unwrap();
         bytes.unwrap()
     };
     assert!(!kept().await.windows(5).any(|window| window == b"Brook"));
@@ -118,10 +135,16 @@ async fn what_the_person_says_is_kept_sealed_when_it_is_refused_and_auditors_do_
     assert_eq!(done.body["statement"], "It is Brook.\nNot Testley.");
     assert!(!kept().await.windows(5).any(|window| window == b"Brook"));
     let mine = desk.index.get(&desk.mine, &request).await.expect(200);
-    assert_eq!((&mine.body["refusal"], &mine.body["statement"]), (&json!("accurate"), &done.body["statement"]));
+    assert_eq!(
+        (&mine.body["refusal"], &mine.body["statement"]),
+        (&json!("accurate"), &done.body["statement"])
+    );
     let auditor = desk.scene.caller(Role::Auditor);
     let read = desk.index.get(auditor, &request).await.expect(200).body;
-    assert_eq!((&read["status"], read.get("statement"), read.get("words")), (&json!("refused"), None, None));
+    assert_eq!(
+        (&read["status"], read.get("statement"), read.get("words")),
+        (&json!("refused"), None, None)
+    );
     let event = desk.index.event(&done).await;
     assert!(!event.to_string().contains("Brook"), "{event:#}");
 }
@@ -138,9 +161,18 @@ async fn what_does_not_belong_together_is_not_asked() {
         (json!({ "kind": "complain" }), "/statement"),
         (json!({ "kind": "correct", "fact": "name" }), "/statement"),
         (json!({ "kind": "correct", "fact": "carer", "statement": "x" }), "/factId"),
-        (json!({ "kind": "correct", "fact": "name", "factId": carer, "statement": "x" }), "/factId"),
-        (json!({ "kind": "correct", "fact": "carer", "factId": stranger, "statement": "x" }), "/factId"),
-        (json!({ "kind": "correct", "fact": "involvement", "factId": sensitive, "statement": "x" }), "/factId"),
+        (
+            json!({ "kind": "correct", "fact": "name", "factId": carer, "statement": "x" }),
+            "/factId",
+        ),
+        (
+            json!({ "kind": "correct", "fact": "carer", "factId": stranger, "statement": "x" }),
+            "/factId",
+        ),
+        (
+            json!({ "kind": "correct", "fact": "involvement", "factId": sensitive, "statement": "x" }),
+            "/factId",
+        ),
         (json!({ "kind": "correct", "fact": "name", "statement": "a\u{7}" }), "/statement"),
         (json!({ "kind": "correct", "fact": "name", "statement": " . " }), "/statement"),
         (json!({ "kind": "complain", "statement": "x".repeat(4001) }), "/statement"),
@@ -163,15 +195,37 @@ async fn what_is_asked_twice_with_one_key_is_asked_once_at_the_same_moment_too()
     let desk = Desk::new().await;
     let ask = || {
         let headers = [("Idempotency-Key", "once-and-only")];
-        desk.index.request(&desk.mine, "POST", "/v1/my/requests", json!({ "kind": "see" }), &headers)
+        desk.index.request(
+            &desk.mine,
+            "POST",
+            "/v1/my/requests",
+            json!({ "kind": "see" }),
+            &headers,
+        )
     };
     let (one, other) = futures_util::future::join(ask(), async { ask().await }).await;
     let statuses = [one.status, other.status];
-    assert!(statuses.contains(&201) && statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
-    let again = desk.index.request(&desk.mine, "POST", "/v1/my/requests", json!({ "kind": "see" }), &[("Idempotency-Key", "once-and-only")]).await.expect(201);
+    assert!(
+        statuses.contains(&201) && statuses.iter().all(|status| [201, 409].contains(status)),
+        "{statuses:?}"
+    );
+    let again = desk
+        .index
+        .request(
+            &desk.mine,
+            "POST",
+            "/v1/my/requests",
+            json!({ "kind": "see" }),
+            &[("Idempotency-Key", "once-and-only")],
+        )
+        .await
+        .expect(201);
     let first = [&one, &other].into_iter().find(|answer| answer.status == 201).unwrap();
     assert_eq!(again.body, first.body);
-    let rows: i64 = sqlx::query_scalar("select count(*) from information_request").fetch_one(&desk.index.db).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("select count(*) from information_request")
+        .fetch_one(&desk.index.db)
+        .await
+        .unwrap();
     assert_eq!(rows, 1);
 }
 
@@ -180,19 +234,31 @@ async fn the_month_of_a_request_on_paper_counts_from_the_proof_where_it_had_to_b
     let desk = Desk::new().await;
     let entered = desk.paper("2026-11-10").await.expect(201);
     let request = entered.header("Location").to_owned();
-    assert_eq!((&entered.body["status"], &entered.body["dueOn"]), (&json!("received"), &json!("2026-12-10")));
+    assert_eq!(
+        (&entered.body["status"], &entered.body["dueOn"]),
+        (&json!("received"), &json!("2026-12-10"))
+    );
     let check = |asked: &str, proven: &str| json!({ "identity": "passport", "askedOn": asked, "provenOn": proven });
     for (body, pointer) in [
         (check("2026-11-09", "2026-11-12"), "/askedOn"),
         (check("2026-11-13", "2026-11-12"), "/askedOn"),
         (check("2026-11-12", "2026-11-17"), "/provenOn"),
-        (json!({ "identity": "passport", "responsibility": "marriage", "provenOn": "2026-11-12" }), "/responsibility"),
+        (
+            json!({ "identity": "passport", "responsibility": "marriage", "provenOn": "2026-11-12" }),
+            "/responsibility",
+        ),
     ] {
         let answer = desk.step(&request, "identity-check", 1, body.clone()).await;
         assert_eq!(answer.refused(422, "invalid-value").pointers(), [pointer], "{body}");
     }
-    let proven = desk.step(&request, "identity-check", 1, check("2026-11-11", "2026-11-15")).await.expect(200);
-    assert_eq!((&proven.body["status"], &proven.body["dueOn"]), (&json!("identityChecked"), &json!("2026-12-15")));
+    let proven = desk
+        .step(&request, "identity-check", 1, check("2026-11-11", "2026-11-15"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&proven.body["status"], &proven.body["dueOn"]),
+        (&json!("identityChecked"), &json!("2026-12-15"))
+    );
     let again = desk.step(&request, "identity-check", 2, check("2026-11-11", "2026-11-16")).await;
     again.refused(409, "information-request-status");
     let known = desk.paper("2026-11-10").await.expect(201);
@@ -200,7 +266,8 @@ async fn the_month_of_a_request_on_paper_counts_from_the_proof_where_it_had_to_b
     let known = desk.step(known.header("Location"), "identity-check", 1, body).await.expect(200);
     assert_eq!(known.body["dueOn"], "2026-12-10", "nobody was asked");
     let late = json!({ "kind": "see", "capacity": "child", "receivedOn": "2026-11-17" });
-    let late = desk.index.post(&desk.steward, &desk.child.path("/information-requests"), late).await;
+    let late =
+        desk.index.post(&desk.steward, &desk.child.path("/information-requests"), late).await;
     assert_eq!(late.refused(422, "invalid-value").pointers(), ["/receivedOn"]);
 }
 
@@ -210,8 +277,13 @@ async fn a_request_is_extended_once_by_two_months_and_only_before_its_first_mont
     let [one, other] = [desk.correct().await, desk.correct().await];
     let ground = json!({ "ground": "complex" });
     let extended = desk.step(&one, "extension", 1, ground.clone()).await.expect(200);
-    assert_eq!((&extended.body["dueOn"], &extended.body["extension"]), (&json!("2027-02-16"), &json!("complex")));
-    desk.step(&one, "extension", 2, ground.clone()).await.refused(409, "information-request-status");
+    assert_eq!(
+        (&extended.body["dueOn"], &extended.body["extension"]),
+        (&json!("2027-02-16"), &json!("complex"))
+    );
+    desk.step(&one, "extension", 2, ground.clone())
+        .await
+        .refused(409, "information-request-status");
     desk.index.live_until("2026-12-16");
     let third = desk.paper("2026-11-16").await.expect(201);
     let unproven = desk.step(third.header("Location"), "extension", 1, ground.clone()).await;
@@ -264,7 +336,10 @@ async fn every_step_has_its_time_and_a_request_ends_once() {
     let correct = desk.correct().await;
     let path = format!("{correct}/withdrawal");
     let withdrawn = desk.index.put(&desk.mine, &path, 1, Value::Null).await.expect(200);
-    assert_eq!((&withdrawn.body["status"], withdrawn.body.get("statement")), (&json!("withdrawn"), None));
+    assert_eq!(
+        (&withdrawn.body["status"], withdrawn.body.get("statement")),
+        (&json!("withdrawn"), None)
+    );
 }
 
 #[actix_web::test]
@@ -274,7 +349,9 @@ async fn what_is_due_is_told_to_stewards_and_what_is_overdue_to_those_who_watch_
     let auditor = desk.scene.caller(Role::Auditor);
     let request = desk.correct().await;
     let done = desk.ask(json!({ "kind": "see" })).await.expect(201);
-    desk.step(done.header("Location"), "outcome", 1, json!({ "outcome": "answered" })).await.expect(200);
+    desk.step(done.header("Location"), "outcome", 1, json!({ "outcome": "answered" }))
+        .await
+        .expect(200);
     desk.index.live_until("2026-12-08");
     desk.index.retain().await;
     assert_eq!(desk.notices(&desk.steward, "informationRequestDue").await, Vec::<Value>::new());
@@ -318,10 +395,14 @@ async fn a_request_is_seen_by_whoever_asks_and_by_the_authority_that_answers_alo
         assert_eq!(list.body["items"], json!([]));
     }
     desk.index.get(desk.scene.caller(Role::Practitioner), &request).await.refused(403, "forbidden");
-    desk.index.put(&desk.mine, &format!("{request}/forwarding"), 1, Value::Null).await.refused(403, "forbidden");
+    desk.index
+        .put(&desk.mine, &format!("{request}/forwarding"), 1, Value::Null)
+        .await
+        .refused(403, "forbidden");
     let national = desk.index.account(Role::Auditor, desk.scene.national).await;
     for by in [&desk.steward, desk.scene.caller(Role::Auditor), &national, &desk.mine] {
-        let list = desk.index.get(by, "/v1/information-requests?status=identityChecked").await.expect(200);
+        let list =
+            desk.index.get(by, "/v1/information-requests?status=identityChecked").await.expect(200);
         assert_eq!(list.body["items"].as_array().unwrap().len(), 1, "{}", by.role);
     }
     let path = desk.child.path(&format!("/subjects/{}", desk.mine.id));
@@ -336,7 +417,10 @@ async fn a_request_is_seen_by_whoever_asks_and_by_the_authority_that_answers_alo
 async fn under_a_shield_what_is_disputed_is_told_only_of_what_the_shield_leaves() {
     let desk = Desk::new().await;
     for fact in ["name", "whereabouts"] {
-        let asked = desk.ask(json!({ "kind": "correct", "fact": fact, "statement": "It is wrong." })).await.expect(201);
+        let asked = desk
+            .ask(json!({ "kind": "correct", "fact": fact, "statement": "It is wrong." }))
+            .await
+            .expect(201);
         desk.step(asked.header("Location"), "forwarding", 1, Value::Null).await.expect(200);
     }
     let teacher = desk.scene.caller(Role::Practitioner);

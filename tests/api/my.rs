@@ -66,7 +66,10 @@ async fn a_child_reads_the_whole_record_in_plain_words_with_the_codes_beside_the
     home.index.sensitive(&home.child, home.scene.other_school, "mentalHealth").await;
     let read = home.record(&home.mine).await.expect(200);
     let record = &read.body;
-    assert_eq!((&record["indexNumber"], &record["capacity"]), (&json!(home.child.number), &json!("child")));
+    assert_eq!(
+        (&record["indexNumber"], &record["capacity"]),
+        (&json!(home.child.number), &json!("child"))
+    );
     assert_eq!(record["status"], "active");
     let facts = record["facts"].as_array().unwrap();
     assert_eq!(facts[0]["words"], format!("Your name is Amy {}.", home.child.family));
@@ -90,11 +93,15 @@ async fn a_child_reads_the_whole_record_in_plain_words_with_the_codes_beside_the
     assert_eq!(event["children"], json!([home.child.id]));
 
     let listed = home.index.get(&home.mine, "/v1/my/children").await.expect(200);
-    assert_eq!(listed.body["items"], json!([{ "indexNumber": home.child.number, "capacity": "child" }]));
+    assert_eq!(
+        listed.body["items"],
+        json!([{ "indexNumber": home.child.number, "capacity": "child" }])
+    );
 }
 
 #[actix_web::test]
-async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_to_which_the_child_consented() {
+async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_to_which_the_child_consented()
+{
     let home = Home::new().await;
     home.index.involvement(&home.child, home.scene.school, "school").await;
     let (sensitive, _) =
@@ -107,18 +114,28 @@ async fn a_carer_reads_it_about_the_child_and_is_not_told_of_services_to_which_t
 }
 
 #[actix_web::test]
-async fn a_carer_is_told_of_a_sensitive_service_that_a_carer_consented_to_until_the_child_is_twelve() {
+async fn a_carer_is_told_of_a_sensitive_service_that_a_carer_consented_to_until_the_child_is_twelve()
+ {
     let home = Home::new().await;
     home.index.sensitive(&home.child, home.scene.other_school, "mentalHealth").await;
     home.run("update consent set given_by = 'carer', capacity_basis = 'parentalResponsibility' where child_id = $1").await;
     for by in [&home.hers, &home.mine] {
         let read = home.record(by).await.expect(200).body;
-        assert_eq!((&read["services"][0]["serviceType"], &read["services"][0]["private"]), (&json!("mentalHealth"), &json!(false)));
+        assert_eq!(
+            (&read["services"][0]["serviceType"], &read["services"][0]["private"]),
+            (&json!("mentalHealth"), &json!(false))
+        );
     }
     home.index.live_until("2027-03-14");
     let path = home.child.path(&format!("/subjects/{}", home.hers.id));
     home.index.delete(&home.steward, &path, 1).await.expect(200);
-    let enrolled = home.index.enrol(&home.steward, &home.child, &home.hers, Some(home.mother), Some("childAgrees"));
+    let enrolled = home.index.enrol(
+        &home.steward,
+        &home.child,
+        &home.hers,
+        Some(home.mother),
+        Some("childAgrees"),
+    );
     enrolled.await.expect(201);
     assert_eq!(home.record(&home.hers).await.expect(200).body["services"], json!([]));
     let read = home.record(&home.mine).await.expect(200).body;
@@ -175,7 +192,8 @@ async fn a_carer_who_loses_parental_responsibility_reads_nothing_from_that_momen
         enrolled.body["items"].as_array().unwrap().iter().map(|one| &one["acts"]).collect();
     assert_eq!(acts, [&json!(true), &json!(false)]);
     let again = json!({ "parentalResponsibility": true });
-    let version = home.index.patch(&home.steward, &carer, version, again).await.expect(200).version();
+    let version =
+        home.index.patch(&home.steward, &carer, version, again).await.expect(200).version();
     home.record(&home.hers).await.expect(200);
     home.index.delete(&home.steward, &carer, version).await.expect(200);
     home.record(&home.hers).await.refused(404, "not-found");
@@ -183,7 +201,8 @@ async fn a_carer_who_loses_parental_responsibility_reads_nothing_from_that_momen
 }
 
 #[actix_web::test]
-async fn a_child_who_turns_twelve_decides_and_a_carer_reads_on_only_once_a_steward_has_enrolled_them_anew() {
+async fn a_child_who_turns_twelve_decides_and_a_carer_reads_on_only_once_a_steward_has_enrolled_them_anew()
+ {
     let home = Home::new().await;
     home.index.live_until("2027-03-13");
     home.record(&home.hers).await.expect(200);
@@ -204,7 +223,10 @@ async fn a_child_who_turns_twelve_decides_and_a_carer_reads_on_only_once_a_stewa
     home.record(&home.hers).await.expect(200);
 
     let grown = home.index.account(Role::Subject, home.scene.authority).await;
-    home.index.delete(&home.steward, &home.child.path(&format!("/subjects/{}", home.mine.id)), 1).await.expect(200);
+    home.index
+        .delete(&home.steward, &home.child.path(&format!("/subjects/{}", home.mine.id)), 1)
+        .await
+        .expect(200);
     home.index.enrol(&home.steward, &home.child, &grown, None, None).await.expect(201);
     home.record(&grown).await.expect(200);
     home.index.live_until("2033-03-13");
@@ -275,7 +297,10 @@ async fn a_carer_of_several_says_of_whom_and_a_stranger_acts_for_nobody() {
 #[actix_web::test]
 async fn an_archived_record_is_read_as_long_as_it_is_kept_and_an_ended_identity_is_not() {
     let home = Home::new().await;
-    home.run("update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1").await;
+    home.run(
+        "update child set status = 'archived', archived_on = '2026-11-16' where child_id = $1",
+    )
+    .await;
     let record = home.record(&home.mine).await.expect(200).body;
     assert_eq!(record["status"], "archived");
     assert!(record["words"].to_string().contains("The record is closed now."));
@@ -309,28 +334,43 @@ async fn a_merged_record_is_read_as_the_one_it_is_part_of_and_its_requests_go_al
     .await
     .unwrap();
     home.opens(home.scene.caller(Role::Practitioner), "direct-service").await;
-    let asked = home.index.post(&home.mine, "/v1/my/requests", json!({ "kind": "see" })).await.expect(201);
+    let asked =
+        home.index.post(&home.mine, "/v1/my/requests", json!({ "kind": "see" })).await.expect(201);
     let second = home.index.account(Role::Steward, home.scene.authority).await;
     let merge = json!({ "survivor": survivor.number, "retired": home.child.number, "ground": "recordedTwice" });
     let merge = home.index.post(&home.steward, "/v1/merges", merge).await.expect(201);
     let path = merge.header("Location");
-    home.index.put(&second, &format!("{path}/approval"), merge.version(), Value::Null).await.expect(200);
+    home.index
+        .put(&second, &format!("{path}/approval"), merge.version(), Value::Null)
+        .await
+        .expect(200);
 
-    for query in [String::new(), format!("?child={}", home.child.number), format!("?child={}", survivor.number)] {
+    for query in [
+        String::new(),
+        format!("?child={}", home.child.number),
+        format!("?child={}", survivor.number),
+    ] {
         for by in [&home.mine, &home.hers] {
             let read = home.index.get(by, &format!("/v1/my/record{query}")).await.expect(200);
             assert_eq!(read.body["indexNumber"], json!(survivor.number), "{query}");
         }
     }
     let looks = home.looks(&home.mine).await;
-    assert!(looks.iter().any(|look| look["saw"] == "record" && look["role"] == "practitioner"), "{looks:#?}");
+    assert!(
+        looks.iter().any(|look| look["saw"] == "record" && look["role"] == "practitioner"),
+        "{looks:#?}"
+    );
     let request = home.index.get(&home.steward, asked.header("Location")).await.expect(200);
     assert_eq!(request.body["indexNumber"], json!(survivor.number));
 
     let undo = json!({ "ground": "relatives" });
     let undone = home.index.get(&home.steward, path).await.expect(200).version();
-    let undone = home.index.put(&home.steward, &format!("{path}/reversal"), undone, undo).await.expect(200);
-    home.index.put(&second, &format!("{path}/approval"), undone.version(), Value::Null).await.expect(200);
+    let undone =
+        home.index.put(&home.steward, &format!("{path}/reversal"), undone, undo).await.expect(200);
+    home.index
+        .put(&second, &format!("{path}/approval"), undone.version(), Value::Null)
+        .await
+        .expect(200);
     let read = home.record(&home.hers).await.expect(200);
     assert_eq!(read.body["indexNumber"], json!(home.child.number));
     let request = home.index.get(&home.mine, asked.header("Location")).await.expect(200);
@@ -364,19 +404,34 @@ async fn who_looked_is_told_by_organisation_and_role_with_the_reason_and_never_b
     home.record(&home.mine).await.expect(200);
     home.record(&home.hers).await.expect(200);
     let looks = home.looks(&home.mine).await;
-    let told: Vec<_> = looks.iter().map(|look| (look["saw"].as_str().unwrap(), look["role"].as_str().unwrap())).collect();
-    for one in [("record", "practitioner"), ("found", "practitioner"), ("before", "steward"), ("own", "subject")] {
+    let told: Vec<_> = looks
+        .iter()
+        .map(|look| (look["saw"].as_str().unwrap(), look["role"].as_str().unwrap()))
+        .collect();
+    for one in [
+        ("record", "practitioner"),
+        ("found", "practitioner"),
+        ("before", "steward"),
+        ("own", "subject"),
+    ] {
         assert_eq!(told.iter().filter(|told| **told == one).count(), 1, "{one:?}: {told:?}");
     }
     assert_eq!(told.len(), 4, "the own looks are not told: {told:?}");
     let opened = looks.iter().find(|look| look["saw"] == "record").unwrap();
-    let words = "Someone who works with children opened your whole record. Why: to help or look after you.";
+    let words =
+        "Someone who works with children opened your whole record. Why: to help or look after you.";
     assert_eq!((&opened["words"], &opened["reason"]), (&json!(words), &json!("direct-service")));
     assert_eq!(opened["organisation"]["kind"], "school");
     let whole = json!(looks).to_string();
-    assert!(!whole.contains(&teacher.id.to_string()) && !whole.contains("Example Person"), "{whole}");
+    assert!(
+        !whole.contains(&teacher.id.to_string()) && !whole.contains("Example Person"),
+        "{whole}"
+    );
     let hers = home.looks(&home.hers).await;
-    assert!(hers.iter().all(|look| look["role"] != "subject"), "what a child reads is not told to a carer");
+    assert!(
+        hers.iter().all(|look| look["role"] != "subject"),
+        "what a child reads is not told to a carer"
+    );
 }
 
 #[actix_web::test]
@@ -384,15 +439,21 @@ async fn pages_of_looks_have_every_look_once() {
     let home = Home::new().await;
     let teacher = home.scene.caller(Role::Practitioner);
     for n in 0..5 {
-        home.opens(teacher, if n % 2 == 0 { "direct-service" } else { "safeguarding-enquiry" }).await;
+        home.opens(teacher, if n % 2 == 0 { "direct-service" } else { "safeguarding-enquiry" })
+            .await;
         home.index.clock.set(home.index.now() + chrono::TimeDelta::minutes(1));
     }
     let mut seen = Vec::new();
     let mut next = String::new();
     loop {
-        let page = home.index.get(&home.mine, &format!("/v1/my/looks?limit=2{next}")).await.expect(200);
+        let page =
+            home.index.get(&home.mine, &format!("/v1/my/looks?limit=2{next}")).await.expect(200);
         let items = page.body["items"].as_array().unwrap();
-        assert!(!items.is_empty() && (items.len() == 2 || page.body.get("next").is_none()), "{:#}", page.body);
+        assert!(
+            !items.is_empty() && (items.len() == 2 || page.body.get("next").is_none()),
+            "{:#}",
+            page.body
+        );
         seen.extend(items.iter().map(|look| look["at"].as_str().unwrap().to_owned()));
         match page.body["next"].as_str() {
             Some(after) => next = format!("&after={after}"),
@@ -420,7 +481,10 @@ async fn looks_of_an_enquiry_are_told_after_28_days_and_leave_no_gap_before() {
     home.index.live_until("2026-12-14T10:30:00Z");
     let looks = home.looks(&home.mine).await;
     assert_eq!(looks.len(), 2);
-    assert_eq!((&looks[0]["reason"], &looks[0]["at"]), (&json!("safeguarding-enquiry"), &json!("2026-11-16T10:30:00Z")));
+    assert_eq!(
+        (&looks[0]["reason"], &looks[0]["at"]),
+        (&json!("safeguarding-enquiry"), &json!("2026-11-16T10:30:00Z"))
+    );
 }
 
 #[actix_web::test]
@@ -453,13 +517,17 @@ async fn looks_are_withheld_while_a_steward_says_so_every_three_months_and_told_
     let ended = json!({ "continues": false });
     home.index.put(&home.steward, again.header("Location"), 1, ended.clone()).await.expect(200);
     assert_eq!(home.looks(&home.mine).await.len(), 3);
-    home.index.put(&home.steward, again.header("Location"), 2, ended).await.refused(409, "withholding-ended");
+    home.index
+        .put(&home.steward, again.header("Location"), 2, ended)
+        .await
+        .refused(409, "withholding-ended");
     let listed = home.index.get(&home.steward, &path).await.expect(200);
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 2);
 }
 
 #[actix_web::test]
-async fn who_answers_for_another_record_withholds_nothing_and_stewards_are_reminded_of_what_they_withhold() {
+async fn who_answers_for_another_record_withholds_nothing_and_stewards_are_reminded_of_what_they_withhold()
+ {
     let home = Home::new().await;
     let path = home.child.path("/withholdings");
     let elsewhere = home.index.account(Role::Steward, home.scene.other_authority).await;
@@ -470,11 +538,15 @@ async fn who_answers_for_another_record_withholds_nothing_and_stewards_are_remin
     let ends = json!({ "continues": false });
     let unseen = home.index.put(&elsewhere, placed.header("Location"), 1, ends.clone()).await;
     unseen.refused(404, "not-found");
-    home.index.put(&home.steward, placed.header("Location"), 2, ends).await.refused(412, "precondition-failed");
+    home.index
+        .put(&home.steward, placed.header("Location"), 2, ends)
+        .await
+        .refused(412, "precondition-failed");
     home.index.live_until("2027-02-02");
     home.index.retain().await;
     home.index.retain().await;
-    let notices = home.index.get(&home.steward, "/v1/notices?kind=withholdingReviewDue").await.expect(200);
+    let notices =
+        home.index.get(&home.steward, "/v1/notices?kind=withholdingReviewDue").await.expect(200);
     let items = notices.body["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
     assert_eq!((&items[0]["about"], &items[0]["dueOn"]), (&json!(path), &json!("2027-02-16")));

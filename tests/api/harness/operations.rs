@@ -242,8 +242,7 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
-        let [transfer, notice, information_request, withholding] =
-            [(); 4].map(|()| Uuid::new_v4());
+        let [transfer, notice, information_request, withholding] = [(); 4].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
