@@ -118,13 +118,8 @@ impl Running {
         let metrics = server::measure()?;
         database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
             .await?;
-        actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::work_on_feeds(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));
+        server::run_errands(options, shared.clone())?;
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
