@@ -142,7 +142,8 @@ pub(super) fn sample(
     )
     .fetch(db);
     // Under a shield that was raised a moment ago there is nothing.
-    let person = |row: &Packed| Person::unpack(&row.packed).ok().map(|person| (row.child_id, person));
+    let person =
+        |row: &Packed| Person::unpack(&row.packed).ok().map(|person| (row.child_id, person));
     rows.try_filter_map(move |row| future::ready(Ok(person(&row)))).boxed()
 }
 
