@@ -269,7 +269,7 @@ pub struct ExtensionIn {
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({ "outcome": "answered" }))]
-pub struct OutcomeIn {
+pub struct InformationOutcomeIn {
     /// How.
     pub outcome: InformationOutcome,
     /// Why it is refused; needed then, and said for no other outcome.
@@ -441,7 +441,7 @@ impl Found {
     }
 
     /// Ends it. What the person says is kept where they were not given all that they asked.
-    pub(crate) fn close(&mut self, said: OutcomeIn, now: DateTime<Utc>) -> Result<(), Problem> {
+    pub(crate) fn close(&mut self, said: InformationOutcomeIn, now: DateTime<Utc>) -> Result<(), Problem> {
         use InformationOutcome::{Answered, Corrected, PartlyCorrected, Refused, Withdrawn};
         self.stands(InformationRequestStatus::is_open)?;
         if (said.outcome == Refused) != said.refusal.is_some() {
@@ -478,7 +478,7 @@ impl Found {
         Ok(())
     }
 
-    fn check_version(&self, said: &OutcomeIn) -> Result<(), Problem> {
+    fn check_version(&self, said: &InformationOutcomeIn) -> Result<(), Problem> {
         use InformationOutcome::{Corrected, PartlyCorrected};
         let corrects = matches!(said.outcome, Corrected | PartlyCorrected);
         let own = !matches!(

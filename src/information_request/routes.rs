@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     AskIn, ExtensionIn, Found, IdentityCheckIn, InformationRequest, InformationRequestIn,
-    InformationRequestQuery, InformationRequests, New, OutcomeIn, store,
+    InformationRequestQuery, InformationRequests, New, InformationOutcomeIn, store,
 };
 use crate::{
     access::{
@@ -338,7 +338,7 @@ async fn extend_information_request(
     tag = "information requests",
     security(("bearer" = [WorkInformationRequest::SCOPE])),
     params(("informationRequestId" = InformationRequestId, Path, description = "The request.")),
-    request_body = OutcomeIn,
+    request_body = InformationOutcomeIn,
     responses(
         (status = 200, description = "The request as it now stands.", body = InformationRequest, headers(
             ("ETag" = String, description = "The version of the request, for `If-Match`."),
@@ -351,7 +351,7 @@ async fn close_information_request(
     access: Access<WorkInformationRequest>,
     id: Path<InformationRequestId>,
     base: IfMatch,
-    body: Json<OutcomeIn>,
+    body: Json<InformationOutcomeIn>,
     db: Data<Db>,
 ) -> Reply<InformationRequest> {
     let mut work = access.begin(&db).await?;
