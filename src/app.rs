@@ -15,7 +15,9 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, archive, audit, bounds, budget, carer, catalogue, change, child,
+    access_request, account, archive, audit,
+    audit::{ledger::Ledger, roots::Signer},
+    bounds, budget, carer, catalogue, change, child,
     client,
     clock::Clock,
     consent, contact_request,
@@ -50,6 +52,10 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// What events are written by.
+    pub ledger: Ledger,
+    /// What signs the roots over them.
+    pub signer: Signer,
     /// How often systems have called.
     pub rates: Data<Rates>,
     /// The public keys of clients and issuers.
