@@ -110,6 +110,7 @@ pub fn mount(api: &mut ServiceConfig) {
         change::routes::mount(rooms);
         subscription::routes::mount(rooms);
         audit::routes::mount(rooms);
+        audit::roots::routes::mount(rooms);
         policy::routes::mount(rooms);
         retention::routes::mount(rooms);
         hold::routes::mount(rooms);
@@ -165,6 +166,7 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(Data::new(shared.signer.clone()))
         .app_data(shared.rates.clone())
         .app_data(shared.remote.clone())
         .app_data(shared.issuers.clone())

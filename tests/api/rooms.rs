@@ -141,7 +141,7 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["feed::batch::intake", "feed::batch::task"],
     &["feed::batch::routes"],
-    &["audit::roots::task", "audit::export::task"],
+    &["audit::roots::task", "audit::export::task", "audit::roots::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial", "merge::act"],
     &["demo::protection"],
     &["app"],
@@ -151,7 +151,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 18] = [
+const EDGE: [&str; 19] = [
     "access",
     "app",
     "catalogue",
@@ -170,6 +170,7 @@ const EDGE: [&str; 18] = [
     "work",
     "*::routes",
     "feed::batch::routes",
+    "audit::roots::routes",
 ];
 
 /// Where SQL stands.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::leaf::moment;
 use crate::keys::{JwkSet, KeyFault, SigningKeys};
 
+pub mod routes;
 pub mod store;
 pub mod task;
 pub mod witness;
