@@ -52,6 +52,10 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
         .run(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    sqlx::query!("select begin_audit_epoch()")
+        .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)
 }
 
