@@ -78,10 +78,7 @@ async fn main() -> std::io::Result<()> {
         .socket(socket)
         .username("contactpoint_app")
         .database(&database)
-        .options([
-            ("plan_cache_mode", "force_generic_plan"),
-            ("random_page_cost", "1.1"),
-        ])
+        .options([("plan_cache_mode", "force_generic_plan"), ("random_page_cost", "1.1")])
         .disable_statement_logging();
     HttpServer::new(move || {
         let pool = PgPoolOptions::new()

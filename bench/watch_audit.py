@@ -44,7 +44,7 @@ TAMPERS = {
     "a forged event in a sealed range": again(3, "event_id = gen_random_uuid(), serial = 999999"),
     "a forged event under no root": again("(select max(k) from look)", "event_id = gen_random_uuid(), serial = 99999, tx = pg_current_xact_id()"),
     "a forged event of a low transaction": again(3, "event_id = gen_random_uuid(), tx = '3'"),
-    "an event twice": again(3, "k = k"),
+    "an event twice": again(3, "event_id = event_id"),
     "two events that changed places": "update audit_event e set tx = o.tx from look l, look o where l.event_id = e.event_id "
                                       "and (l.k, o.k) in ((3, 20), (20, 3))",
     "another leaf and content": of(3, "role = 'steward', leaf = sha256('forged')"),

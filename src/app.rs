@@ -17,8 +17,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     access_request, account, archive, audit,
     audit::{ledger::Ledger, roots::Signer},
-    bounds, budget, carer, catalogue, change, child,
-    client,
+    bounds, budget, carer, catalogue, change, child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},

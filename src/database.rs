@@ -52,8 +52,8 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
         .run(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
-    sqlx::query!("select begin_audit_epoch()")
-        .execute(&mut connection)
+    sqlx::query_scalar!("select begin_audit_epoch()")
+        .fetch_one(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)
@@ -182,8 +182,12 @@ pub async fn prepare_audit_months(
     day: NaiveDate,
 ) -> Result<(), DatabaseFault> {
     let mut connection = connect(options).await?;
-    sqlx::query!("select prepare_audit_months($1), begin_audit_epoch()", day)
+    sqlx::query!("select prepare_audit_months($1)", day)
         .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    sqlx::query_scalar!("select begin_audit_epoch()")
+        .fetch_one(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)

@@ -237,7 +237,7 @@ impl Binding {
             let (instance, settled) = (ledger.instance(), taken.settled);
             let number = Number { instance, serial, settled, voids: std::mem::take(&mut voids) };
             let proofs = proofs(&line.event, line.hidden.as_deref(), &number, ledger.vault());
-            all.proofs.push(proofs.map_err(|error| sqlx::Error::Encode(error.into()))?);
+            all.proofs.push(proofs.map_err(|error| sqlx::Error::Encode(error.to_string().into()))?);
             all.voids.push(array(&number.voids));
             all.serials.push(serial);
         }
@@ -346,10 +346,8 @@ pub(crate) async fn statement(
         2 => Some(Barred::Altogether(Kind::Stopped)),
         _ => exceeded.map(|exceeded| Barred::For(exceeded, until, last.at)),
     };
-    let verdicts: HashMap<Uuid, Verdict> = written
-        .into_iter()
-        .map(|e| (e.event_id, judged(e.verdict, e.exceeded, e.until)))
-        .collect();
+    let verdicts: HashMap<Uuid, Verdict> =
+        written.into_iter().map(|e| (e.event_id, judged(e.verdict, e.exceeded, e.until))).collect();
     let in_order = events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(UNWRITTEN));
     Ok((in_order.collect(), taken))
 }

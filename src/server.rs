@@ -221,8 +221,7 @@ async fn work_on_what_waits(
     shared: &Shared,
 ) -> Result<worker::Progress, Problem> {
     let work = Errands::begin(options, &shared.clock, "feed_work").await?;
-    let mut work =
-        work.with_ledger(shared.ledger.clone()).with_matchers(shared.matchers.clone());
+    let mut work = work.with_ledger(shared.ledger.clone()).with_matchers(shared.matchers.clone());
     worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
 }
 
@@ -277,7 +276,10 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
         match roots.changed() {
             Ok(None) => {}
             Ok(Some(keys)) => {
-                tracing::info!(active = keys.active(), "the keys of the audit's roots have changed");
+                tracing::info!(
+                    active = keys.active(),
+                    "the keys of the audit's roots have changed"
+                );
                 shared.signer.replace(keys);
             }
             Err(error) => tracing::error!(%error, "the keys of the audit's roots cannot be read"),
@@ -307,7 +309,8 @@ pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
             Err(problem) => tell(&problem, "the matcher in force cannot be read"),
         }
         if round.is_multiple_of(5)
-            && let Err(problem) = learning::count(&options, &db, &shared.clock, &shared.ledger).await
+            && let Err(problem) =
+                learning::count(&options, &db, &shared.clock, &shared.ledger).await
         {
             tell(&problem, "the names of the index could not be counted");
         }
@@ -375,7 +378,10 @@ fn tell(problem: &Problem, what: &str) {
 pub fn measure() -> anyhow::Result<PrometheusHandle> {
     let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
     let duration = Matcher::Full("http_server_request_duration_seconds".to_owned());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &buckets)?;
+    let delay = Matcher::Full("contactpoint_audit_seal_delay_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(duration, &buckets)?
+        .set_buckets_for_metric(delay, &buckets)?;
     Ok(builder.install_recorder()?)
 }
 

@@ -230,7 +230,11 @@ mod tests {
         let five = numbers.take(1);
         assert_eq!((five.settled, five.voids.as_slice()), (4, &[2, 3][..]));
         let six = numbers.take(1);
-        assert_eq!((six.settled, six.voids.as_slice()), (2, &[][..]), "it is not sure that 5 says so");
+        assert_eq!(
+            (six.settled, six.voids.as_slice()),
+            (2, &[][..]),
+            "it is not sure that 5 says so"
+        );
         drop(five);
         let seven = numbers.take(1);
         assert_eq!(seven.voids, [2, 3, 5]);

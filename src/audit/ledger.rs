@@ -69,15 +69,18 @@ impl Ledger {
     }
 
     async fn key(&self, month: NaiveDate) -> anyhow::Result<Arc<Cipher>> {
-        let known = self.0.months.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.get(&month) {
-            return Ok(Arc::clone(key));
+        if let Some(key) = self.known(month) {
+            return Ok(key);
         }
-        drop(known);
         let key = Arc::new(self.read_or_make(month).await?);
         let mut known = self.0.months.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(month, Arc::clone(&key));
         Ok(key)
+    }
+
+    fn known(&self, month: NaiveDate) -> Option<Arc<Cipher>> {
+        let known = self.0.months.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&month).cloned()
     }
 
     /// On a connection of its own, so that a key never goes with a transaction that is undone.
@@ -98,7 +101,8 @@ impl Ledger {
             sealed = kept(&mut connection, month).await?;
         }
         connection.close().await?;
-        let sealed = sealed.ok_or_else(|| anyhow::anyhow!("the key of a month could not be kept"))?;
+        let sealed =
+            sealed.ok_or_else(|| anyhow::anyhow!("the key of a month could not be kept"))?;
         let key = vault.open(&sealed, &Hidden::place_of_key(month))?;
         Ok(Cipher::new(key.expose_secret())?)
     }

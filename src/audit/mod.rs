@@ -18,8 +18,8 @@ use crate::{
     seal::{Place, Sealed, Vault},
 };
 
-pub(crate) mod leaf;
 pub mod export;
+pub(crate) mod leaf;
 pub mod ledger;
 pub mod roots;
 pub mod routes;
@@ -138,7 +138,9 @@ pub struct Hex(pub Vec<u8>);
 impl<'de> Deserialize<'de> for Hex {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
         let text = String::deserialize(reader)?;
-        let digits = text.strip_prefix("\\x").and_then(|digits| digits.as_bytes().chunks(2).map(hex).collect());
+        let digits = text
+            .strip_prefix("\\x")
+            .and_then(|digits| digits.as_bytes().chunks(2).map(hex).collect());
         digits.map(Self).ok_or_else(|| D::Error::custom("is not hexadecimal"))
     }
 }
@@ -170,10 +172,14 @@ impl Hidden {
         vault: &Vault,
     ) -> Result<Option<Self>, Problem> {
         let Some(Hex(hidden)) = &kept.hidden else {
-            return kept.details.as_ref().map_or(Ok(None), |kept| Self::of_old(event, kept, vault).map(Some));
+            return kept
+                .details
+                .as_ref()
+                .map_or(Ok(None), |kept| Self::of_old(event, kept, vault).map(Some));
         };
         let Some(Hex(key)) = &kept.key else { return Ok(None) };
-        let key = vault.open(key, &Self::place_of_key(Self::month(at))).map_err(Problem::internal)?;
+        let key =
+            vault.open(key, &Self::place_of_key(Self::month(at))).map_err(Problem::internal)?;
         let key = Cipher::new(key.expose_secret()).map_err(Problem::internal)?;
         let opened = key.open(hidden, event.0.as_bytes()).map_err(Problem::internal)?;
         serde_json::from_slice(opened.expose_secret())
@@ -385,12 +391,18 @@ mod tests {
             let (kept, hidden) = trail.kept();
             let hidden = hidden.unwrap();
             assert_eq!((kept.children, kept.details), (vec![child], None));
-            assert_eq!((hidden.children, hidden.details), (vec![], Some(json!({ "note": "canary" }))));
+            assert_eq!(
+                (hidden.children, hidden.details),
+                (vec![], Some(json!({ "note": "canary" })))
+            );
         }
         let all = trail.sealed();
         assert_eq!(all.open_child(), None);
         let (kept, hidden) = all.kept();
-        assert_eq!((kept.children, kept.details, hidden.unwrap().children), (vec![], None, vec![child]));
+        assert_eq!(
+            (kept.children, kept.details, hidden.unwrap().children),
+            (vec![], None, vec![child])
+        );
         assert!(Trail::of(child).kept().1.is_none());
     }
 

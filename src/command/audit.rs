@@ -153,13 +153,16 @@ impl Export {
 
     async fn of(&self, work: &mut Errands) -> Result<Of, Refused> {
         if let Some(number) = &self.child {
-            let number = IndexNumber::parse(number).map_err(|_| anyhow!("{number} is no index number"))?;
+            let number =
+                IndexNumber::parse(number).map_err(|_| anyhow!("{number} is no index number"))?;
             let child = store::child(work, &number).await?;
             return Ok(Of::Child(child.ok_or_else(|| anyhow!("there is no such record"))?));
         }
         let until = self.until.and_then(|day| day.succ_opt());
         Ok(match self.since.zip(until) {
-            Some((since, until)) => Of::Period(midnight_in_london(since), midnight_in_london(until)),
+            Some((since, until)) => {
+                Of::Period(midnight_in_london(since), midnight_in_london(until))
+            }
             None => Of::All,
         })
     }
@@ -167,9 +170,8 @@ impl Export {
 
 impl By {
     fn verifier(&self) -> anyhow::Result<Verifier> {
-        let read = |path: &Path| {
-            std::fs::read_to_string(path).with_context(|| path.display().to_string())
-        };
+        let read =
+            |path: &Path| std::fs::read_to_string(path).with_context(|| path.display().to_string());
         let keys = Keys::read(&read(&self.public)?)?;
         let witness = match &self.witness {
             Some(path) => Witnessed::read(&read(path)?)?,

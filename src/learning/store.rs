@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::{Origin, Report};
-use crate::{problem::Problem, work::Errands};
+use crate::{audit::Kept, problem::Problem, work::Errands};
 
 /// What is in force, by its numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
 use linkage::Person;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{PgExecutor, types::Json};
 
 use super::{

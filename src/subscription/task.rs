@@ -16,7 +16,12 @@ use super::{
     tried_again,
 };
 use crate::{
-    audit::Trail, clock::Clock, problem::Problem, remote::Poster, token::Issuer, work::Errands,
+    audit::{Trail, ledger::Ledger},
+    clock::Clock,
+    problem::Problem,
+    remote::Poster,
+    token::Issuer,
+    work::Errands,
 };
 
 /// What sends events.

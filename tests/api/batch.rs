@@ -288,7 +288,9 @@ async fn nothing_stays_of_a_batch_that_breaks_off() {
     assert_eq!(desk.kept().await, (1, 0));
     for _ in 0..100 {
         let mut acts = desk.index.acts("send_batch").await;
-        acts.retain(|act| act["problem"] == "batch-unreadable" && act["details"]["failure"] == "brokenOff");
+        acts.retain(|act| {
+            act["problem"] == "batch-unreadable" && act["details"]["failure"] == "brokenOff"
+        });
         if acts.len() == 1 {
             desk.send("", &[], some(1_500)).await.expect(202);
             return;

@@ -16,8 +16,8 @@ use contactpoint::{
     session::seed_context,
     work::Errands,
 };
-use serde_json::json;
 use secrecy::{ExposeSecret, SecretBox};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::Notify;
 use uuid::Uuid;

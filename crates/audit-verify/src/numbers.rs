@@ -19,20 +19,34 @@ impl Numbers {
         self.here.insert(serial)
     }
 
-    /// Which are missing below what was settled, from the first on, or from the first that is here; and how many above are.
-    pub(crate) fn missing(&self, from_the_first: bool) -> (Vec<i64>, usize) {
+    /// How many are missing below what was settled, from the first on, or from the first that is here, and a thousand of them; and
+    /// how many above are.
+    pub(crate) fn missing(&self, from_the_first: bool) -> (u64, Vec<i64>, u64) {
         let first = if from_the_first { Some(1) } else { self.here.first().copied() };
-        let (Some(first), Some(last)) = (first, self.here.last()) else { return (Vec::new(), 0) };
-        let mut missing: Vec<_> = Vec::new();
-        let mut expected = first;
-        for number in self.here.iter().chain([&(last + 1)]) {
-            let gap = (expected..*number).filter(|number| !self.void.contains(number));
-            missing.extend(gap);
-            expected = expected.max(number + 1);
+        let (Some(mut expected), Some(last)) = (first, self.here.last()) else {
+            return (0, Vec::new(), 0);
+        };
+        let (mut missing, mut told, mut open) = (0, Vec::new(), 0);
+        for number in &self.here {
+            let settled = self.settled.clamp(expected, (*number).max(expected));
+            missing += self.gap(expected, settled);
+            let gap = (expected..settled).filter(|number| !self.void.contains(number));
+            told.extend(gap.take(1000 - told.len()));
+            open += self.gap(settled, *number);
+            expected = expected.max(number.saturating_add(1));
         }
-        let open = missing.partition_point(|number| *number < self.settled);
-        let open = missing.split_off(open);
-        (missing, open.len())
+        let after = self.settled.max(last.saturating_add(1));
+        missing += self.gap(last.saturating_add(1), after);
+        (missing, told, open)
+    }
+
+    /// How many numbers from one to before another did not come to nothing.
+    fn gap(&self, from: i64, to: i64) -> u64 {
+        if from >= to {
+            return 0;
+        }
+        let void = self.void.range(from..to).count() as u64;
+        from.abs_diff(to) - void
     }
 }
 
@@ -46,9 +60,12 @@ mod tests {
         for (serial, settled, voids) in [(1, 1, &[][..]), (2, 2, &[]), (5, 3, &[4]), (8, 3, &[])] {
             assert!(numbers.take(serial, settled, voids));
         }
-        assert_eq!(numbers.missing(true), (vec![], 3), "3, 6 and 7 may be under way");
+        assert_eq!(numbers.missing(true), (0, vec![], 3), "3, 6 and 7 may be under way");
         assert!(numbers.take(9, 7, &[]));
-        assert_eq!(numbers.missing(true), (vec![3, 6], 1));
+        assert_eq!(numbers.missing(true), (2, vec![3, 6], 1));
         assert!(!numbers.take(9, 7, &[]), "it is there twice");
+        assert!(numbers.take(i64::MAX, i64::MAX, &[]));
+        let (missing, told, open) = numbers.missing(true);
+        assert!(missing > 1 << 60 && told.len() == 1000 && open == 0);
     }
 }

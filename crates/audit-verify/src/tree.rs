@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// A hash.
-pub type Hash = [u8; 32];
+pub(crate) type Hash = [u8; 32];
 
 /// SHA-256 of these parts, one after the other.
 pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
@@ -101,8 +101,8 @@ mod tests {
         &[0x40, 0x41, 0x42, 0x43],
         &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
         &[
-            0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e,
-            0x6f,
+            0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d,
+            0x6e, 0x6f,
         ],
     ];
     const ROOTS: [&str; 9] = [
@@ -153,7 +153,8 @@ mod tests {
             hashes[..size].iter().for_each(|hash| tree.push(*hash));
             for index in 0..size {
                 let path = path(&hashes[..size], index);
-                let climb = |at: usize, path: &[Hash]| climb(hashes[index], at as u64, size as u64, path);
+                let climb =
+                    |at: usize, path: &[Hash]| climb(hashes[index], at as u64, size as u64, path);
                 assert_eq!(climb(index, &path), Some(tree.root()), "{index} of {size}");
                 let other = (index + 1) % size;
                 assert!(size == 1 || climb(other, &path) != Some(tree.root()), "{index} of {size}");

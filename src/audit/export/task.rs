@@ -25,7 +25,9 @@ pub async fn export(
 ) -> anyhow::Result<u64> {
     let trail = match of {
         Of::All => Trail::default(),
-        Of::Period(since, until) => Trail::default().with(json!({ "since": since, "until": until })),
+        Of::Period(since, until) => {
+            Trail::default().with(json!({ "since": since, "until": until }))
+        }
         Of::Child(child) => Trail::of(*child),
     };
     work.record(trail).await?;
@@ -39,7 +41,8 @@ pub async fn export(
             None => Ok(0),
             Some((first, last)) => {
                 let begin = store::roots(work.db(), first - 1).await?;
-                let begin = begin.first().map_or(ENDS.0, |root| (root.range.epoch, root.range.from));
+                let begin =
+                    begin.first().map_or(ENDS.0, |root| (root.range.epoch, root.range.from));
                 Ok(whole(work.db(), first - 1, last, begin, &mut tell).await?.0)
             }
         },

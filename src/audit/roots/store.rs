@@ -65,17 +65,18 @@ pub(crate) async fn after(
     let rows = sqlx::query!(
         r#"
         (select n, epoch, cluster, tx_from, tx_to, events, earlier, root, doubted, previous, at, kid, signature
-         from audit_seal where n > $1 order by n limit greatest($2, 0))
+         from audit_seal where n > $1 order by n limit greatest($2::bigint, 0))
         union all
         (select n, epoch, cluster, tx_from, tx_to, events, earlier, root, doubted, previous, at, kid, signature
-         from audit_seal where n <= $1 order by n desc limit greatest(-$2, 0))
+         from audit_seal where n <= $1 order by n desc limit greatest(-$2::bigint, 0))
         "#,
         n,
         limit,
     )
     .fetch_all(db)
     .await?;
-    let hash = |bytes: Option<Vec<u8>>| Hash::try_from(bytes.unwrap_or_default()).unwrap_or_default();
+    let hash =
+        |bytes: Option<Vec<u8>>| Hash::try_from(bytes.unwrap_or_default()).unwrap_or_default();
     let mut roots: Vec<_> = rows
         .into_iter()
         .map(|row| Root {

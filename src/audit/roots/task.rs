@@ -74,7 +74,11 @@ impl Sealer {
             events: i64::try_from(pending.len())?,
             earlier,
             root: self.root(&pending),
-            doubted: pending.iter().filter(|event| !self.wrote(event)).map(|event| event.id).collect(),
+            doubted: pending
+                .iter()
+                .filter(|event| !self.wrote(event))
+                .map(|event| event.id)
+                .collect(),
             previous,
             at: chrono::SubsecRound::trunc_subsecs(self.clock.now(), 6),
             kid: String::new(),
@@ -84,9 +88,18 @@ impl Sealer {
         let hash = made.hash()?;
         store::insert(db, &made, &hash).await?;
         self.seen = Some((made.n, hash));
+        if let Some(first) = pending.iter().map(|event| event.at).min() {
+            let waited = (made.at - first).to_std().unwrap_or_default();
+            metrics::histogram!("contactpoint_audit_seal_delay_seconds").record(waited);
+        }
         if !made.doubted.is_empty() {
-            metrics::counter!("contactpoint_audit_doubted_total").increment(made.doubted.len() as u64);
-            tracing::error!(root = made.n, events = made.doubted.len(), "events of the audit are not what the service wrote");
+            metrics::counter!("contactpoint_audit_doubted_total")
+                .increment(made.doubted.len() as u64);
+            tracing::error!(
+                root = made.n,
+                events = made.doubted.len(),
+                "events of the audit are not what the service wrote"
+            );
         }
         Ok(Some(made))
     }
@@ -115,7 +128,9 @@ impl Sealer {
         };
         match held.map(|held| held.hash()).transpose()? {
             Some(held) if held == hash => Ok(()),
-            _ => bail!("the database has lost root {n}: it was rolled back, or somebody removed what it kept"),
+            _ => bail!(
+                "the database has lost root {n}: it was rolled back, or somebody removed what it kept"
+            ),
         }
     }
 

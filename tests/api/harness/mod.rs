@@ -233,8 +233,7 @@ impl Index {
 
     /// The audit events of the request that had this answer, as JSON of the table's columns.
     pub(crate) async fn events(&self, answer: &Answer) -> Vec<Value> {
-        let found =
-            sqlx::query_scalar(AssertSqlSafe(format!("{EVENTS} where e.request_id = $1")));
+        let found = sqlx::query_scalar(AssertSqlSafe(format!("{EVENTS} where e.request_id = $1")));
         let events: Vec<Json<Value>> =
             found.bind(answer.request_id).fetch_all(&self.db).await.unwrap();
         events.into_iter().map(|event| opened(event.0)).collect()
