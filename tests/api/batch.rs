@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use contactpoint::{access::Role, database::APPLICATION, feed::batch::task, work::Errands};
+use contactpoint::{access::Role, feed::batch::task};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;

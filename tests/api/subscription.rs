@@ -13,6 +13,7 @@ use base64::{
 use chrono::{DateTime, TimeDelta, Utc};
 use contactpoint::{
     access::Role,
+    audit::ledger::Ledger,
     database::APPLICATION,
     remote::{Poster, Reach},
     subscription::{

@@ -8,7 +8,7 @@ use contactpoint::{
     access::Role,
     audit::{
         export::{Of, task::export},
-        roots::{Root, Signer, hex, task::Sealer, witness::Witness},
+        roots::{Signer, hex, task::Sealer, witness::Witness},
         task as months,
     },
     keys::SigningKeys,

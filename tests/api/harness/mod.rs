@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use contactpoint::{
     access::Role,
     app::Shared,
-    audit::{Hidden, Kept, ledger::Ledger, roots::Signer},
+    audit::{self, Hidden, ledger::Ledger, roots::Signer},
     clock::Clock,
     database::APPLICATION,
     edge::TrustedProxies,
@@ -428,7 +428,7 @@ const EVENTS: &str = "select to_jsonb(e) || jsonb_build_object('kept',
 fn opened(mut event: Value) -> Value {
     let id = serde_json::from_value(event["event_id"].clone()).unwrap();
     let at = serde_json::from_value(event["at"].clone()).unwrap();
-    let kept: Kept = serde_json::from_value(event["kept"].take()).unwrap();
+    let kept: audit::Kept = serde_json::from_value(event["kept"].take()).unwrap();
     if let Some(hidden) = Hidden::open(id, at, &kept, &Index::door().vault).unwrap() {
         event["details"] = hidden.details.unwrap_or_default();
         event["children"]
