@@ -169,6 +169,7 @@ examples! {
     "list_notices";
     "see_notice";
     "list_audit_events";
+    "read_audit_roots";
     "report_without_school";
     "report_without_practice";
     "report_unconfirmed_involvements";

@@ -257,6 +257,8 @@ permissions! {
     WriteNotice "notice:write" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Read the signed roots over what the audit holds.
+    ReadAuditRoots "audit-root:read" false [Operator Auditor] "everything: they say nothing of any event";
     /// Find and open investigations into how the index was used.
     ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority; an auditor of a national partner: all";
     /// Say what came out of an investigation.

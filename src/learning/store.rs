@@ -9,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::{Origin, Report};
-use crate::{problem::Problem, work::Errands};
+use crate::{audit::Kept, problem::Problem, work::Errands};
 
 /// What is in force, by its numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -278,15 +278,16 @@ pub(super) async fn ready(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// What an event of matching says, as it is kept.
+/// What an event of matching says, as it is kept, and when it began.
 pub(super) async fn event(
     db: impl PgExecutor<'_>,
     event: Uuid,
-) -> Result<Option<serde_json::Value>, sqlx::Error> {
-    let details = sqlx::query_scalar!(
-        r#"select details as "details!: Json<serde_json::Value>" from audit_event
-           where event_id = $1 and operation in ('match_child', 'search_children') and details is not null"#,
+) -> Result<Option<(DateTime<Utc>, Kept)>, sqlx::Error> {
+    let kept = sqlx::query!(
+        r#"select e.at, json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
+           from audit_event e left join audit_key k on k.month = audit_month(e.at)
+           where e.event_id = $1 and e.operation in ('match_child', 'search_children')"#,
         event,
     );
-    Ok(details.fetch_optional(db).await?.map(|details| details.0))
+    Ok(kept.fetch_optional(db).await?.map(|event| (event.at, event.kept.0)))
 }

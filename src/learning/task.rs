@@ -24,7 +24,7 @@ use super::{
     store, version,
 };
 use crate::{
-    audit::{Hidden, Trail},
+    audit::{Hidden, Trail, ledger::Ledger},
     clock::Clock,
     ids::EventId,
     matching::{
@@ -113,12 +113,14 @@ pub async fn count(
     options: &PgConnectOptions,
     db: &PgPool,
     clock: &Clock,
+    ledger: &Ledger,
 ) -> Result<Option<i32>, Problem> {
     let (children, counted) = store::grown(db).await?;
     if !is_due(children, counted, clock.now()) {
         return Ok(None);
     }
-    let mut work = Errands::begin(options, clock, "match_count").await?;
+    let work = Errands::begin(options, clock, "match_count").await?;
+    let mut work = work.with_ledger(ledger.clone());
     if !store::alone(work.db()).await? {
         return Ok(None);
     }
@@ -195,8 +197,8 @@ pub async fn explain(
     work: &mut Errands,
     event: EventId,
 ) -> Result<Option<(Kept, Replayed)>, Problem> {
-    let Some(kept) = store::event(work.db(), event.0).await? else { return Ok(None) };
-    let hidden = Hidden::of(event, &kept, &work.vault()?)?;
+    let Some((at, kept)) = store::event(work.db(), event.0).await? else { return Ok(None) };
+    let hidden = Hidden::open(event, at, &kept, &work.vault()?)?;
     let Some(kept) = hidden.and_then(|hidden| hidden.details).and_then(Kept::of) else {
         return Ok(None);
     };

@@ -284,6 +284,7 @@ pub(crate) const LOOKS: &[(&str, Saw)] = &[
     ("report_unconfirmed_involvements", Saw::Listed),
     ("report_possible_duplicates", Saw::Listed),
     ("report_feed_quality", Saw::Listed),
+    ("read_forecast", Saw::Listed),
     ("read_my_record", Saw::Own),
     ("read_my_looks", Saw::Own),
 ];

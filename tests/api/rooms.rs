@@ -122,6 +122,8 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["oauth", "oauth::exchange"],
     &["access_request"],
+    &["audit::leaf", "audit::roots", "audit::export"],
+    &["audit::ledger"],
     &["scribe"],
     &["work"],
     &["feed::batch::reader"],
@@ -134,7 +136,9 @@ const LEVELS: &[&[&str]] = &[
         "matching::retrieve",
         "*::store",
         "feed::batch::store",
+        "audit::roots::store",
     ],
+    &["audit::export::store", "audit::roots::witness"],
     &["client::admission", "guard::store"],
     &["involvement::discreet"],
     &[
@@ -149,6 +153,7 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["feed::batch::intake", "feed::batch::task"],
     &["feed::batch::routes"],
+    &["audit::roots::task", "audit::export::task", "audit::roots::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial", "merge::act"],
     &["demo::protection"],
     &["app"],
@@ -158,7 +163,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 18] = [
+const EDGE: [&str; 19] = [
     "access",
     "app",
     "catalogue",
@@ -177,10 +182,14 @@ const EDGE: [&str; 18] = [
     "work",
     "*::routes",
     "feed::batch::routes",
+    "audit::roots::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 9] = [
+const SQL: [&str; 12] = [
+    "audit::export::store",
+    "audit::ledger",
+    "audit::roots::store",
     "database",
     "scribe",
     "work",
