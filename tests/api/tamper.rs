@@ -188,7 +188,7 @@ tampers! {
         "delete from audit_event where event_id = (select event_id from look where k = 12)" => "is missing"
     the_last_event_under_no_root_is_found_once_another_is_written:
         "delete from audit_event where event_id = (select event_id from look where k = 13)" => "is missing"
-    a_changed_event_under_no_root_is_found: of(12, "outcome = 'refused'") => "is not what was hashed"
+    a_changed_event_under_no_root_is_found: of(12, "role = 'steward'") => "is not what was hashed"
     a_forged_event_is_found_in_a_sealed_range:
         again(3, "event_id = gen_random_uuid(), serial = 999999") => "the events are not those"
     a_forged_event_under_no_root_is_found:
