@@ -135,6 +135,10 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .execute(&mut connection)
         .await
         .map_err(silent)?;
+    sqlx::query!("delete from budget_together where day < $1", day_in_london(now))
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
     forget_askers(&mut connection, now).await.map_err(silent)?;
     forget_changes(&mut connection, now).await.map_err(silent)?;
     connection.close().await.map_err(silent)

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -15,7 +16,7 @@ use sqlx::{
     Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::LocalSet};
 
 use crate::{
     app::{self, Shared},
@@ -68,8 +69,25 @@ pub fn start(
     })
 }
 
+/// Begins what nobody waits for, on a thread of its own, so that it holds up nothing else.
+pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = thread::Builder::new().name("errands".to_owned());
+    thread.spawn(move || {
+        let errands = LocalSet::new();
+        errands.spawn_local(keep_house(options.clone(), shared.clone()));
+        errands.spawn_local(retain(options.clone(), shared.clone()));
+        errands.spawn_local(tidy_batches(options.clone(), shared.clone()));
+        errands.spawn_local(index(options.clone(), shared.clone()));
+        errands.spawn_local(work_on_feeds(options.clone(), shared.clone()));
+        errands.spawn_local(follow_matcher(options, shared));
+        runtime.block_on(errands);
+    })?;
+    Ok(())
+}
+
 /// Every hour prepares the audit's months, so that no month begins unprepared, and forgets what is kept for a while only.
-pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
+async fn keep_house(options: PgConnectOptions, shared: Shared) {
     loop {
         let day = day_in_london(shared.clock.now());
         if let Err(error) = database::prepare_audit_months(&options, day).await {
@@ -97,7 +115,7 @@ async fn forget_months(options: &PgConnectOptions, shared: &Shared) -> Result<us
 
 /// Does what the passing of days brings about, every five minutes and right after midnight in London. Every instance tries;
 /// one at a time does it.
-pub async fn retain(options: PgConnectOptions, shared: Shared) {
+async fn retain(options: PgConnectOptions, shared: Shared) {
     loop {
         match retain_once(&options, &shared).await {
             Ok(None) => {}
@@ -113,7 +131,7 @@ pub async fn retain(options: PgConnectOptions, shared: Shared) {
 
 /// Makes the entries by which the matcher finds children, where any other path than the service's own has left them missing
 /// or stale: when the service starts, and every minute. Every instance does its part.
-pub async fn index(options: PgConnectOptions, shared: Shared) {
+async fn index(options: PgConnectOptions, shared: Shared) {
     let mut anew = true;
     loop {
         match index_once(&options, &shared, anew).await {
@@ -152,7 +170,7 @@ async fn index_once(
 }
 
 /// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
-pub async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
+async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
     loop {
         match tidy_once(&options, &shared).await {
             Ok(0) => {}
@@ -180,7 +198,7 @@ async fn retain_once(
 }
 
 /// Works on what feeds have sent. One instance does at a time, and another at once where it dies.
-pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
+async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
     let patient = [
         ("lock_timeout", "10s"),
         ("statement_timeout", "10min"),
@@ -299,7 +317,7 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
 
 /// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
 /// so that its names are to be counted anew, which one instance at a time does.
-pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
+async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
     let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
     let mut taken = learning::Taken::default();
     for round in 0_u64.. {

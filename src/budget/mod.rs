@@ -1,4 +1,4 @@
-//! How much anybody may look for and open, so that nobody sweeps the index (security rule E-3): what each request spends, and
+//! How much anybody may look for and open, so that nobody sweeps the index (security rules E-3 and E-4): what each request spends, and
 //! what is told to those who have spent all. It is counted where the look is written down (`scribe`).
 
 use chrono::{DateTime, Utc};
@@ -25,7 +25,7 @@ const SEARCHES: [&str; 2] = ["search_children", "search_archive"];
 /// Looks for the one child, by systems.
 const MATCH: &str = "match_child";
 /// Looks at one child.
-const OPENINGS: [&str; 12] = [
+const OPENINGS: [&str; 13] = [
     "open_child",
     "open_archived",
     "open_involvement",
@@ -38,6 +38,7 @@ const OPENINGS: [&str; 12] = [
     "list_involvements",
     "list_sources",
     "list_subjects",
+    "list_withholdings",
 ];
 
 /// Whether an operation spends something of a budget.
@@ -124,6 +125,10 @@ codes! {
         Misses = "misses",
         /// You have opened the records of as many children today as you may.
         ChildrenADay = "childrenADay",
+        /// Those of your organisation have searched as often today as they may together.
+        SearchesTogether = "searchesTogether",
+        /// Those of your organisation have opened the records of as many children today as they may together.
+        ChildrenTogether = "childrenTogether",
         /// This system has matched as often today as it may.
         MatchesADay = "matchesADay",
     }

@@ -136,13 +136,8 @@ impl Running {
         let (signer, vault) = (shared.signer.clone(), shared.door.vault.clone());
         let sealer = Sealer::new(signer, vault, shared.clock.clone(), witness);
         actix_web::rt::spawn(server::seal_audit(options.clone(), sealer));
-        actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::work_on_feeds(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::follow_matcher(options.clone(), shared.clone()));
+        server::run_errands(options.clone(), shared.clone())?;
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);

@@ -1,7 +1,9 @@
 //! Models, promotions and counts in the database.
 
+use std::future;
+
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use linkage::{Frequencies, Model, Person, key::SCHEME};
 use sqlx::{Connection, Executor, PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
@@ -108,38 +110,41 @@ pub(super) async fn grown(
     Ok((number(row.children), row.before.zip(row.at).map(|(before, at)| (number(before), at))))
 }
 
-/// Lets one instance count at a time; says whether this is the one, until the transaction ends.
+/// Lets one instance count at a time; says whether this is the one, until the connection ends.
 pub(super) async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let held = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(7261048) as "held!""#);
+    let held = sqlx::query_scalar!(r#"select pg_try_advisory_lock(7261048) as "held!""#);
     held.fetch_one(db).await
 }
 
 /// As many children are counted at most.
 pub(super) const COUNTED: i64 = 500_000;
 
-/// Tells a sample of the index, of about as many children as are counted at most; all where they are fewer.
-pub(super) async fn sample(
+/// A child of a sample.
+struct Packed {
+    child_id: Uuid,
+    packed: Vec<u8>,
+}
+
+/// A sample of the index, of about as many children as are counted at most; all where they are fewer.
+pub(super) fn sample(
     db: &mut PgConnection,
     children: u64,
-    mut tell: impl FnMut(Uuid, Person),
-) -> Result<(), Problem> {
+) -> BoxStream<'_, Result<(Uuid, Person), sqlx::Error>> {
     #[expect(clippy::cast_precision_loss, reason = "a share is no matter of single children")]
     let share = (100.0 * COUNTED as f64 / children.max(1) as f64).min(100.0);
     #[expect(clippy::cast_possible_truncation, reason = "as far as PostgreSQL takes it")]
-    let mut rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Packed,
         "select child_id, packed from match_entry tablesample system ($1) where scheme = $2 limit $3",
         share as f32,
         SCHEME,
         COUNTED,
     )
     .fetch(db);
-    while let Some(row) = rows.try_next().await? {
-        // Under a shield that was raised a moment ago there is nothing.
-        if let Ok(person) = Person::unpack(&row.packed) {
-            tell(row.child_id, person);
-        }
-    }
-    Ok(())
+    // Under a shield that was raised a moment ago there is nothing.
+    let person =
+        |row: &Packed| Person::unpack(&row.packed).ok().map(|person| (row.child_id, person));
+    rows.try_filter_map(move |row| future::ready(Ok(person(&row)))).boxed()
 }
 
 /// Keeps counts; says their revision.

@@ -264,7 +264,7 @@ impl Index {
     pub(crate) async fn rows(&self) -> Value {
         let tables: Vec<String> = sqlx::query_scalar(
             "select tablename::text from pg_tables where schemaname = 'public'
-             and tablename not like 'audit\\_%' and tablename not in ('sign_in_failure', 'budget_opening', 'budget_spent') order by 1",
+             and tablename not like 'audit\\_%' and tablename not in ('sign_in_failure', 'budget_opening', 'budget_spent', 'budget_together') order by 1",
         )
         .fetch_all(&self.db)
         .await
