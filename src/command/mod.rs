@@ -16,6 +16,7 @@ mod matching;
 mod retention;
 mod serve;
 mod walk;
+mod watch;
 
 use crate::{app, database};
 
@@ -58,6 +59,9 @@ enum Command {
     /// Train, promote and measure how records are matched
     #[command(subcommand)]
     Match(matching::Match),
+    /// Show what detectors would have found, and mark records that nobody has reason to look at
+    #[command(subcommand)]
+    Watch(watch::Watch),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -136,6 +140,7 @@ pub fn run() -> ExitCode {
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
             Command::Match(command) => command.run().await,
+            Command::Watch(watch) => watch.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())

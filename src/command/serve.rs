@@ -122,6 +122,7 @@ impl Running {
         actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
+        actix_web::rt::spawn(server::watch(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::work_on_feeds(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
         actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));

@@ -72,4 +72,5 @@ mod subscription;
 mod token;
 mod transfer;
 mod two;
+mod watching;
 mod written;

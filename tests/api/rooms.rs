@@ -77,9 +77,16 @@ const LEVELS: &[&[&str]] = &[
         "change",
         "subject",
         "identity",
+        "detector",
+        "detector::chance",
+        "detector::others",
+        "detector::person",
+        "detector::seen",
+        "detector::watch",
     ],
     &[
         "account",
+        "alert",
         "account::enrolment",
         "archive",
         "contact_request",
@@ -100,6 +107,7 @@ const LEVELS: &[&[&str]] = &[
         "subscription::signature",
     ],
     &["report"],
+    &["usage"],
     &[
         "policy",
         "client",
@@ -123,7 +131,7 @@ const LEVELS: &[&[&str]] = &[
         "*::store",
         "feed::batch::store",
     ],
-    &["client::admission", "guard::store"],
+    &["client::admission", "guard::store", "detector::state"],
     &["involvement::discreet"],
     &[
         "feed::worker",
@@ -168,8 +176,9 @@ const EDGE: [&str; 18] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 9] = [
+const SQL: [&str; 10] = [
     "database",
+    "detector::state",
     "scribe",
     "work",
     "feed::worker::held",

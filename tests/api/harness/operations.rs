@@ -48,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) subscription: Uuid,
     pub(crate) delivery: Uuid,
     pub(crate) merge: Uuid,
+    pub(crate) alert: Uuid,
+    pub(crate) detector: &'static str,
 }
 
 /// A batch of one row.
@@ -162,6 +164,8 @@ impl Operation {
             .replace("{subscriptionId}", &target.subscription.to_string())
             .replace("{deliveryId}", &target.delivery.to_string())
             .replace("{mergeId}", &target.merge.to_string())
+            .replace("{alertId}", &target.alert.to_string())
+            .replace("{detector}", target.detector)
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -194,6 +198,7 @@ impl Target {
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
         let (subscription, delivery) = index.subscription(organisation, account).await;
         let merge = index.merge(&child, authority).await;
+        let (alert, detector) = (index.alert(&child, &person, authority).await, "sweep");
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -226,6 +231,8 @@ impl Target {
             subscription,
             delivery,
             merge,
+            alert,
+            detector,
         }
     }
 
@@ -234,7 +241,7 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
-        let [transfer, notice] = [(); 2].map(|()| Uuid::new_v4());
+        let [transfer, notice, alert] = [(); 3].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
@@ -265,6 +272,8 @@ impl Target {
             subscription,
             delivery,
             merge,
+            alert,
+            detector: "curiosity",
         }
     }
 }
