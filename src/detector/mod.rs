@@ -21,6 +21,8 @@ pub mod seen;
 mod state;
 pub(crate) mod store;
 pub mod task;
+#[cfg(test)]
+mod tests;
 pub mod watch;
 
 codes! {

@@ -20,7 +20,8 @@ pub(crate) async fn add(work: &mut Errands, counts: &Counts) -> Result<(), Probl
         sqlx::query!(
             "insert into usage_day as u (day, account_id, organisation_id, searches, empty_searches, children, out_of_area, out_of_hours,
                  own_name, refused, overrides, reasons)
-             select $1, a.account_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 from account a where a.account_id = $2
+             select $1::date, a.account_id, $3::uuid, $4::int, $5::int, $6::int, $7::int, $8::int, $9::int, $10::int, $11::int, $12::jsonb
+             from account a where a.account_id = $2
              on conflict (day, account_id) do update
              set searches = u.searches + excluded.searches, empty_searches = u.empty_searches + excluded.empty_searches,
                  children = u.children + excluded.children, out_of_area = u.out_of_area + excluded.out_of_area,

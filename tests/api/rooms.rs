@@ -101,11 +101,11 @@ const LEVELS: &[&[&str]] = &[
         "feed::import::ndjson",
         "feed::import::pupil",
         "sensitive",
-        "investigation",
         "subscription",
         "subscription::event",
         "subscription::signature",
     ],
+    &["investigation"],
     &["report"],
     &["usage"],
     &[
