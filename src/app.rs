@@ -15,13 +15,12 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, alert, archive, audit, bounds, budget, carer, catalogue, change, child,
-    client,
+    access_request, account, alert, archive, audit, bounds, budget, carer, catalogue, change,
+    child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
-    detector,
-    duplicate,
+    detector, duplicate,
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,

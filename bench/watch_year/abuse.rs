@@ -166,14 +166,19 @@ fn colleagues(world: &World, chance: &mut Chance, all: &mut Abusers, work: Work)
     loop {
         let who = one(world, chance, all, work);
         let body = world.people[who].body;
-        let of_others = world.own.iter().filter(|(other, _)| **other != who && world.people[**other].body == body);
-        let mut households: Vec<_> = of_others.map(|(other, household)| (*other, *household)).collect();
+        let of_others = world
+            .own
+            .iter()
+            .filter(|(other, _)| **other != who && world.people[**other].body == body);
+        let mut households: Vec<_> =
+            of_others.map(|(other, household)| (*other, *household)).collect();
         households.sort_unstable();
         if households.len() < 2 {
             continue;
         }
         households.truncate(3);
-        let prey = households.iter().flat_map(|(_, household)| world.households[*household].clone());
+        let prey =
+            households.iter().flat_map(|(_, household)| world.households[*household].clone());
         all.prey.insert(who, prey.collect());
         all.kinds.insert(who, Kind::Colleague);
         all.days.insert(who, days(chance, 8, 10, 360));
@@ -207,7 +212,9 @@ pub(crate) fn day(
                 let at = at + TimeDelta::minutes(2);
                 deeds.push(Deed { at, who: *who, act: world.opening(child) });
                 let often = chance.is(0.3);
-                for (n, other) in all.teams.get(who).into_iter().flatten().enumerate().filter(|_| often) {
+                for (n, other) in
+                    all.teams.get(who).into_iter().flatten().enumerate().filter(|_| often)
+                {
                     let after = TimeDelta::minutes(5 + 8 * i64::try_from(n).unwrap_or_default());
                     deeds.push(Deed { at: at + after, who: *other, act: world.opening(child) });
                 }

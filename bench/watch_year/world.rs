@@ -131,7 +131,8 @@ impl World {
             *counts.entry(child.family.as_str()).or_default() += 1;
         }
         let all = f64::from(u32::try_from(world.children.len())?);
-        let shares = counts.iter().map(|(name, count)| ((*name).to_owned(), f64::from(*count) / all));
+        let shares =
+            counts.iter().map(|(name, count)| ((*name).to_owned(), f64::from(*count) / all));
         world.facts.shares = shares.collect();
         Ok(world)
     }
@@ -246,7 +247,8 @@ impl World {
         let mut carers = Vec::new();
         for n in 0..2 {
             let given = self.given.draw(chance).to_owned();
-            let other = if chance.is(0.25) { fold(self.family.draw(chance)) } else { family.clone() };
+            let other =
+                if chance.is(0.25) { fold(self.family.draw(chance)) } else { family.clone() };
             let named = Named::of(&[given], &other);
             match &of_parent {
                 Some(name) if n == 0 => carers.push(name.clone()),
@@ -260,7 +262,8 @@ impl World {
         for _ in 0..1 + usize::from(chance.is(0.55)) + usize::from(chance.is(0.2)) {
             let id = ChildId::new();
             let age = u64::try_from(chance.below(6_500))?;
-            let born = NaiveDate::from_ymd_opt(2025, 12, 1).ok_or("no day")? - chrono::Days::new(age);
+            let born =
+                NaiveDate::from_ymd_opt(2025, 12, 1).ok_or("no day")? - chrono::Days::new(age);
             let given = fold(self.given.draw(chance));
             let known = Known {
                 authority: Some(council),

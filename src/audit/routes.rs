@@ -6,7 +6,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    AuditEvent, AuditEvents, AuditQuery, AuditSearchIn, OwnEventQuery, OwnEvents, Trail, Wish, store,
+    AuditEvent, AuditEvents, AuditQuery, AuditSearchIn, OwnEventQuery, OwnEvents, Trail, Wish,
+    store,
 };
 use crate::{
     access::{Access, Permission, ReadAudit, ReadOwnUse},

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Threshold,
-    chance::Habit,
-};
+use super::{Threshold, chance::Habit};
 use crate::ids::{AccountId, EventId, OrganisationId};
 
 /// What is kept of an organisation.
@@ -72,7 +69,6 @@ impl Looked {
         self.0.push(By { organisation, account, event, at });
         let organisations: BTreeSet<_> = self.0.iter().map(|by| by.organisation).collect();
         let many = u32::try_from(organisations.len()).is_ok_and(|many| many >= rule.least);
-        (rule.on && many)
-            .then(|| self.0.iter().map(|by| (by.account, by.event)).unzip())
+        (rule.on && many).then(|| self.0.iter().map(|by| (by.account, by.event)).unzip())
     }
 }

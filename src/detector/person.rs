@@ -86,10 +86,12 @@ impl Person {
     /// Notes that a child was opened, with whom the own organisation works or not.
     pub(super) fn open(&mut self, child: ChildId, elsewhere: bool, stranger: bool) -> Opening {
         let day = self.day;
-        let opening = self
-            .openings
-            .entry(child)
-            .or_insert(Opening { on: day, last: day, days: 1, elsewhere });
+        let opening = self.openings.entry(child).or_insert(Opening {
+            on: day,
+            last: day,
+            days: 1,
+            elsewhere,
+        });
         if opening.last < day {
             opening.last = day;
             opening.days += 1;
@@ -126,7 +128,8 @@ impl Person {
 
     /// How many strangers were opened within a year, and how many searches made; so many at least.
     pub(super) fn in_a_year(&self, least: u32) -> (f64, f64) {
-        let sum = self.months.values().fold((0, 0), |sum, month| (sum.0 + month.0, sum.1 + month.1));
+        let sum =
+            self.months.values().fold((0, 0), |sum, month| (sum.0 + month.0, sum.1 + month.1));
         (f64::from(sum.0.max(least)), f64::from(sum.1.max(least)))
     }
 

@@ -25,7 +25,9 @@ pub struct DetectorInForce {
     /// Which.
     pub detector: Detector,
     /// What it finds.
-    #[schema(example = "Somebody searches name after name with one date of birth or one postcode.")]
+    #[schema(
+        example = "Somebody searches name after name with one date of birth or one postcode."
+    )]
     pub finds: &'static str,
     /// How soon somebody should look into it.
     pub severity: Severity,

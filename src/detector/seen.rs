@@ -130,12 +130,7 @@ pub struct Facts {
 impl Facts {
     /// Whether an organisation was recorded as working with a child by the end of a day.
     #[must_use]
-    pub fn works_with(
-        &self,
-        organisation: OrganisationId,
-        child: ChildId,
-        by: NaiveDate,
-    ) -> bool {
+    pub fn works_with(&self, organisation: OrganisationId, child: ChildId, by: NaiveDate) -> bool {
         self.involved.get(&(organisation, child)).is_some_and(|since| *since <= by)
     }
 

@@ -104,8 +104,9 @@ fn put(
 }
 
 fn whole<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_json::from_value(value)
-        .map_err(|_| Problem::internal(anyhow::anyhow!("what is kept of somebody has another form")))
+    serde_json::from_value(value).map_err(|_| {
+        Problem::internal(anyhow::anyhow!("what is kept of somebody has another form"))
+    })
 }
 
 async fn read(

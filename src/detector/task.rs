@@ -110,13 +110,7 @@ async fn look_through(
     Ok(Done { looked: kept.len(), raised, ..Done::default() })
 }
 
-fn count(
-    counts: &mut Counts,
-    kept: &Kept,
-    seen: Option<&Seen>,
-    states: &States,
-    facts: &Facts,
-) {
+fn count(counts: &mut Counts, kept: &Kept, seen: Option<&Seen>, states: &States, facts: &Facts) {
     let (Some(account), Some(organisation)) = (kept.account, kept.organisation) else { return };
     let refused = kept.problem.as_deref() == Some(crate::problem::Kind::OverBudget.slug());
     if seen.is_none() && !refused {
@@ -306,7 +300,8 @@ pub async fn replay(
         }
         told(after.0);
     }
-    let details = json!({ "since": since, "until": until, "events": replayed.events, "proposed": proposed });
+    let details =
+        json!({ "since": since, "until": until, "events": replayed.events, "proposed": proposed });
     work.record(Trail::default().with(details)).await?;
     Ok(replayed)
 }

@@ -14,9 +14,7 @@ use super::{
     Investigations, OutcomeIn, SuspicionIn, store,
 };
 use crate::{
-    access::{
-        Access, DecideInvestigation, Permission, ReadInvestigation, Role, WorkInvestigation,
-    },
+    access::{Access, DecideInvestigation, Permission, ReadInvestigation, Role, WorkInvestigation},
     account, alert,
     audit::{self, Trail},
     cursor,
@@ -59,8 +57,13 @@ async fn list_investigations(
     let look = access.look(&db).await?;
     let found = store::list(&look, &query, after.unwrap_or_default(), i64::from(limit) + 1).await?;
     let (found, next) = cursor::page(found, limit, |(_, opened, told)| (*opened, told.id));
-    let (children, items): (Vec<_>, _) = found.into_iter().map(|(child, _, told)| (child, told)).unzip();
-    look.record(Trail::about(children.into_iter().flatten().collect()), Investigations { items, next }).await
+    let (children, items): (Vec<_>, _) =
+        found.into_iter().map(|(child, _, told)| (child, told)).unzip();
+    look.record(
+        Trail::about(children.into_iter().flatten().collect()),
+        Investigations { items, next },
+    )
+    .await
 }
 
 /// Open an investigation
@@ -158,8 +161,10 @@ async fn assign_investigation(
         return Err(Problem::invalid("/accountId", detail));
     }
     store::assign(&mut work, *id, to).await?;
-    let (about_it, organisation) = (format!("/v1/investigations/{}", *id), work.caller.organisation);
-    tell(&mut work, NoticeKind::InvestigationAssigned, organisation, Role::Auditor, about_it).await?;
+    let (about_it, organisation) =
+        (format!("/v1/investigations/{}", *id), work.caller.organisation);
+    tell(&mut work, NoticeKind::InvestigationAssigned, organisation, Role::Auditor, about_it)
+        .await?;
     let (_, investigation) = store::reread(&mut work, *id).await?;
     let version = investigation.version;
     let trail = about(child).with(json!({ "investigation": *id, "assignedTo": to }));

@@ -5,8 +5,8 @@ use sqlx::{PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::{
-    EvidenceAccount, Investigation, InvestigationFinding, InvestigationKind,
-    InvestigationOutcome, InvestigationQuery, InvestigationStatus, Opening,
+    EvidenceAccount, Investigation, InvestigationFinding, InvestigationKind, InvestigationOutcome,
+    InvestigationQuery, InvestigationStatus, Opening,
 };
 use crate::{
     access::{Caller, Role},
@@ -229,10 +229,7 @@ pub(super) async fn accounts(
 }
 
 /// The events in which a look past a shield shows: those of the account about the child while the grant held.
-pub(super) async fn of_grant(
-    look: &Look,
-    id: InvestigationId,
-) -> Result<Vec<EventId>, Problem> {
+pub(super) async fn of_grant(look: &Look, id: InvestigationId) -> Result<Vec<EventId>, Problem> {
     let rows = sqlx::query_scalar!(
         r#"select e.event_id as "event: EventId"
            from investigation i

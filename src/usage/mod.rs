@@ -81,7 +81,8 @@ impl Count {
                 one.children = 1;
                 let (looker, known) = (facts.lookers.get(&seen.account), facts.children.get(child));
                 if let (Some(looker), Some(known)) = (looker, known) {
-                    let elsewhere = looker.authority.is_some() && looker.authority != known.authority;
+                    let elsewhere =
+                        looker.authority.is_some() && looker.authority != known.authority;
                     one.out_of_area = i32::from(elsewhere);
                     one.own_name = i32::from(known.families.contains(&looker.name.family));
                 }
@@ -174,15 +175,31 @@ fn begins_a_week(day: &NaiveDate) -> Result<(), ValidationError> {
 
 /// The lines of comma-separated values, with a header.
 pub(crate) fn csv(items: &[PersonUsage]) -> Result<Vec<u8>, csv::Error> {
-    let mut lines = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut lines =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     lines.write_record([
-        "accountId", "name", "searches", "emptySearches", "children", "outOfArea", "outOfHours", "ownName", "refused", "overrides",
+        "accountId",
+        "name",
+        "searches",
+        "emptySearches",
+        "children",
+        "outOfArea",
+        "outOfHours",
+        "ownName",
+        "refused",
+        "overrides",
     ])?;
     for PersonUsage { account_id, name, counts } in items {
         let name = harmless(name.clone());
         let numbers = [
-            counts.searches, counts.empty_searches, counts.children, counts.out_of_area, counts.out_of_hours, counts.own_name,
-            counts.refused, counts.overrides,
+            counts.searches,
+            counts.empty_searches,
+            counts.children,
+            counts.out_of_area,
+            counts.out_of_hours,
+            counts.own_name,
+            counts.refused,
+            counts.overrides,
         ];
         let cells = [account_id.to_string(), name].into_iter();
         lines.write_record(cells.chain(numbers.map(|number| number.to_string())))?;

@@ -174,11 +174,12 @@ async fn events_are_searched_by_child_account_outcome_and_time_and_what_was_aske
     let asked = index.post(&auditor, SEARCH, json!({ "indexNumber": number })).await.expect(200);
     let details = json!({ "asked": { "indexNumber": number } });
     written::done(&index, &asked, &auditor, "search_audit_events", &[], details).await;
-    let kept: String = sqlx::query_scalar("select to_jsonb(e)::text from audit_event e where request_id = $1")
-        .bind(asked.request_id)
-        .fetch_one(&index.db)
-        .await
-        .unwrap();
+    let kept: String =
+        sqlx::query_scalar("select to_jsonb(e)::text from audit_event e where request_id = $1")
+            .bind(asked.request_id)
+            .fetch_one(&index.db)
+            .await
+            .unwrap();
     assert!(!kept.contains(number.as_str()), "only auditors read what auditors ask");
     let wrong = json!({ "after": "x" });
     let refused = index.post(&auditor, SEARCH, wrong).await.refused(422, "invalid-value");

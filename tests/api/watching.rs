@@ -64,7 +64,8 @@ impl Watched {
 }
 
 #[actix_web::test]
-async fn whoever_opens_a_child_of_the_own_name_raises_an_alert_unless_the_organisation_works_with_the_child() {
+async fn whoever_opens_a_child_of_the_own_name_raises_an_alert_unless_the_organisation_works_with_the_child()
+ {
     let watched = Watched::new().await;
     let index = &watched.index;
     watched.measure("ownFamily", 1, 0.9).await;
@@ -80,7 +81,17 @@ async fn whoever_opens_a_child_of_the_own_name_raises_an_alert_unless_the_organi
     assert_eq!(index.watch().await, 1);
     let alerts = watched.alerts().await;
     let members: Vec<_> = alerts[0].as_object().unwrap().keys().map(String::as_str).collect();
-    let told = ["detector", "id", "lastAt", "organisationId", "raisedAt", "severity", "status", "times", "version"];
+    let told = [
+        "detector",
+        "id",
+        "lastAt",
+        "organisationId",
+        "raisedAt",
+        "severity",
+        "status",
+        "times",
+        "version",
+    ];
     assert_eq!(members, told, "an alert names nobody");
     assert_eq!(
         (&alerts[0]["detector"], &alerts[0]["organisationId"], &alerts[0]["status"]),
@@ -226,7 +237,10 @@ async fn an_investigation_opens_the_evidence_suspends_at_once_and_a_good_reason_
     assert_eq!(evidence.body["events"][0]["operation"], "open_child");
     assert_eq!(evidence.body["events"][0]["children"], json!([own.number]));
     let written = index.event(&evidence).await;
-    assert_eq!((&written["operation"], &written["children"]), (&json!("read_evidence"), &json!([own.id])));
+    assert_eq!(
+        (&written["operation"], &written["children"]),
+        (&json!("read_evidence"), &json!([own.id]))
+    );
 
     let second = index.account(Role::Auditor, watched.council).await;
     let assignment = format!("{path}/assignment");
@@ -242,7 +256,10 @@ async fn an_investigation_opens_the_evidence_suspends_at_once_and_a_good_reason_
     let suspicion = format!("{path}/suspicion");
     let suspend = json!({ "suspend": true });
     index.put(&second, &suspicion, 1, suspend.clone()).await.refused(412, "precondition-failed");
-    index.put(&second, &suspicion, 2, json!({ "suspend": false })).await.refused(422, "invalid-value");
+    index
+        .put(&second, &suspicion, 2, json!({ "suspend": false }))
+        .await
+        .refused(422, "invalid-value");
     watched.open(&watched.teacher, &own).await;
     index.put(&second, &suspicion, 2, suspend.clone()).await.expect(200);
     index.get(&watched.teacher, &own.path("")).await.refused(401, "unauthenticated");
@@ -299,11 +316,15 @@ async fn without_a_good_reason_the_account_stays_suspended_until_its_administrat
 async fn the_operator_sets_measures_and_a_replay_shows_what_others_would_have_raised() {
     let watched = Watched::new().await;
     let index = &watched.index;
-    index.put(&watched.auditor, "/v1/detectors/sweep", 1, json!({})).await.refused(403, "forbidden");
+    index
+        .put(&watched.auditor, "/v1/detectors/sweep", 1, json!({}))
+        .await
+        .refused(403, "forbidden");
     let shipped = index.get(&watched.auditor, "/v1/detectors").await.expect(200);
     assert_eq!(shipped.body["items"].as_array().unwrap().len(), Detector::ALL.len());
     for n in 0..4_u8 {
-        let name = json!({ "given": ["Amy"], "family": format!("Sweptley{}", char::from(b'a' + n)) });
+        let name =
+            json!({ "given": ["Amy"], "family": format!("Sweptley{}", char::from(b'a' + n)) });
         let search = json!({ "name": name, "dateOfBirth": "2015-03-14" });
         index.post(&watched.teacher, "/v1/children/search", search).await.expect(200);
     }
@@ -314,7 +335,8 @@ async fn the_operator_sets_measures_and_a_replay_shows_what_others_would_have_ra
     rules.0.insert(Detector::Sweep, sweep);
     let before = index.rows().await;
     let mut work = index.errands("watch_replay").await;
-    let (since, until) = (index.now() - chrono::TimeDelta::hours(1), index.now() + chrono::TimeDelta::hours(1));
+    let (since, until) =
+        (index.now() - chrono::TimeDelta::hours(1), index.now() + chrono::TimeDelta::hours(1));
     let replayed = task::replay(&mut work, (since, until), &rules, |_| {}).await.unwrap();
     assert_eq!((replayed.in_force.len(), replayed.was.len()), (0, 0));
     let raised = &replayed.proposed[&Detector::Sweep];
@@ -324,7 +346,12 @@ async fn the_operator_sets_measures_and_a_replay_shows_what_others_would_have_ra
     assert!(!told.contains(&watched.teacher.id.to_string()), "{told}");
     watched.measure("sweep", 3, 0.0).await;
     let set = index.get(&watched.auditor, "/v1/detectors").await.expect(200);
-    let sweep = set.body["items"].as_array().unwrap().iter().find(|one| one["detector"] == "sweep").unwrap();
+    let sweep = set.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["detector"] == "sweep")
+        .unwrap();
     assert_eq!((&sweep["version"], &sweep["threshold"]["least"]), (&json!(2), &json!(3)));
 }
 
@@ -343,7 +370,11 @@ async fn an_organisation_that_works_with_hardly_any_child_it_opens_is_found_a_mo
     }
     assert_eq!(index.watch().await, 0);
     index.clock.set("2026-12-16T09:30:00Z".parse().unwrap());
-    assert_eq!(index.watch().await, 0, "within 30 days they may still begin to work with the children");
+    assert_eq!(
+        index.watch().await,
+        0,
+        "within 30 days they may still begin to work with the children"
+    );
     index.clock.set("2026-12-17T09:30:00Z".parse().unwrap());
     assert_eq!(index.watch().await, 2);
     let mut found = watched.detectors().await;
@@ -361,7 +392,8 @@ async fn each_week_it_is_counted_how_everybody_used_the_index_and_administrators
     for child in [&near, &near, &far] {
         watched.open(&watched.teacher, child).await;
     }
-    let search = json!({ "name": { "given": ["Amy"], "family": "Nobodyley" }, "dateOfBirth": "2015-03-14" });
+    let search =
+        json!({ "name": { "given": ["Amy"], "family": "Nobodyley" }, "dateOfBirth": "2015-03-14" });
     index.post(&watched.teacher, "/v1/children/search", search).await.expect(200);
     index.clock.set("2026-11-21T09:30:00Z".parse().unwrap());
     watched.open(&watched.teacher, &near).await;
@@ -380,7 +412,10 @@ async fn each_week_it_is_counted_how_everybody_used_the_index_and_administrators
     assert_eq!(week.body["items"][0]["accountId"], json!(watched.teacher.id));
     let last = index.get(&administrator, path.split('?').next().unwrap()).await.expect(200);
     assert_eq!(last.body, week.body, "the last week that is over, unless said");
-    let csv = index.request(&administrator, "GET", &path, (), &[("Accept", "text/csv")]).await.expect(200);
+    let csv = index
+        .request(&administrator, "GET", &path, (), &[("Accept", "text/csv")])
+        .await
+        .expect(200);
     let lines: Vec<_> = std::str::from_utf8(&csv.bytes).unwrap().lines().collect();
     assert_eq!(lines[1], format!("{},Example Person,1,1,3,1,1,0,0,0", watched.teacher.id));
     let notices = index.get(&administrator, "/v1/notices?kind=usageCounted").await.expect(200);
