@@ -212,7 +212,7 @@ async fn an_investigation_opens_the_evidence_suspends_at_once_and_a_good_reason_
     watched.open(&watched.teacher, &own).await;
     index.watch().await;
     let alert = format!("/v1/alerts/{}", watched.alerts().await[0]["id"].as_str().unwrap());
-    let key = [("Idempotency-Key", "begin once")];
+    let key = [("Idempotency-Key", "begin-once")];
     let begin = format!("{alert}/investigation");
     let begun = index.request(&watched.auditor, "POST", &begin, (), &key).await.expect(201);
     for (member, value) in [
