@@ -1,6 +1,9 @@
 //! What twenty people do who misuse the index, four in each of five ways, beside their work.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+};
 
 use chrono::{Days, NaiveDate, TimeDelta};
 use contactpoint::detector::seen::{Act, Search};
@@ -76,7 +79,7 @@ fn days(chance: &mut Chance, many: usize, from: usize, to: usize) -> BTreeSet<u6
 }
 
 /// Chooses them.
-pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Abusers {
+pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Result<Abusers, Box<dyn Error>> {
     let mut all = Abusers {
         kinds: BTreeMap::new(),
         helpers: BTreeSet::new(),
@@ -86,7 +89,7 @@ pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Abusers {
         sweepers: BTreeSet::new(),
         teams: BTreeMap::new(),
     };
-    let famous = famous(world, chance);
+    let famous = famous(world, chance)?;
     for work in WORKS {
         own_family(world, chance, &mut all, work);
         let who = one(world, chance, &all, work);
@@ -109,7 +112,10 @@ pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Abusers {
     for (n, work) in WORKS.into_iter().enumerate() {
         let who = one(world, chance, &all, work);
         all.kinds.insert(who, Kind::Stalker);
-        let child = world.anybody(n, chance);
+        let mut child = world.anybody(n, chance);
+        while world.has_to_do_with(who, child) {
+            child = world.anybody(n, chance);
+        }
         all.prey.insert(who, vec![child]);
         let first = 30 + chance.below(200);
         all.days.insert(who, days(chance, 16, first, first + 60));
@@ -118,20 +124,21 @@ pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Abusers {
         }
         colleagues(world, chance, &mut all, work);
     }
-    all
+    Ok(all)
 }
 
 /// The children of famous people, and records that nobody has reason to look at, in all areas.
-fn famous(world: &mut World, chance: &mut Chance) -> Vec<usize> {
+fn famous(world: &mut World, chance: &mut Chance) -> Result<Vec<usize>, Box<dyn Error>> {
     let mut famous = Vec::new();
     for n in 0..42 {
-        let child = world.anybody(n % world.areas.len(), chance);
-        if n >= 12 {
-            world.facts.canaries.insert(world.children[child].id);
-        }
-        famous.push(child);
+        let area = n % world.areas.len();
+        famous.push(if n < 12 {
+            world.anybody(area, chance)
+        } else {
+            world.canary(area, chance)?
+        });
     }
-    famous
+    Ok(famous)
 }
 
 /// Somebody who has children in the area and now and then looks at them.

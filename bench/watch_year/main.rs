@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seed = std::env::args().nth(1).map_or(Ok(SEED), |seed| seed.parse())?;
     let mut chance = Chance::new(seed);
     let mut world = World::new(&mut chance)?;
-    let abusers = abuse::choose(&mut world, &mut chance);
+    let abusers = abuse::choose(&mut world, &mut chance)?;
     let begins = NaiveDate::from_ymd_opt(2026, 1, 5).ok_or("no day")?;
     let rules = Rules::default();
     let mut states = States::default();

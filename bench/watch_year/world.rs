@@ -76,12 +76,10 @@ pub(crate) struct Body {
 
 pub(crate) struct Child {
     pub(crate) id: ChildId,
-    pub(crate) area: usize,
     pub(crate) household: usize,
     pub(crate) given: String,
     pub(crate) family: String,
     pub(crate) born: NaiveDate,
-    pub(crate) postcode: String,
 }
 
 pub(crate) struct World {
@@ -162,12 +160,12 @@ impl World {
         let begins = self.children.len();
         for parent in first..self.people.len() {
             if chance.is(PARENTS) {
-                let household = self.household(area, council, Some(parent), chance)?;
+                let household = self.household(council, Some(parent), chance)?;
                 self.own.insert(parent, household);
             }
         }
         while self.children.len() < begins + CHILDREN {
-            self.household(area, council, None, chance)?;
+            self.household(council, None, chance)?;
         }
         self.areas.push((begins, self.children.len()));
         let before = NaiveDate::from_ymd_opt(2025, 9, 1).ok_or("no day")?;
@@ -236,7 +234,6 @@ impl World {
 
     fn household(
         &mut self,
-        area: usize,
         council: OrganisationId,
         parent: Option<usize>,
         chance: &mut Chance,
@@ -257,7 +254,6 @@ impl World {
             }
         }
         let household = self.households.len();
-        let postcode = format!("XA{} {}XY", 1 + household / 400, household / 25 % 400);
         let mut of_it = Vec::new();
         for _ in 0..1 + usize::from(chance.is(0.55)) + usize::from(chance.is(0.2)) {
             let id = ChildId::new();
@@ -272,11 +268,27 @@ impl World {
             };
             self.facts.children.insert(id, known);
             of_it.push(self.children.len());
-            let (family, postcode) = (family.clone(), postcode.clone());
-            self.children.push(Child { id, area, household, given, family, born, postcode });
+            let family = family.clone();
+            self.children.push(Child { id, household, given, family, born });
         }
         self.households.push(of_it);
         Ok(household)
+    }
+
+    /// A fictitious record of an area, which nobody has reason to look at.
+    pub(crate) fn canary(&mut self, area: usize, chance: &mut Chance) -> Result<usize, Fault> {
+        let council = self.bodies.iter().find(|body| body.area == area);
+        let council = council.map(|body| body.id).ok_or("no council")?;
+        let household = self.household(council, None, chance)?;
+        let children = self.households[household].clone();
+        self.facts.canaries.extend(children.iter().map(|child| self.children[*child].id));
+        Ok(children[0])
+    }
+
+    /// Whether an organisation works with a child, ever.
+    pub(crate) fn has_to_do_with(&self, who: usize, child: usize) -> bool {
+        let key = (self.people[who].organisation, self.children[child].id);
+        self.facts.involved.contains_key(&key)
     }
 
     /// A child of an area, whoever.

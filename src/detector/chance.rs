@@ -62,6 +62,17 @@ pub fn surely(some: u32, all: u32) -> f64 {
     ((about - spread) / (1.0 + square / n)).max(0.0)
 }
 
+/// How likely it is that something happens so often or oftener that happens `mean` times by chance (Poisson).
+#[must_use]
+pub fn so_often(times: u32, mean: f64) -> f64 {
+    let (mut term, mut fewer) = ((-mean).exp(), 0.0);
+    for n in 0..times {
+        fewer += term;
+        term *= mean / f64::from(n + 1);
+    }
+    (1.0 - fewer).max(0.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +93,16 @@ mod tests {
         }
         assert_eq!(habit.days(), 20);
         assert!((habit.usual(3.0) - 8.0).abs() < 1e-9, "{}", habit.usual(3.0));
+    }
+
+    #[test]
+    fn what_happens_rarely_by_chance_is_less_likely_the_oftener_it_happens() {
+        for (times, mean, likely) in
+            [(0, 2.0, 1.0), (1, 0.01, 0.009_95), (2, 0.2, 0.017_52), (3, 14.0, 0.999_91)]
+        {
+            let is = so_often(times, mean);
+            assert!((is - likely).abs() < 1e-4, "{times} {mean}: {is}");
+        }
     }
 
     #[test]

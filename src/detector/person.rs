@@ -18,9 +18,22 @@ pub const FOLLOWS: TimeDelta = TimeDelta::days(30);
 /// As many searches of an hour as are kept.
 const SEARCHES: usize = 120;
 /// A habit is one after so many days.
-const A_HABIT: u32 = 5;
+const A_HABIT: u32 = 20;
+/// For so long it is kept how many strangers there were, and on which days one bore a name that matters.
+const A_YEAR: TimeDelta = TimeDelta::days(396);
 /// As many days of a role as say what is usual.
 const MANY_DAYS: u32 = 100;
+
+/// Whose name a stranger, or a stranger's carer, bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Namesake {
+    /// A stranger bears the own family name.
+    OfFamily,
+    /// A carer of a stranger bears the own name.
+    OfSelf,
+    /// A carer of a stranger bears the name of a colleague.
+    OfColleague,
+}
 
 /// An opening of a child, and those after it within a month.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -62,6 +75,8 @@ pub struct Person {
     openings: BTreeMap<ChildId, Opening>,
     /// What became of those before.
     settled: BTreeMap<NaiveDate, Settled>,
+    /// On which days a stranger bore a name that matters.
+    namesakes: [BTreeSet<NaiveDate>; 3],
 }
 
 impl Person {
@@ -75,7 +90,10 @@ impl Person {
         self.strangers.clear();
         self.searches.clear();
         self.tried.retain(|then, _| *then + KEPT > day);
-        self.months.retain(|then, _| *then + TimeDelta::days(396) > day);
+        self.months.retain(|then, _| *then + A_YEAR > day);
+        for days in &mut self.namesakes {
+            days.retain(|then| *then + A_YEAR > day);
+        }
         if over == NaiveDate::default() {
             return None;
         }
@@ -126,6 +144,13 @@ impl Person {
         }
     }
 
+    /// Notes that a stranger bears a name that matters; says on how many days within a year one did.
+    pub(super) fn meets(&mut self, namesake: Namesake) -> u32 {
+        let days = &mut self.namesakes[namesake as usize];
+        days.insert(self.day);
+        count(days.len())
+    }
+
     /// How many strangers were opened within a year, and how many searches made; so many at least.
     pub(super) fn in_a_year(&self, least: u32) -> (f64, f64) {
         let sum =
@@ -133,18 +158,20 @@ impl Person {
         (f64::from(sum.0.max(least)), f64::from(sum.1.max(least)))
     }
 
-    /// Whether more strangers were opened today than is usual of the role, of the organisation and of oneself.
+    /// Whether more strangers were opened today than is usual of the role, of the organisation and of oneself; of whom that is not
+    /// known yet, many more than of the role.
     pub(super) fn bursts(&self, role: &Habit, body: &Habit, rule: Threshold) -> bool {
         let today = count(self.strangers.len());
-        let beyond = |habit: &Habit, enough, deviations| {
-            habit.days() < enough || f64::from(today) > habit.usual(deviations)
+        let beyond = |habit: &Habit| {
+            let known = if habit.days() < A_HABIT { role } else { habit };
+            f64::from(today) > known.usual(2.0 * rule.limit)
         };
         rule.on
             && today >= rule.least
             && role.days() >= MANY_DAYS
-            && beyond(role, MANY_DAYS, rule.limit)
-            && beyond(body, A_HABIT, 2.0 * rule.limit)
-            && beyond(&self.habit, A_HABIT, 2.0 * rule.limit)
+            && f64::from(today) > role.usual(rule.limit)
+            && beyond(body)
+            && beyond(&self.habit)
     }
 
     /// The searches of late in which name follows name with one date of birth or one postcode.

@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{
     Detector, Finding, Rules,
-    chance::Habit,
+    chance::{Habit, so_often},
     others::{Body, Looked},
-    person::Person,
-    seen::{Act, Facts, Named, Search, Seen},
+    person::{Namesake, Person},
+    seen::{Act, Facts, Search, Seen},
 };
 use crate::{
     access::Role,
@@ -18,10 +18,10 @@ use crate::{
     organisation::OrganisationKind,
 };
 
-/// How large a share of people bears a given name, at most.
-const A_GIVEN_NAME: f64 = 0.02;
-/// As many carers as a child has.
-const CARERS: f64 = 2.0;
+/// How many of those who have a carer of a family name have one of that given name also: one in fifty, for each of two carers.
+const WHOLE: f64 = 0.04;
+/// No family name of a colleague counts for rarer than one in 2,000: among many there always is a rare one.
+const RAREST: f64 = 0.0005;
 
 /// Those of one role in one kind of body.
 pub type Peers = (Role, OrganisationKind);
@@ -62,15 +62,6 @@ impl Look<'_> {
             also: Vec::new(),
         });
     }
-
-    /// How likely it is that one of `among` names of children bears this family name by chance.
-    fn by_name(&self, among: f64, family: &str) -> f64 {
-        among * self.facts.share(family)
-    }
-
-    fn by_whole_name(&self, among: f64, name: &Named) -> f64 {
-        self.by_name(among, &name.family) * A_GIVEN_NAME * CARERS
-    }
 }
 
 impl States {
@@ -108,7 +99,7 @@ impl States {
         let person = self.people.entry(seen.account).or_default();
         let opening = person.open(child, elsewhere, stranger);
         if stranger {
-            named(look, person, child, opening.days);
+            named(look, person, child);
             let rule = rules.of(Detector::OneChild);
             let within = opening.last - opening.on < rule.within();
             if rule.on && within && opening.days >= rule.least {
@@ -142,7 +133,7 @@ impl States {
         {
             let (_, searches) = person.in_a_year(rule.least);
             let works = found.iter().any(|child| facts.has_to_do_with(seen, *child, look.day));
-            if rule.on && !works && look.by_name(searches, own) <= rule.limit {
+            if rule.on && !works && so_often(1, searches * facts.share(own)) <= rule.limit {
                 look.find(Detector::OwnFamily, None, Vec::new());
             }
         }
@@ -194,35 +185,40 @@ impl States {
     }
 }
 
-/// Whether the child bears the name of whoever looks, or a carer theirs or that of a colleague, and how likely that is by chance:
-/// the less, the rarer the name, the fewer strangers they open, and the more often they come back.
-fn named(look: &mut Look<'_>, person: &Person, child: ChildId, days: u32) {
+/// Whether the child bears the name of whoever looks, or a carer theirs or that of a colleague, and that on more days than is likely by
+/// chance: the rarer the name, the fewer strangers they open and the oftener it happens, the less.
+fn named(look: &mut Look<'_>, person: &mut Person, child: ChildId) {
     let (facts, rules) = (look.facts, look.rules);
     let (Some(known), Some(looker)) =
         (facts.children.get(&child), facts.lookers.get(&look.seen.account))
     else {
         return;
     };
-    let back = f64::from(days) * f64::from(days);
-    let rule = rules.of(Detector::OwnFamily);
+    let (own, rule) = (&looker.name, rules.of(Detector::OwnFamily));
     let (among, _) = person.in_a_year(rule.least);
-    let own = &looker.name;
-    let by_family = (known.families.contains(&own.family) && !own.family.is_empty())
-        .then(|| look.by_name(among, &own.family));
-    let by_carer = known.carers.contains(own).then(|| look.by_whole_name(among, own));
-    let likely = by_family.into_iter().chain(by_carer).fold(f64::INFINITY, f64::min) / back;
+    let mut likely: f64 = 1.0;
+    if !own.family.is_empty() && known.families.contains(&own.family) {
+        let by_chance = among * facts.share(&own.family);
+        likely = likely.min(so_often(person.meets(Namesake::OfFamily), by_chance));
+    }
+    if known.carers.contains(own) {
+        let by_chance = among * facts.share(&own.family) * WHOLE;
+        likely = likely.min(so_often(person.meets(Namesake::OfSelf), by_chance));
+    }
     if rule.on && likely <= rule.limit {
         look.find(Detector::OwnFamily, Some(child), Vec::new());
     }
     let rule = rules.of(Detector::Colleague);
     let Some(colleagues) = facts.colleagues.get(&look.seen.organisation) else { return };
+    let met = known.carers.iter().filter(|carer| *carer != own).find(|carer| {
+        colleagues.0.get(*carer).is_some_and(|colleague| *colleague != look.seen.account)
+    });
+    let Some(met) = met else { return };
     let (among, _) = person.in_a_year(rule.least);
     let many = f64::from(u32::try_from(colleagues.0.len()).unwrap_or(u32::MAX));
-    let likely = known.carers.iter().filter(|carer| *carer != own).filter_map(|carer| {
-        let colleague = colleagues.0.get(carer)?;
-        (*colleague != look.seen.account).then(|| look.by_whole_name(among, carer) * many / back)
-    });
-    if rule.on && likely.fold(f64::INFINITY, f64::min) <= rule.limit {
+    let by_chance = among * many * facts.share(&met.family).max(RAREST) * WHOLE;
+    let likely = so_often(person.meets(Namesake::OfColleague), by_chance);
+    if rule.on && likely <= rule.limit {
         look.find(Detector::Colleague, Some(child), Vec::new());
     }
 }
