@@ -13,6 +13,12 @@ use sqlx::{
 };
 
 const OPEN: &str = include_str!("open.sql");
+const PLAIN: &str = "insert into plain_event (event_id, at, operation, outcome, status, account_id, organisation_id, session_id, token_id, role, \
+    reason, children, request_id, address, user_agent, instance, serial, settled, voids, leaf, mac, epoch, tx) \
+    values (gen_random_uuid(), now(), 'open_child', 'answered', 200, gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), \
+    gen_random_uuid(), 'practitioner', 'direct-service', array[gen_random_uuid()], gen_random_uuid(), '127.0.0.1', 'wrk', \
+    gen_random_uuid(), 1, 1, '{}', '\\x0000000000000000000000000000000000000000000000000000000000000000', \
+    '\\x0000000000000000000000000000000000000000000000000000000000000000', 1, pg_current_xact_id())";
 const SEARCH: &str = include_str!("search.sql");
 
 #[derive(Deserialize)]
@@ -44,6 +50,14 @@ async fn search(pool: web::Data<PgPool>, body: web::Json<Search>) -> HttpRespons
     answer(found.await)
 }
 
+/// The same read with one plain insert of the columns of an event.
+async fn plain(pool: web::Data<PgPool>, number: web::Path<String>) -> HttpResponse {
+    let found = sqlx::query_scalar(OPEN).bind(number.into_inner()).fetch_optional(pool.get_ref());
+    let found = found.await;
+    let written = sqlx::query(PLAIN).execute(pool.get_ref()).await;
+    answer(written.and(found))
+}
+
 fn answer(found: Result<Option<String>, sqlx::Error>) -> HttpResponse {
     match found {
         Ok(Some(json)) => HttpResponse::Ok().content_type("application/json").body(json),
@@ -64,11 +78,7 @@ async fn main() -> std::io::Result<()> {
         .socket(socket)
         .username("contactpoint_app")
         .database(&database)
-        .options([
-            ("plan_cache_mode", "force_generic_plan"),
-            ("random_page_cost", "1.1"),
-            ("default_transaction_read_only", "on"),
-        ])
+        .options([("plan_cache_mode", "force_generic_plan"), ("random_page_cost", "1.1")])
         .disable_statement_logging();
     HttpServer::new(move || {
         let pool = PgPoolOptions::new()
@@ -79,6 +89,7 @@ async fn main() -> std::io::Result<()> {
         App::new()
             .app_data(web::Data::new(pool))
             .route("/open/{number}", web::get().to(open))
+            .route("/plain/{number}", web::get().to(plain))
             .route("/search", web::post().to(search))
     })
     .bind(address)?

@@ -30,7 +30,7 @@ KILL_ROWS = number("KILL_ROWS", 5_000)
 SMALL = number("SMALL", 5_000)
 SEQUENCES = number("SEQUENCES", 1_000)
 WRITES = number("WRITES", 4_000)
-SETTLE = number("SETTLE", 20)
+SETTLE = number("SETTLE", 120)
 LOOK_UPS = number("LOOK_UPS", 200_000)
 # The small parts know this many children, of whom the index holds the first.
 KNOWN, HELD = 100_000, 15_000

@@ -39,6 +39,8 @@ class Site(Place):
             with open(self.folder + "/issuers.json", "w") as file:
                 json.dump([], file)
             self.psql("alter system set max_wal_size = '4GB'")
+            # As a database that has been running: its log goes into files that are there already.
+            self.psql("alter system set min_wal_size = '2GB'")
             self.psql("select pg_reload_conf()")
             name = self.accounts["account.administrator"]["organisation"]
             self.authority = self.psql(f"select authority_code from organisation where name = '{name}' and authority_code is not null")
@@ -111,6 +113,7 @@ class Site(Place):
         # As autovacuum does: tables that hold nothing yet are not looked at, and are not taken to stay empty.
         filled = "child, child_name, child_identifier, whereabouts, carer, involvement, match_entry, organisation"
         self.psql("vacuum analyze " + filled, database)
+        self.psql("checkpoint", database)
         say("  " + told.strip().splitlines()[-1 if loading.returncode == 0 else -2])
         return held / (time.monotonic() - began)
 

@@ -45,8 +45,4 @@ union all
 select concat_ws(' ', 'alike', d.status, least(a.said, b.said), greatest(a.said, b.said))
 from possible_duplicate d join own a on a.child_id = d.child_id join own b on b.child_id = d.other_id
 union all
-select concat_ws(' ', 'changes', o.said, c.kind, count(*)) from change c join own o on o.child_id = c.child_id group by o.said, c.kind
-union all
-select concat_ws(' ', 'audit', details ->> 'feed', sum((details ->> 'linked')::int), sum((details ->> 'created')::int),
-    sum((details ->> 'unchanged')::int), sum((details ->> 'review')::int), sum((details ->> 'rejected')::int))
-from audit_event where operation = 'feed_work' and details ? 'linked' group by details ->> 'feed';
+select concat_ws(' ', 'changes', o.said, c.kind, count(*)) from change c join own o on o.child_id = c.child_id group by o.said, c.kind;

@@ -2,15 +2,13 @@
 -- what was found, and what is looked into because of it.
 set local role contactpoint_owner;
 
--- By which the audit is looked through in the order of its transactions, none of which comes in before the place that was reached.
-alter table audit_event add column if not exists tx xid8 not null default pg_current_xact_id();
-create index audit_event_to_watch on audit_event (tx, event_id);
 -- By which somebody reads the own use of the index.
 create index audit_event_by_account on audit_event (account_id, at, event_id) where account_id is not null;
 
 -- How far the audit was looked through, up to which week its use was counted, and when.
 create table watch_cursor (
     one         boolean primary key default true check (one),
+    epoch       int not null default 0,
     tx          xid8 not null default '0',
     event_id    uuid not null default '00000000-0000-0000-0000-000000000000',
     counted     date,

@@ -15,8 +15,9 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, alert, archive, audit, bounds, budget, carer, catalogue, change,
-    child, client,
+    access_request, account, alert, archive, audit,
+    audit::{ledger::Ledger, roots::Signer},
+    bounds, budget, carer, catalogue, change, child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
@@ -50,6 +51,10 @@ pub struct Shared {
     pub verifier: Data<Verifier>,
     /// Judges those who sign in.
     pub door: Data<Door>,
+    /// What events are written by.
+    pub ledger: Ledger,
+    /// What signs the roots over them.
+    pub signer: Signer,
     /// How often systems have called.
     pub rates: Data<Rates>,
     /// The public keys of clients and issuers.
@@ -107,6 +112,7 @@ pub fn mount(api: &mut ServiceConfig) {
         change::routes::mount(rooms);
         subscription::routes::mount(rooms);
         audit::routes::mount(rooms);
+        audit::roots::routes::mount(rooms);
         policy::routes::mount(rooms);
         retention::routes::mount(rooms);
         hold::routes::mount(rooms);
@@ -162,6 +168,7 @@ pub fn service(
     App::new()
         .app_data(shared.verifier.clone())
         .app_data(shared.door.clone())
+        .app_data(Data::new(shared.signer.clone()))
         .app_data(shared.rates.clone())
         .app_data(shared.remote.clone())
         .app_data(shared.issuers.clone())

@@ -52,6 +52,10 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
         .run(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    sqlx::query_scalar!("select begin_audit_epoch()")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)
 }
 
@@ -65,7 +69,10 @@ pub async fn check(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
                bool_or(r.rolcreaterole or r.rolcreatedb) as "creates!",
                bool_or(pg_has_role(r.oid, 'contactpoint_owner', 'member')) as "owner!",
                bool_or((select bool_or(has_table_privilege(r.oid, c.oid, 'delete, truncate') or has_any_column_privilege(r.oid, c.oid, 'update'))
-                from pg_class c where c.relname like 'audit\_event%' and c.relkind in ('r', 'p'))) as "rewrites!"
+                from pg_class c where c.relname ~ '^audit_(event|seal|epoch)' and c.relkind in ('r', 'p'))) as "rewrites!",
+               coalesce(bool_or((select bool_or(has_column_privilege(r.oid, a.attrelid, a.attnum, 'insert'))
+                from pg_attribute a join pg_class c on c.oid = a.attrelid
+                where c.relname like 'audit\_event%' and c.relkind in ('r', 'p') and a.attname in ('tx', 'epoch'))), false) as "antedates!"
         from pg_roles r where r.rolname in (current_user, session_user)
         "#
     )
@@ -78,6 +85,7 @@ pub async fn check(options: &PgConnectOptions) -> Result<(), DatabaseFault> {
         (role.creates, "it may create roles or databases"),
         (role.owner, "it owns the tables"),
         (role.rewrites, "it can rewrite the audit"),
+        (role.antedates, "it can say in which transaction an event of the audit was written"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(found, _)| *found) {
         return Err(DatabaseFault::Unsafe(fault));
@@ -127,6 +135,10 @@ pub async fn tidy(options: &PgConnectOptions, now: DateTime<Utc>) -> Result<(), 
         .execute(&mut connection)
         .await
         .map_err(silent)?;
+    sqlx::query!("delete from budget_together where day < $1", day_in_london(now))
+        .execute(&mut connection)
+        .await
+        .map_err(silent)?;
     forget_askers(&mut connection, now).await.map_err(silent)?;
     forget_changes(&mut connection, now).await.map_err(silent)?;
     connection.close().await.map_err(silent)
@@ -168,7 +180,7 @@ async fn forget_changes(connection: &mut PgConnection, now: DateTime<Utc>) -> sq
     Ok(())
 }
 
-/// Prepares the audit's months from this day on.
+/// Prepares the audit's months from this day on, and its next epoch where the database has come to another server.
 pub async fn prepare_audit_months(
     options: &PgConnectOptions,
     day: NaiveDate,
@@ -176,6 +188,10 @@ pub async fn prepare_audit_months(
     let mut connection = connect(options).await?;
     sqlx::query!("select prepare_audit_months($1)", day)
         .execute(&mut connection)
+        .await
+        .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
+    sqlx::query_scalar!("select begin_audit_epoch()")
+        .fetch_one(&mut connection)
         .await
         .map_err(|error| DatabaseFault::Unmigrated(error.to_string()))?;
     connection.close().await.map_err(silent)

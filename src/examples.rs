@@ -165,6 +165,7 @@ examples! {
     "search_audit_events" asks "request";
     "list_own_events";
     "read_usage";
+    "read_audit_roots";
     "report_without_school";
     "report_without_practice";
     "report_unconfirmed_involvements";

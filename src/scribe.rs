@@ -13,11 +13,15 @@ use uuid::Uuid;
 
 use crate::{
     access::GOES_ON,
-    audit::{Event, Secrecy, unaudited},
+    audit::{
+        Event,
+        leaf::{Number, REFUSALS, Taken, kept_status, proofs},
+        ledger::Ledger,
+        unaudited,
+    },
     budget::{Charge, Exceeded, factor},
     clock::{day_in_london, midnight_in_london},
     problem::{Kind, Problem},
-    seal::Vault,
 };
 
 /// As many events as one statement takes.
@@ -56,26 +60,26 @@ type Written = Result<Verdict, String>;
 #[derive(Debug, Clone)]
 pub struct Scribe {
     queue: mpsc::Sender<(Line, oneshot::Sender<Written>)>,
-    vault: Vault,
+    ledger: Ledger,
 }
 
-/// An event as it is kept: what only auditors read of it is sealed.
+/// An event as it is kept, with what it hides.
 #[derive(Debug)]
-pub(crate) struct Line(Event);
+pub(crate) struct Line {
+    event: Event,
+    hidden: Option<Vec<u8>>,
+}
 
 impl Line {
-    /// Seals what is to be sealed.
-    pub(crate) fn of(event: Event, vault: &Vault) -> Result<Self, Problem> {
-        let trail = event.trail.kept(event.id, vault)?;
-        Ok(Self(Event { trail, ..event }))
-    }
-
-    /// Of an event that has nothing to seal.
-    pub(crate) fn plain(event: Event) -> Result<Self, Problem> {
-        match event.trail.secrecy {
-            Secrecy::Plain => Ok(Self(event)),
-            _ => Err(unaudited(anyhow::anyhow!("what only auditors may read cannot be sealed"))),
-        }
+    /// Hides what is to be hidden.
+    pub(crate) async fn of(event: Event, ledger: &Ledger) -> Result<Self, Problem> {
+        let (trail, hidden) = event.trail.clone().kept();
+        let event = Event { trail, ..event };
+        let hidden = match hidden {
+            Some(hidden) => Some(ledger.hide(&event, &hidden).await?),
+            None => None,
+        };
+        Ok(Self { event, hidden })
     }
 }
 
@@ -84,19 +88,25 @@ impl Scribe {
     ///
     /// One for all workers: a statement and its flush cost far more than an event in it, so the more events share them, the
     /// less each costs.
-    pub fn start(options: &PgConnectOptions, vault: Vault, instance: Uuid) -> io::Result<Self> {
+    pub fn start(options: &PgConnectOptions, ledger: Ledger) -> io::Result<Self> {
         let (queue, inbox) = mpsc::channel(QUEUE);
         let options = options.clone();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("scribe".to_owned());
-        thread.spawn(move || runtime.block_on(write_all(options, instance, inbox)))?;
-        Ok(Self { queue, vault })
+        let own = ledger.clone();
+        thread.spawn(move || runtime.block_on(write_all(options, own, inbox)))?;
+        Ok(Self { queue, ledger })
+    }
+
+    /// What events are written by.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Writes an event down; says why its caller may not act, if they may not.
     pub(crate) async fn write(&self, event: Event) -> Result<Verdict, Problem> {
         let (done, written) = oneshot::channel();
-        let line = Line::of(event, &self.vault)?;
+        let line = Line::of(event, &self.ledger).await?;
         let sent = self.queue.try_send((line, done));
         sent.map_err(|_| unaudited(anyhow::anyhow!("too many events wait")))?;
         match tokio::time::timeout(DEADLINE, written).await {
@@ -110,7 +120,7 @@ impl Scribe {
 
 type Inbox = mpsc::Receiver<(Line, oneshot::Sender<Written>)>;
 
-async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) {
+async fn write_all(options: PgConnectOptions, ledger: Ledger, mut inbox: Inbox) {
     let mut connection: Option<PgConnection> = None;
     let mut batch = Vec::with_capacity(BATCH);
     let mut crowded = false;
@@ -126,7 +136,7 @@ async fn write_all(options: PgConnectOptions, instance: Uuid, mut inbox: Inbox) 
         }
         crowded = batch.len() > 1;
         let (lines, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        let written = insert(&mut connection, &options, &lines, instance).await;
+        let written = insert(&mut connection, &options, &lines, &ledger).await;
         if written.is_err() {
             connection = None;
         }
@@ -155,17 +165,20 @@ async fn insert(
     connection: &mut Option<PgConnection>,
     options: &PgConnectOptions,
     lines: &[Line],
-    instance: Uuid,
+    ledger: &Ledger,
 ) -> Result<Vec<Verdict>, sqlx::Error> {
     let attempt = async {
         let live = match connection {
             Some(live) => live,
             None => connection.insert(PgConnection::connect_with(options).await?),
         };
-        statement(live, lines, instance).await
+        statement(live, lines, ledger).await
     };
     match tokio::time::timeout(DEADLINE, attempt).await {
-        Ok(written) => written,
+        Ok(written) => written.map(|(verdicts, numbers)| {
+            numbers.keep();
+            verdicts
+        }),
         Err(_) => Err(sqlx::Error::PoolTimedOut),
     }
 }
@@ -208,18 +221,48 @@ impl Spending {
     }
 }
 
-/// Inserts the events and answers, for each in its order, why its caller may not act, if they may not.
+/// What binds the events to what was written, side by side.
+#[derive(Default)]
+struct Binding {
+    serials: Vec<i64>,
+    voids: Vec<String>,
+    proofs: Vec<Vec<u8>>,
+}
+
+impl Binding {
+    fn of(lines: &[Line], ledger: &Ledger, taken: &Taken) -> Result<Self, sqlx::Error> {
+        let mut all = Self::default();
+        let mut voids = taken.voids.clone();
+        for (line, serial) in lines.iter().zip(taken.first..) {
+            let (instance, settled) = (ledger.instance(), taken.settled);
+            let number = Number { instance, serial, settled, voids: std::mem::take(&mut voids) };
+            let proofs = proofs(&line.event, line.hidden.as_deref(), &number, ledger.vault());
+            all.proofs.push(proofs.map_err(|error| sqlx::Error::Encode(error.to_string().into()))?);
+            all.voids.push(array(&number.voids));
+            all.serials.push(serial);
+        }
+        Ok(all)
+    }
+}
+
+/// Items as an array of the database.
+fn array<T: ToString>(items: &[T]) -> String {
+    let items: Vec<_> = items.iter().map(T::to_string).collect();
+    format!("{{{}}}", items.join(","))
+}
+
+/// Inserts the events and answers, for each in its order, why its caller may not act, if they may not. The numbers of the events are
+/// to be kept once that is lasting.
 pub(crate) async fn statement(
     connection: &mut PgConnection,
     lines: &[Line],
-    instance: Uuid,
-) -> Result<Vec<Verdict>, sqlx::Error> {
-    let events: Vec<_> = lines.iter().map(|line| &line.0).collect();
-    let Some(last) = events.last() else { return Ok(Vec::new()) };
-    let children = |event: &Event| {
-        let ids: Vec<_> = event.trail.children.iter().map(|id| id.0.to_string()).collect();
-        format!("{{{}}}", ids.join(","))
-    };
+    ledger: &Ledger,
+) -> Result<(Vec<Verdict>, Taken), sqlx::Error> {
+    let taken = ledger.numbers().take(lines.len());
+    let events: Vec<_> = lines.iter().map(|line| &line.event).collect();
+    let Some(last) = events.last() else { return Ok((Vec::new(), taken)) };
+    let binding = Binding::of(lines, ledger, &taken)?;
+    let children = |event: &Event| array(&event.trail.children);
     let caller = |event: &Event| event.caller.clone();
     let spending = Spending::of(&events);
     let today = day_in_london(last.at);
@@ -227,35 +270,41 @@ pub(crate) async fn statement(
         r#"
         with judged as materialized (
             select e.*, spent.exceeded, spent.until, case
-                when e.session_id is not null and not coalesce(s.stands_until > $20, false) then 'unauthenticated'
+                when e.session_id is not null and not coalesce(s.stands_until > $20, false) then 1
                 when (e.session_id is not null or (e.outcome = 'answered' and e.status > 0))
-                     and not e.operation = any($22) and exists (select from stop) then 'stopped'
-                when spent.exceeded is not null then 'over-budget' end as stopped
+                     and not e.operation = any($22) and exists (select from stop) then 2
+                when spent.exceeded is not null then 3
+                else 0 end as verdict
             from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::smallint[], $6::text[],
                         $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[], $11::uuid[], $12::text[], $13::text[],
-                        $14::text[], $15::text[], $16::jsonb[], $17::uuid[], $18::text[], $19::text[], $23::uuid[])
+                        $14::text[], $15::text[], $16::bytea[], $17::uuid[], $18::text[], $19::text[], $23::uuid[],
+                        $33::bigint[], $34::text[], $35::bytea[])
                  as e (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id, session_id,
-                       token_id, role, reason, reference, children, details, request_id, address, user_agent, on_behalf_of)
+                       token_id, role, reason, reference, children, hidden, request_id, address, user_agent, on_behalf_of,
+                       serial, voids, proofs)
             left join session s on s.session_id = e.session_id
             left join spend($24, $25, $26, $27, $28, $29, $30, $20, $31, $32) spent on spent.event_id = e.event_id
         ), written as (
             insert into audit_event (event_id, at, operation, outcome, status, problem, account_id, client_id, organisation_id,
-                session_id, token_id, role, reason, reference, children, details, request_id, address, user_agent, instance, on_behalf_of)
+                session_id, token_id, role, reason, reference, children, hidden, request_id, address, user_agent, instance, on_behalf_of,
+                serial, settled, voids, leaf, mac)
             select e.event_id, e.at, e.operation,
-                   case when stopped is null then e.outcome else 'refused' end,
-                   case stopped when 'unauthenticated' then 401 when 'stopped' then 503 when 'over-budget' then 429 else e.status end,
-                   coalesce(stopped, e.problem),
+                   case verdict when 0 then e.outcome else 'refused' end,
+                   case verdict when 0 then e.status else ($37::smallint[])[verdict] end,
+                   case verdict when 0 then e.problem else ($38::text[])[verdict] end,
                    e.account_id, e.client_id, e.organisation_id, e.session_id, e.token_id, e.role, e.reason, e.reference,
-                   e.children::uuid[], e.details, e.request_id, e.address::inet, e.user_agent, $21, e.on_behalf_of
+                   e.children::uuid[], e.hidden, e.request_id, e.address::inet, e.user_agent, $21, e.on_behalf_of,
+                   e.serial, $36, e.voids::bigint[],
+                   substring(e.proofs from 64 * verdict + 1 for 32), substring(e.proofs from 64 * verdict + 33 for 32)
             from judged e
         )
-        select event_id as "event_id!", stopped, exceeded as "exceeded: Exceeded", until from judged
+        select event_id as "event_id!", verdict as "verdict!", exceeded as "exceeded: Exceeded", until from judged
         "#,
         &events.iter().map(|e| e.id.0).collect::<Vec<_>>(),
         &events.iter().map(|e| e.at).collect::<Vec<_>>(),
         &events.iter().map(|e| e.errand.operation.to_owned()).collect::<Vec<_>>(),
         &events.iter().map(|e| e.outcome.as_str().to_owned()).collect::<Vec<_>>(),
-        &events.iter().map(|e| i16::try_from(e.status).unwrap_or_default()).collect::<Vec<_>>(),
+        &events.iter().map(|e| kept_status(e.status)).collect::<Vec<_>>(),
         &events.iter().map(|e| e.problem.map(str::to_owned)).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.account()).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.client()).collect::<Vec<_>>() as _,
@@ -266,12 +315,12 @@ pub(crate) async fn statement(
         &events.iter().map(|e| e.errand.reason.map(|r| r.code().to_owned())).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.reference.clone()).collect::<Vec<_>>() as _,
         &events.iter().copied().map(children).collect::<Vec<_>>(),
-        &events.iter().map(|e| e.trail.details.clone()).collect::<Vec<_>>() as _,
+        &lines.iter().map(|line| line.hidden.clone()).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.request).collect::<Vec<_>>(),
         &events.iter().map(|e| e.errand.address.map(|a| a.to_string())).collect::<Vec<_>>() as _,
         &events.iter().map(|e| e.errand.user_agent.clone()).collect::<Vec<_>>() as _,
         last.at,
-        instance,
+        ledger.instance(),
         &GOES_ON.map(str::to_owned)[..],
         &events.iter().map(|e| e.errand.on_behalf_of.map(|id| id.0)).collect::<Vec<_>>() as _,
         &spending.events,
@@ -283,17 +332,22 @@ pub(crate) async fn statement(
         &spending.openings as _,
         today,
         midnight_in_london(today + Days::new(1)),
+        &binding.serials,
+        &binding.voids,
+        &binding.proofs,
+        taken.settled,
+        &REFUSALS.map(|(_, status)| status)[..],
+        &REFUSALS.map(|(problem, _)| problem.to_owned())[..],
     )
     .fetch_all(&mut *connection)
     .await?;
-    let judged = |stopped: Option<&str>, exceeded: Option<Exceeded>, until| match stopped {
-        Some("unauthenticated") => Some(Barred::Altogether(Kind::Unauthenticated)),
-        Some("stopped") => Some(Barred::Altogether(Kind::Stopped)),
+    let judged = |verdict, exceeded: Option<Exceeded>, until| match verdict {
+        1 => Some(Barred::Altogether(Kind::Unauthenticated)),
+        2 => Some(Barred::Altogether(Kind::Stopped)),
         _ => exceeded.map(|exceeded| Barred::For(exceeded, until, last.at)),
     };
-    let verdicts: HashMap<Uuid, Verdict> = written
-        .into_iter()
-        .map(|e| (e.event_id, judged(e.stopped.as_deref(), e.exceeded, e.until)))
-        .collect();
-    Ok(events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(UNWRITTEN)).collect())
+    let verdicts: HashMap<Uuid, Verdict> =
+        written.into_iter().map(|e| (e.event_id, judged(e.verdict, e.exceeded, e.until))).collect();
+    let in_order = events.iter().map(|e| verdicts.get(&e.id.0).copied().unwrap_or(UNWRITTEN));
+    Ok((in_order.collect(), taken))
 }

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -12,14 +13,17 @@ use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::sync::Semaphore;
-use uuid::Uuid;
+use tokio::{sync::Semaphore, task::LocalSet};
 
 use crate::{
     app::{self, Shared},
+    audit::{
+        roots::task::{MOST, Sealer},
+        task as months,
+    },
     clock::{day_in_london, midnight_in_london},
     database,
     detector::task as detectors,
@@ -57,24 +61,45 @@ pub fn start(
     shared: &Shared,
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
-    let instance = Uuid::new_v4();
-    let vault = shared.door.vault.clone();
-    let scribe = Scribe::start(&guarded(&settings.database), vault, instance)?;
+    let scribe = Scribe::start(&guarded(&settings.database), shared.ledger.clone())?;
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
-        let vault = shared.door.vault.clone();
-        let db = Db::new(&settings.database, settings.connections, scribe, vault, clock, instance)
+        let db = Db::new(&settings.database, settings.connections, scribe, clock)
             .with_matchers(shared.matchers.clone());
         app::service(&shared, db)
     })
 }
 
+/// Begins what nobody waits for, on a thread of its own, so that it holds up nothing else.
+pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = thread::Builder::new().name("errands".to_owned());
+    thread.spawn(move || {
+        let errands = LocalSet::new();
+        errands.spawn_local(keep_house(options.clone(), shared.clone()));
+        errands.spawn_local(retain(options.clone(), shared.clone()));
+        errands.spawn_local(tidy_batches(options.clone(), shared.clone()));
+        errands.spawn_local(index(options.clone(), shared.clone()));
+        errands.spawn_local(watch(options.clone(), shared.clone()));
+        errands.spawn_local(work_on_feeds(options.clone(), shared.clone()));
+        errands.spawn_local(follow_matcher(options, shared));
+        runtime.block_on(errands);
+    })?;
+    Ok(())
+}
+
 /// Every hour prepares the audit's months, so that no month begins unprepared, and forgets what is kept for a while only.
-pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
+async fn keep_house(options: PgConnectOptions, shared: Shared) {
     loop {
         let day = day_in_london(shared.clock.now());
         if let Err(error) = database::prepare_audit_months(&options, day).await {
             tracing::error!(%error, "the audit's months could not be prepared");
+        }
+        if let Err(problem) = shared.ledger.prepare(day).await {
+            tell(&problem, "the keys of the audit's months could not be prepared");
+        }
+        if let Err(problem) = forget_months(&options, &shared).await {
+            tell(&problem, "the keys of the audit's oldest months could not be destroyed");
         }
         if let Err(error) = database::tidy(&options, shared.clock.now()).await {
             tracing::error!(%error, "what is kept for a while could not be forgotten");
@@ -83,9 +108,16 @@ pub async fn keep_house(options: PgConnectOptions, shared: Shared) {
     }
 }
 
+async fn forget_months(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
+    let work = Errands::begin(options, &shared.clock, "audit_forget").await?;
+    let mut work = work.with_ledger(shared.ledger.clone());
+    let kept_from = months::kept_from(work.today(), months::YEARS);
+    months::forget(&mut work, kept_from).await
+}
+
 /// Does what the passing of days brings about, every five minutes and right after midnight in London. Every instance tries;
 /// one at a time does it.
-pub async fn retain(options: PgConnectOptions, shared: Shared) {
+async fn retain(options: PgConnectOptions, shared: Shared) {
     loop {
         match retain_once(&options, &shared).await {
             Ok(None) => {}
@@ -101,7 +133,7 @@ pub async fn retain(options: PgConnectOptions, shared: Shared) {
 
 /// Makes the entries by which the matcher finds children, where any other path than the service's own has left them missing
 /// or stale: when the service starts, and every minute. Every instance does its part.
-pub async fn index(options: PgConnectOptions, shared: Shared) {
+async fn index(options: PgConnectOptions, shared: Shared) {
     let mut anew = true;
     loop {
         match index_once(&options, &shared, anew).await {
@@ -125,7 +157,8 @@ async fn index_once(
     shared: &Shared,
     anew: bool,
 ) -> Result<u64, Problem> {
-    let mut work = Errands::begin(options, &shared.clock, "match_index").await?;
+    let work = Errands::begin(options, &shared.clock, "match_index").await?;
+    let mut work = work.with_ledger(shared.ledger.clone());
     if anew {
         let waiting = indexing::ask_anew(&mut work, false).await?;
         if waiting > 0 {
@@ -139,7 +172,7 @@ async fn index_once(
 }
 
 /// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
-pub async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
+async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
     loop {
         match tidy_once(&options, &shared).await {
             Ok(0) => {}
@@ -151,12 +184,13 @@ pub async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
 }
 
 async fn tidy_once(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
-    let mut work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
+    let work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
+    let mut work = work.with_ledger(shared.ledger.clone());
     batches::tidy(&mut work).await
 }
 
 /// Looks through the audit as it grows, every two seconds, and at once where there is more. Every instance tries; one at a time does it.
-pub async fn watch(options: PgConnectOptions, shared: Shared) {
+async fn watch(options: PgConnectOptions, shared: Shared) {
     let patient = [("statement_timeout", "1min"), ("idle_in_transaction_session_timeout", "1min")];
     let options = guarded(&options).options(patient);
     loop {
@@ -190,7 +224,7 @@ async fn watch_once(
     shared: &Shared,
 ) -> Result<Option<detectors::Done>, Problem> {
     let work = Errands::begin(options, &shared.clock, detectors::OPERATION).await?;
-    detectors::run(&mut work.with_vault(shared.door.vault.clone())).await
+    detectors::run(&mut work.with_ledger(shared.ledger.clone())).await
 }
 
 async fn retain_once(
@@ -198,13 +232,13 @@ async fn retain_once(
     shared: &Shared,
 ) -> Result<Option<task::Summary>, Problem> {
     let work = Errands::begin(options, &shared.clock, "retention_run").await?;
-    let mut work = work.with_vault(shared.door.vault.clone());
+    let mut work = work.with_ledger(shared.ledger.clone());
     let today = work.today();
     task::run(&mut work, today, task::BATCH, |_| true).await
 }
 
 /// Works on what feeds have sent. One instance does at a time, and another at once where it dies.
-pub async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
+async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
     let patient = [
         ("lock_timeout", "10s"),
         ("statement_timeout", "10min"),
@@ -245,14 +279,46 @@ async fn work_on_what_waits(
     shared: &Shared,
 ) -> Result<worker::Progress, Problem> {
     let work = Errands::begin(options, &shared.clock, "feed_work").await?;
-    let vault = shared.door.vault.clone();
-    let mut work = work.with_vault(vault).with_matchers(shared.matchers.clone());
+    let mut work = work.with_ledger(shared.ledger.clone()).with_matchers(shared.matchers.clone());
     worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
+}
+
+/// Makes roots over the events of the audit, every second. One instance does at a time, and another where it dies.
+pub async fn seal_audit(options: PgConnectOptions, mut sealer: Sealer) {
+    let options = guarded(&options);
+    let mut connection = None;
+    loop {
+        if let Err(error) = seal_once(&options, &mut connection, &mut sealer).await {
+            connection = None;
+            tracing::error!(error = format!("{error:#}"), "the audit could not be sealed");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn seal_once(
+    options: &PgConnectOptions,
+    connection: &mut Option<PgConnection>,
+    sealer: &mut Sealer,
+) -> anyhow::Result<()> {
+    let db = match connection {
+        Some(db) => db,
+        None => {
+            let mut db = PgConnection::connect_with(options).await?;
+            if !sealer.take_turn(&mut db).await? {
+                return Ok(());
+            }
+            connection.insert(db)
+        }
+    };
+    sealer.run(db, MOST).await?;
+    Ok(())
 }
 
 /// Takes in the keys of a folder of secrets whenever they have changed, within 2 seconds, so that no change needs a restart.
 pub async fn follow_keys(folder: PathBuf, shared: Shared) {
     let (mut signing, mut sealing) = (rotation::Watch::of(&folder), sealing::Watch::of(&folder));
+    let mut roots = rotation::Watch::of_roots(&folder);
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
         match signing.changed() {
@@ -264,6 +330,17 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
                 shared.verifier.replace(Issuer { issuer, audience, keys });
             }
             Err(error) => tracing::error!(%error, "the signing keys cannot be read"),
+        }
+        match roots.changed() {
+            Ok(None) => {}
+            Ok(Some(keys)) => {
+                tracing::info!(
+                    active = keys.active(),
+                    "the keys of the audit's roots have changed"
+                );
+                shared.signer.replace(keys);
+            }
+            Err(error) => tracing::error!(%error, "the keys of the audit's roots cannot be read"),
         }
         match sealing.changed() {
             Ok(None) => {}
@@ -280,7 +357,7 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
 
 /// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
 /// so that its names are to be counted anew, which one instance at a time does.
-pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
+async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
     let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
     let mut taken = learning::Taken::default();
     for round in 0_u64.. {
@@ -290,7 +367,8 @@ pub async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
             Err(problem) => tell(&problem, "the matcher in force cannot be read"),
         }
         if round.is_multiple_of(5)
-            && let Err(problem) = learning::count(&options, &db, &shared.clock).await
+            && let Err(problem) =
+                learning::count(&options, &db, &shared.clock, &shared.ledger).await
         {
             tell(&problem, "the names of the index could not be counted");
         }
@@ -310,7 +388,10 @@ pub async fn send_events(options: PgConnectOptions, shared: Shared) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let due = match events::waiting(&db, shared.clock.now()).await {
             Ok((behind, due)) => {
-                if behind && let Err(problem) = events::fan_out(&options, &shared.clock).await {
+                let clock = &shared.clock;
+                if behind
+                    && let Err(problem) = events::fan_out(&options, clock, &shared.ledger).await
+                {
                     tell(&problem, "events could not be made of what has changed");
                 }
                 due
@@ -325,6 +406,7 @@ pub async fn send_events(options: PgConnectOptions, shared: Shared) {
             let sender = events::Sender {
                 options: options.clone(),
                 clock: shared.clock.clone(),
+                ledger: shared.ledger.clone(),
                 issuer: shared.verifier.issuer(),
                 poster: poster.clone(),
             };
@@ -354,7 +436,10 @@ fn tell(problem: &Problem, what: &str) {
 pub fn measure() -> anyhow::Result<PrometheusHandle> {
     let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
     let duration = Matcher::Full("http_server_request_duration_seconds".to_owned());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(duration, &buckets)?;
+    let delay = Matcher::Full("contactpoint_audit_seal_delay_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(duration, &buckets)?
+        .set_buckets_for_metric(delay, &buckets)?;
     Ok(builder.install_recorder()?)
 }
 

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Access, Caller, Errand, Permission, ReadChild, Role, Sight, Viewer, goes_on},
-    audit::{Event, Trail, unaudited},
+    audit::{Event, Trail, leaf::Taken, ledger::Ledger, unaudited},
     clock::{Clock, day_in_london},
     digest::Once,
     http::IdempotencyKey,
@@ -38,10 +38,8 @@ pub struct Db {
     reader: PgPool,
     writer: PgPool,
     scribe: Scribe,
-    vault: Vault,
     matchers: Matchers,
     clock: Clock,
-    instance: Uuid,
 }
 
 /// How many connections a worker holds.
@@ -66,9 +64,7 @@ impl Db {
         options: &PgConnectOptions,
         connections: Connections,
         scribe: Scribe,
-        vault: Vault,
         clock: Clock,
-        instance: Uuid,
     ) -> Self {
         let options = guarded(options);
         let pool = |size| {
@@ -95,7 +91,7 @@ impl Db {
             })
             .connect_lazy_with(options.clone());
         let matchers = Matchers::default();
-        Self { reader, writer, scribe, vault, matchers, clock, instance }
+        Self { reader, writer, scribe, matchers, clock }
     }
 
     /// The same, with the matcher that all workers share.
@@ -201,7 +197,6 @@ impl<P: Permission> Access<P> {
             requester,
             reader: db.reader.clone(),
             scribe: db.scribe.clone(),
-            vault: db.vault.clone(),
             matchers: db.matchers.clone(),
         })
     }
@@ -279,16 +274,15 @@ pub(crate) async fn spend_proof(db: &mut PgConnection, proof: &Once) -> Result<(
     if spend(db, proof).await? { Ok(()) } else { Err(Kind::DpopProofRefused.into()) }
 }
 
-/// Writes an event down with what it tells of, unless its caller may not act any more.
+/// Writes an event down with what it tells of, unless its caller may not act any more. Its number is to be kept once that is lasting.
 async fn write_down(
     db: &mut PgConnection,
     event: Event,
-    vault: &Vault,
-    instance: Uuid,
-) -> Result<(), Problem> {
-    let line = Line::of(event, vault)?;
-    let verdicts = scribe::statement(db, &[line], instance).await.map_err(unaudited)?;
-    verdicts.into_iter().flatten().next().map_or(Ok(()), |barred| Err(barred.into()))
+    ledger: &Ledger,
+) -> Result<Taken, Problem> {
+    let line = Line::of(event, ledger).await?;
+    let (verdicts, numbers) = scribe::statement(db, &[line], ledger).await.map_err(unaudited)?;
+    verdicts.into_iter().flatten().next().map_or(Ok(numbers), |barred| Err(barred.into()))
 }
 
 /// The person for whom a caller looks, if both may: an account that stands, whose role holds the permission too. Any other
@@ -354,7 +348,6 @@ pub struct Look {
     pub requester: Option<Requester>,
     reader: PgPool,
     scribe: Scribe,
-    vault: Vault,
     matchers: Matchers,
 }
 
@@ -391,7 +384,7 @@ impl Look {
 
     /// What opens sealed values, for those who may see them.
     pub(crate) fn vault(&self) -> &Vault {
-        &self.vault
+        self.scribe.ledger().vault()
     }
 
     /// The matcher in force.
@@ -490,9 +483,8 @@ pub struct Work {
     pub errand: Errand,
     /// When they began.
     pub now: DateTime<Utc>,
-    instance: Uuid,
+    ledger: Ledger,
     key: Option<String>,
-    vault: Vault,
     matchers: Matchers,
     transaction: Transaction<'static, Postgres>,
 }
@@ -503,9 +495,8 @@ impl Work {
             caller,
             errand,
             now: db.now(),
-            instance: db.instance,
+            ledger: db.scribe.ledger().clone(),
             key: None,
-            vault: db.vault.clone(),
             matchers: db.matchers.clone(),
             transaction: db.writer.begin().await?,
         })
@@ -541,7 +532,7 @@ impl Work {
 
     /// What seals and opens values.
     pub(crate) fn vault(&self) -> Vault {
-        self.vault.clone()
+        self.ledger.vault().clone()
     }
 
     /// The matcher in force.
@@ -605,12 +596,13 @@ impl Work {
         operation: &'static str,
         trail: Trail,
     ) -> Result<Midway, Problem> {
-        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
+        let Self { caller, errand, now, ledger, mut transaction, .. } = self;
         let midway = Midway { caller: caller.clone(), errand: errand.clone() };
         let errand = Errand { operation, request: Uuid::new_v4(), ..errand };
         let event = Event::answered(now, caller, errand, StatusCode::OK.as_u16(), trail);
-        write_down(&mut transaction, event, &vault, instance).await?;
+        let numbers = write_down(&mut transaction, event, &ledger).await?;
         transaction.commit().await.map_err(unaudited)?;
+        numbers.keep();
         Ok(midway)
     }
 
@@ -684,11 +676,11 @@ impl Work {
             let hidden = trail.children.first().copied().filter(|_| open.is_none());
             let location = answer.location.clone();
             let kept = match (&location, hidden) {
-                (Some(location), Some(_)) => Some(blind_location(&self.vault, location)),
+                (Some(location), Some(_)) => Some(blind_location(self.ledger.vault(), location)),
                 (location, _) => location.clone(),
             };
             let told = Told { body, hidden, location: location.filter(|_| hidden.is_some()) };
-            let sealed = Sealed::seal(&told, &self.vault, &Told::place(caller, &key))?;
+            let sealed = Sealed::seal(&told, self.ledger.vault(), &Told::place(caller, &key))?;
             sqlx::query!(
                 "update idempotency set status = 201, location = $3, etag = $4, sealed = $5, child_id = $6
                  where caller_id = $1 and key = $2",
@@ -713,9 +705,10 @@ impl Work {
     ) -> Reply<T> {
         let (caller, errand) = (self.caller.clone(), self.errand.clone());
         let event = Event::answered(self.now, caller, errand, StatusCode::OK.as_u16(), trail);
-        write_down(&mut self.transaction, event, &self.vault, self.instance).await?;
+        let numbers = write_down(&mut self.transaction, event, &self.ledger).await?;
         let answer = Answer::new(StatusCode::OK, &last(&mut self).await?)?;
         self.transaction.commit().await.map_err(unaudited)?;
+        numbers.keep();
         Ok(answer)
     }
 
@@ -723,15 +716,18 @@ impl Work {
     /// be used again.
     pub async fn refuse(mut self, problem: Problem, trail: Trail) -> Problem {
         match self.refused(&problem, trail).await {
-            Ok(()) => match self.transaction.commit().await {
-                Ok(()) => problem.recorded(),
+            Ok(numbers) => match self.transaction.commit().await {
+                Ok(()) => {
+                    numbers.keep();
+                    problem.recorded()
+                }
                 Err(error) => unaudited(error),
             },
             Err(instead) => instead,
         }
     }
 
-    async fn refused(&mut self, problem: &Problem, trail: Trail) -> Result<(), Problem> {
+    async fn refused(&mut self, problem: &Problem, trail: Trail) -> Result<Taken, Problem> {
         if let Some(key) = self.key.take() {
             let caller = self.caller.subject.uuid();
             sqlx::query!("delete from idempotency where caller_id = $1 and key = $2", caller, key)
@@ -740,14 +736,15 @@ impl Work {
         }
         let (caller, errand) = (self.caller.clone(), self.errand.clone());
         let event = Event::refused(self.now, Some(caller), errand, problem, trail);
-        write_down(&mut self.transaction, event, &self.vault, self.instance).await
+        write_down(&mut self.transaction, event, &self.ledger).await
     }
 
     async fn finish<T>(self, trail: Trail, answer: Answer<T>) -> Reply<T> {
-        let Self { caller, errand, now, instance, vault, mut transaction, .. } = self;
+        let Self { caller, errand, now, ledger, mut transaction, .. } = self;
         let event = Event::answered(now, caller, errand, answer.status.as_u16(), trail);
-        write_down(&mut transaction, event, &vault, instance).await?;
+        let numbers = write_down(&mut transaction, event, &ledger).await?;
         transaction.commit().await.map_err(unaudited)?;
+        numbers.keep();
         Ok(answer)
     }
 
@@ -766,7 +763,7 @@ impl Work {
             return Err(Kind::IdempotencyKeyReused.into());
         }
         let told = match (first.sealed, first.answer) {
-            (Some(sealed), _) => Some(sealed.open(&self.vault, &Told::place(caller, key))?),
+            (Some(sealed), _) => Some(sealed.open(self.ledger.vault(), &Told::place(caller, key))?),
             (None, Some(answer)) => {
                 Some(Told { body: answer.to_string(), hidden: None, location: None })
             }
@@ -897,8 +894,8 @@ impl Arrival {
     /// Begins to write.
     pub async fn begin(self) -> Result<SignIn, Problem> {
         let transaction = self.db.writer.begin().await?;
-        let Db { instance, vault, .. } = self.db;
-        Ok(SignIn { errand: self.errand, now: self.now, instance, vault, transaction })
+        let ledger = self.db.scribe.ledger().clone();
+        Ok(SignIn { errand: self.errand, now: self.now, ledger, transaction })
     }
 }
 
@@ -910,8 +907,7 @@ pub struct SignIn {
     pub errand: Errand,
     /// When it began.
     pub now: DateTime<Utc>,
-    instance: Uuid,
-    vault: Vault,
+    ledger: Ledger,
     transaction: Transaction<'static, Postgres>,
 }
 
@@ -958,10 +954,11 @@ impl SignIn {
         answer: T,
     ) -> Reply<T> {
         let answer = Answer::new(status, &answer)?;
-        let Self { errand, now, instance, vault, mut transaction } = self;
+        let Self { errand, now, ledger, mut transaction } = self;
         let event = Event { caller, ..Event::done(now, errand, status.as_u16(), trail) };
-        write_down(&mut transaction, event, &vault, instance).await?;
+        let numbers = write_down(&mut transaction, event, &ledger).await?;
         transaction.commit().await.map_err(unaudited)?;
+        numbers.keep();
         Ok(answer)
     }
 
@@ -1195,8 +1192,8 @@ pub struct Errands {
     /// When they began.
     pub now: DateTime<Utc>,
     operation: &'static str,
-    instance: Uuid,
-    vault: Option<Vault>,
+    options: PgConnectOptions,
+    ledger: Option<Ledger>,
     matchers: Matchers,
     connection: PgConnection,
 }
@@ -1213,17 +1210,24 @@ impl Errands {
         Ok(Self {
             now: clock.now(),
             operation,
-            instance: Uuid::new_v4(),
-            vault: None,
+            options: options.clone(),
+            ledger: None,
             matchers: Matchers::default(),
             connection,
         })
     }
 
-    /// The same, where what is done opens and seals values.
+    /// The same, as an instance of its own. Nothing can be recorded without either this or a ledger.
     #[must_use]
     pub fn with_vault(self, vault: Vault) -> Self {
-        Self { vault: Some(vault), ..self }
+        let ledger = Ledger::new(&self.options, vault);
+        self.with_ledger(ledger)
+    }
+
+    /// The same, as a part of the instance whose ledger this is.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// The same, with the matcher that others share.
@@ -1234,9 +1238,13 @@ impl Errands {
 
     /// What seals and opens values.
     pub(crate) fn vault(&self) -> Result<Vault, Problem> {
-        self.vault
-            .clone()
-            .ok_or_else(|| Problem::internal(anyhow::anyhow!("this is done without the keys")))
+        self.ledger().map(|ledger| ledger.vault().clone())
+    }
+
+    /// What events are written by.
+    pub fn ledger(&self) -> Result<&Ledger, Problem> {
+        let ledger = self.ledger.as_ref();
+        ledger.ok_or_else(|| Problem::internal(anyhow::anyhow!("this is done without the keys")))
     }
 
     /// The database, inside the present transaction.
@@ -1277,13 +1285,13 @@ impl Errands {
             errand,
             trail,
         };
-        let line = match &self.vault {
-            Some(vault) => Line::of(event, vault)?,
-            None => Line::plain(event)?,
-        };
-        scribe::statement(&mut self.connection, &[line], self.instance).await.map_err(unaudited)?;
+        let ledger = self.ledger()?.clone();
+        let line = Line::of(event, &ledger).await?;
+        let written = scribe::statement(&mut self.connection, &[line], &ledger).await;
+        let (_, numbers) = written.map_err(unaudited)?;
         // Apart, since PostgreSQL counts what a connection did, and so knows what to analyse, only between two transactions.
         self.connection.execute("commit").await?;
+        numbers.keep();
         self.connection.execute("begin").await?;
         Ok(())
     }

@@ -255,6 +255,8 @@ permissions! {
     WriteDetector "detector:write" false [Operator] "every detector" fresh;
     /// Find and open alerts.
     ReadAlert "alert:read" false [Auditor] "those of the own organisation, never about one's own use; an auditor of a national partner: all others too";
+    /// Read the signed roots over what the audit holds.
+    ReadAuditRoots "audit-root:read" false [Operator Auditor] "everything: they say nothing of any event";
     /// Find and open investigations into how the index was used.
     ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority, a shield approver into looks past a shield alone; an auditor of a national partner: all";
     /// Begin investigations of alerts, read the evidence, and say who looks into it.

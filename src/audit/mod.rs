@@ -1,8 +1,9 @@
 //! What is written down of every request: who, for whom, why, about which children, with what outcome.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -12,12 +13,18 @@ use crate::{
     access::{Caller, Errand},
     code::codes,
     ids::{AccountId, ChildId, ClientId, EventId, IndexNumber, OrganisationId},
+    keys::Cipher,
     problem::Problem,
     seal::{Place, Sealed, Vault},
 };
 
+pub mod export;
+pub(crate) mod leaf;
+pub mod ledger;
+pub mod roots;
 pub mod routes;
-pub(crate) mod store;
+pub mod store;
+pub mod task;
 
 codes! {
     /// How a request ended.
@@ -91,44 +98,102 @@ impl Trail {
         self.children.first().copied().filter(|_| self.secrecy != Secrecy::All)
     }
 
-    /// The trail as it is kept of the event of this number: what only auditors read stands under `sealed`.
-    pub(crate) fn kept(self, event: EventId, vault: &Vault) -> Result<Self, Problem> {
+    /// The trail as it is kept, and what of it is hidden: the details always, and the children where nobody else may read them.
+    pub(crate) fn kept(self) -> (Self, Option<Hidden>) {
+        let secret = self.secrecy != Secrecy::Plain;
         let (children, hidden) = match self.secrecy {
-            Secrecy::Plain => return Ok(self),
-            Secrecy::Details => (self.children, Vec::new()),
+            Secrecy::Plain | Secrecy::Details => (self.children, Vec::new()),
             Secrecy::All => (Vec::new(), self.children),
         };
-        let hidden = Hidden { children: hidden, details: self.details };
-        let sealed = Sealed::seal(&hidden, vault, &Hidden::place(event))?;
-        Ok(Self::about(children).with(json!({ Hidden::MEMBER: STANDARD.encode(sealed.bytes()) })))
+        let some = secret || self.details.is_some();
+        let hidden = some.then_some(Hidden { children: hidden, details: self.details });
+        (Self::about(children), hidden)
     }
 }
 
 /// What is kept sealed of an event.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Hidden {
-    /// The children concerned.
+    /// The children concerned, where they stand nowhere else.
     pub children: Vec<ChildId>,
     /// The details.
     pub details: Option<Value>,
 }
 
+/// The columns in which an event keeps what is hidden.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Kept {
+    /// `audit_event.hidden`: under the key of the month.
+    pub hidden: Option<Hex>,
+    /// `audit_key.sealed` of the month (`audit_month(at)`), until that is over.
+    pub key: Option<Hex>,
+    /// `audit_event.details`, of an event from before there were keys of months.
+    pub details: Option<Value>,
+}
+
+/// Bytes as the database writes them in JSON.
+#[derive(Debug, Clone)]
+pub struct Hex(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(reader)?;
+        let digits = text
+            .strip_prefix("\\x")
+            .and_then(|digits| digits.as_bytes().chunks(2).map(hex).collect());
+        digits.map(Self).ok_or_else(|| D::Error::custom("is not hexadecimal"))
+    }
+}
+
+fn hex(pair: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()
+}
+
 impl Hidden {
-    /// The only member of the details of such an event.
+    /// The only member of the details of an event from before there were keys of months, where they were sealed.
     const MEMBER: &'static str = "sealed";
 
-    fn place(event: EventId) -> Place {
-        Place::of("audit", event.0)
+    /// The first day of the month, in UTC, by whose key an event of this moment is sealed.
+    #[must_use]
+    pub fn month(at: DateTime<Utc>) -> NaiveDate {
+        let day = at.date_naive();
+        day.with_day0(0).unwrap_or(day)
     }
 
-    /// What the kept details of an event hide, if they hide something.
-    pub fn of(event: EventId, kept: &Value, vault: &Vault) -> Result<Option<Self>, Problem> {
+    pub(crate) fn place_of_key(month: NaiveDate) -> String {
+        format!("audit-key:{month}")
+    }
+
+    /// What an event that began at this moment hides, if it hides something and the key of its month is not gone.
+    pub fn open(
+        event: EventId,
+        at: DateTime<Utc>,
+        kept: &Kept,
+        vault: &Vault,
+    ) -> Result<Option<Self>, Problem> {
+        let Some(Hex(hidden)) = &kept.hidden else {
+            return kept
+                .details
+                .as_ref()
+                .map_or(Ok(None), |kept| Self::of_old(event, kept, vault).map(Some));
+        };
+        let Some(Hex(key)) = &kept.key else { return Ok(None) };
+        let key =
+            vault.open(key, &Self::place_of_key(Self::month(at))).map_err(Problem::internal)?;
+        let key = Cipher::new(key.expose_secret()).map_err(Problem::internal)?;
+        let opened = key.open(hidden, event.0.as_bytes()).map_err(Problem::internal)?;
+        serde_json::from_slice(opened.expose_secret())
+            .map(Some)
+            .map_err(|_| Problem::internal(anyhow::anyhow!("a hidden value has another form")))
+    }
+
+    fn of_old(event: EventId, kept: &Value, vault: &Vault) -> Result<Self, Problem> {
         let sealed = kept.as_object().filter(|kept| kept.len() == 1);
         let Some(Value::String(sealed)) = sealed.and_then(|kept| kept.get(Self::MEMBER)) else {
-            return Ok(None);
+            return Ok(Self { children: Vec::new(), details: Some(kept.clone()) });
         };
         let bytes = STANDARD.decode(sealed).map_err(Problem::internal)?;
-        Sealed::from(bytes).open(vault, &Self::place(event)).map(Some)
+        Sealed::from(bytes).open(vault, &Place::of("audit", event.0))
     }
 }
 
@@ -482,36 +547,29 @@ pub struct AuditEvents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Keys;
 
     #[test]
-    fn a_sealed_trail_shows_neither_child_nor_details_and_opens_for_its_own_event() {
-        let folder = std::env::temp_dir().join(format!("contactpoint-trail-{}", Uuid::new_v4()));
-        let keys = Keys::generate(&folder).unwrap();
-        std::fs::remove_dir_all(&folder).unwrap();
-        let vault = Vault::new(keys.sealer, &keys.pepper);
-        let (event, child) = (EventId::new(), ChildId::new());
+    fn details_are_always_hidden_and_children_where_nobody_else_may_read_them() {
+        let child = ChildId::new();
         let trail = Trail::of(child).with(json!({ "note": "canary" }));
-
-        let details = trail.clone().with_sealed(json!({ "note": "canary" }));
-        assert_eq!(details.open_child(), Some(child));
-        let details = details.kept(event, &vault).unwrap();
-        assert_eq!(details.children, [child]);
-        assert!(!format!("{details:?}").contains("canary"));
-
+        for trail in [trail.clone(), trail.clone().with_sealed(json!({ "note": "canary" }))] {
+            assert_eq!(trail.open_child(), Some(child));
+            let (kept, hidden) = trail.kept();
+            let hidden = hidden.unwrap();
+            assert_eq!((kept.children, kept.details), (vec![child], None));
+            assert_eq!(
+                (hidden.children, hidden.details),
+                (vec![], Some(json!({ "note": "canary" })))
+            );
+        }
         let all = trail.sealed();
         assert_eq!(all.open_child(), None);
-        let all = all.kept(event, &vault).unwrap();
-        let shown = format!("{all:?}");
-        assert!(!shown.contains("canary") && !shown.contains(&child.to_string()), "{shown}");
-        let kept = all.details.unwrap();
-        let opened = Hidden::of(event, &kept, &vault).unwrap().unwrap();
+        let (kept, hidden) = all.kept();
         assert_eq!(
-            (opened.children, opened.details),
-            (vec![child], Some(json!({ "note": "canary" })))
+            (kept.children, kept.details, hidden.unwrap().children),
+            (vec![], None, vec![child])
         );
-        assert!(Hidden::of(EventId::new(), &kept, &vault).is_err());
-        assert!(Hidden::of(event, &json!({ "version": 2 }), &vault).unwrap().is_none());
+        assert!(Trail::of(child).kept().1.is_none());
     }
 
     #[test]

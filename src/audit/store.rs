@@ -2,16 +2,41 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{AuditEvent, Hidden, Outcome, OwnEvent, OwnEventQuery, Wish};
+use super::{AuditEvent, Hidden, Kept, Outcome, OwnEvent, OwnEventQuery, Wish};
 use crate::{
     ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
     problem::Problem,
-    work::Look,
+    work::{Errands, Look},
 };
+
+/// Destroys the keys of the months before this one; says which those were.
+pub(super) async fn forget(
+    work: &mut Errands,
+    before: NaiveDate,
+) -> Result<Vec<NaiveDate>, Problem> {
+    let mut gone =
+        sqlx::query_scalar!("delete from audit_key where month < $1 returning month", before)
+            .fetch_all(work.db())
+            .await?;
+    gone.sort_unstable();
+    Ok(gone)
+}
+
+/// The child of this index number, whatever its record is.
+pub(crate) async fn child(
+    work: &mut Errands,
+    number: &IndexNumber,
+) -> Result<Option<ChildId>, Problem> {
+    let child = sqlx::query_scalar!(
+        r#"select child_id as "child: ChildId" from child where index_number = $1"#,
+        number.as_str(),
+    );
+    Ok(child.fetch_optional(work.db()).await?)
+}
 
 /// The events of an organisation, or of all, the latest first.
 pub(super) async fn list(
@@ -23,7 +48,7 @@ pub(super) async fn list(
 ) -> Result<Vec<AuditEvent>, Problem> {
     let (before_at, before_id) = before.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
     let before_at = before_at.min(look.now + chrono::Duration::days(1));
-    let rows = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"
         select json_build_object(
                    'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
@@ -31,9 +56,11 @@ pub(super) async fn list(
                    'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
                    'children', coalesce((
                        select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
-                   'details', e.details, 'requestId', e.request_id
-               ) as "event!: Json<AuditEvent>"
+                   'details', null, 'requestId', e.request_id
+               ) as "event!: Json<AuditEvent>",
+               json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
         from audit_event e
+        left join audit_key k on k.month = audit_month(e.at)
         where (e.at, e.event_id) < ($1, $2)
           and ($3::uuid is null or e.organisation_id = $3)
           and ($4::uuid is null or e.account_id = $4 or e.on_behalf_of = $4)
@@ -59,7 +86,7 @@ pub(super) async fn list(
     )
     .fetch_all(look.db())
     .await?;
-    opened(look, rows.into_iter().map(|row| row.0).collect()).await
+    opened(look, rows.into_iter().map(|row| (row.event.0, row.kept.0)).collect()).await
 }
 
 /// Those of these events that are of these accounts and not older: what an investigation is about. The latest first.
@@ -71,7 +98,7 @@ pub(crate) async fn of_numbers(
 ) -> Result<Vec<AuditEvent>, Problem> {
     let numbers: Vec<_> = numbers.iter().map(|id| id.0).collect();
     let accounts: Vec<_> = accounts.iter().map(|id| id.0).collect();
-    let rows = sqlx::query_scalar!(
+    let rows = sqlx::query!(
         r#"
         select json_build_object(
                    'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
@@ -79,9 +106,11 @@ pub(crate) async fn of_numbers(
                    'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
                    'children', coalesce((
                        select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
-                   'details', e.details, 'requestId', e.request_id
-               ) as "event!: Json<AuditEvent>"
+                   'details', null, 'requestId', e.request_id
+               ) as "event!: Json<AuditEvent>",
+               json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
         from audit_event e
+        left join audit_key k on k.month = audit_month(e.at)
         where e.account_id = any($1) and e.at >= $2 and e.event_id = any($3)
         order by e.at desc, e.event_id desc
         "#,
@@ -91,7 +120,7 @@ pub(crate) async fn of_numbers(
     )
     .fetch_all(look.db())
     .await?;
-    opened(look, rows.into_iter().map(|row| row.0).collect()).await
+    opened(look, rows.into_iter().map(|row| (row.event.0, row.kept.0)).collect()).await
 }
 
 /// The events of an account, whose person reads them, the latest first.
@@ -129,17 +158,18 @@ pub(super) async fn of_account(
 
 /// The events with what only auditors read; of which child an event may not say beside its organisation, auditors of that
 /// organisation alone.
-async fn opened(look: &Look, mut events: Vec<AuditEvent>) -> Result<Vec<AuditEvent>, Problem> {
+async fn opened(look: &Look, rows: Vec<(AuditEvent, Kept)>) -> Result<Vec<AuditEvent>, Problem> {
     let mut hidden = HashMap::new();
-    for event in &mut events {
-        let kept = event.details.as_ref();
-        let found = kept.map(|kept| Hidden::of(event.id, kept, look.vault())).transpose()?;
-        if let Some(Hidden { children, details }) = found.flatten() {
+    let mut events = Vec::with_capacity(rows.len());
+    for (mut event, kept) in rows {
+        let found = Hidden::open(event.id, event.at, &kept, look.vault())?;
+        if let Some(Hidden { children, details }) = found {
             let own = event.organisation_id == Some(look.caller.organisation);
             let told = own || children.is_empty();
             event.details = details.filter(|_| told);
             hidden.insert(event.id, if told { children } else { Vec::new() });
         }
+        events.push(event);
     }
     let children: Vec<_> = hidden.values().flatten().map(|child| child.0).collect();
     if children.is_empty() {

@@ -1,4 +1,4 @@
-//! How much anybody may look for and open, so that nobody sweeps the index (security rule E-3): what each request spends, and
+//! How much anybody may look for and open, so that nobody sweeps the index (security rules E-3 and E-4): what each request spends, and
 //! what is told to those who have spent all. It is counted where the look is written down (`scribe`).
 
 use chrono::{DateTime, Utc};
@@ -134,6 +134,10 @@ codes! {
         Misses = "misses",
         /// You have opened the records of as many children today as you may.
         ChildrenADay = "childrenADay",
+        /// Those of your organisation have searched as often today as they may together.
+        SearchesTogether = "searchesTogether",
+        /// Those of your organisation have opened the records of as many children today as they may together.
+        ChildrenTogether = "childrenTogether",
         /// This system has matched as often today as it may.
         MatchesADay = "matchesADay",
     }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use validator::Validate;
 
-use super::{DatabaseUrl, Refused, demo};
+use super::{DatabaseUrl, KeysFolder, Refused, demo};
 use crate::{
     access::Role,
     account::{NewAccount, new_password, new_pin, shown, store},
@@ -63,6 +63,8 @@ pub(super) struct Add {
 pub(super) struct AddClient {
     #[command(flatten)]
     database: DatabaseUrl,
+    #[command(flatten)]
+    keys: KeysFolder,
     /// What the system is called
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -115,7 +117,8 @@ impl Add {
         let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "account_add").await?;
+        let work = Errands::begin(&options, &Clock::System, "account_add").await?;
+        let mut work = work.with_vault(vault.clone());
         let organisation = organisation(&mut work, &self.organisation).await?;
         let person =
             Person { user_name: self.user_name, name: self.name, organisation, role: self.role };
@@ -128,7 +131,8 @@ impl Add {
 impl AddClient {
     async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "account_add_client").await?;
+        let work = Errands::begin(&options, &Clock::System, "account_add_client").await?;
+        let mut work = work.with_vault(self.keys.vault()?);
         let organisation = organisation(&mut work, &self.organisation).await?;
         let made = client(&mut work, self.asked()?, organisation).await?;
         println!("{}", serde_json::to_string_pretty(&made)?);

@@ -150,10 +150,10 @@ impl Demo {
         let today = day_in_london(Clock::System.now());
         database::prepare_audit_months(&place.application, today).await?;
         let population = Population { seed: 1, children: self.children, today };
-        fill(&place.application, &population).await?;
+        let vault = Vault::new(keys.sealer, &keys.pepper);
+        fill(&place.application, &vault, &population).await?;
         database::analyze(&place.administrator).await?;
         database::widen_budgets(&place.administrator).await?;
-        let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         let cast = play(&place.application, &credential, &vault, &population).await?;
         write_secret(&accounts, &serde_json::to_vec_pretty(&cast)?)?;
@@ -161,9 +161,14 @@ impl Demo {
     }
 }
 
-async fn fill(options: &PgConnectOptions, population: &Population) -> Result<(), Refused> {
+async fn fill(
+    options: &PgConnectOptions,
+    vault: &Vault,
+    population: &Population,
+) -> Result<(), Refused> {
     eprintln!("Making {} fictitious children; this happens once.", population.children);
-    let mut work = Errands::begin(options, &Clock::System, "load").await?;
+    let work = Errands::begin(options, &Clock::System, "load").await?;
+    let mut work = work.with_vault(vault.clone());
     let rows = (1..)
         .zip(population.rows())
         .map(|(number, row)| Ok(Line { number, text: row.to_string().into_bytes() }));

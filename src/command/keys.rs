@@ -18,6 +18,7 @@ use crate::{
         sealing,
     },
     reseal::{store, task},
+    seal::Vault,
     work::Errands,
 };
 
@@ -28,7 +29,9 @@ pub(super) enum Keys {
     Generate(Folder),
     /// Print the public keys as a JSON Web Key Set
     Show(Folder),
-    /// Change the key that signs tokens, a step a run: publish the next key, a day later let it sign, another day later
+    /// Print the public keys that verify the roots of the audit
+    ShowAudit(Folder),
+    /// Change the key that signs tokens, and that which signs the roots of the audit, a step a run: publish the next key, a day later let it sign, another day later
     /// remove the old one. Run it daily; the running service takes each step in within 2 seconds, and no token is refused
     Rotate(Folder),
     /// Remove a signing key at once, as when somebody else may know it: tokens that it signed are refused within 2 seconds,
@@ -85,11 +88,18 @@ impl Keys {
                 let held = Secrets::load(&keys).map_err(Refused::configuration)?;
                 println!("{}", serde_json::to_string_pretty(&held.signing.jwks())?);
             }
+            Self::ShowAudit(Folder { keys }) => {
+                let held = Secrets::load(&keys).map_err(Refused::configuration)?;
+                println!("{}", serde_json::to_string_pretty(&held.roots.jwks())?);
+            }
             Self::Rotate(Folder { keys }) => {
-                tell(
-                    rotation::rotate(&keys, Clock::System.now().into())
-                        .map_err(Refused::configuration)?,
-                );
+                let now = Clock::System.now().into();
+                tell(rotation::rotate(&keys, now).map_err(Refused::configuration)?);
+                let roots = rotation::rotate_roots(&keys, now).map_err(Refused::configuration)?;
+                if roots != Change::default() {
+                    eprintln!("Of the keys that sign the roots of the audit:");
+                    tell(roots);
+                }
             }
             Self::Revoke(Revoke { folder: Folder { keys }, kid }) => {
                 tell(rotation::revoke(&keys, &kid).map_err(Refused::configuration)?);
@@ -105,7 +115,9 @@ impl Reseal {
         let dir = self.folder.keys.clone();
         let sealer = Sealer::of(&dir).map_err(Refused::configuration)?;
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "reseal").await?;
+        let keys = Secrets::load(&dir).map_err(Refused::configuration)?;
+        let work = Errands::begin(&options, &Clock::System, "reseal").await?;
+        let mut work = work.with_vault(Vault::new(keys.sealer, &keys.pepper));
         if !store::alone(&mut work).await? {
             return Err(anyhow!("the keys are being changed already").into());
         }
@@ -168,7 +180,7 @@ fn tell(change: Change) {
         eprintln!("Key {kid} is published; it can sign in 24 hours.");
     }
     if let Some(kid) = change.signing {
-        eprintln!("Tokens are signed with key {kid} from now on.");
+        eprintln!("Key {kid} signs from now on.");
     }
     for kid in change.removed {
         eprintln!("Key {kid} is removed.");

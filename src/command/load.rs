@@ -12,17 +12,15 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{DatabaseUrl, Refused};
+use super::{DatabaseUrl, KeysFolder, Refused};
 use crate::{
     account,
     clock::Clock,
-    keys::Keys,
     load::{
         lines::Lines,
         task::{News, Summary, load},
     },
     problem::Problem,
-    seal::Vault,
     work::Errands,
 };
 
@@ -32,10 +30,8 @@ use crate::{
 pub(super) struct Load {
     #[command(flatten)]
     database: DatabaseUrl,
-    /// The folder of the secrets, by which a child is known again who was purged, and by which is sealed what a shield hides;
-    /// needed once anybody was purged or is shielded
-    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
-    keys: Option<PathBuf>,
+    #[command(flatten)]
+    keys: KeysFolder,
     /// Who says what the rows say of children, by a code: authority:887, …; the authority responsible for each unless given
     #[arg(long, value_name = "CODE")]
     source: Option<String>,
@@ -49,13 +45,10 @@ impl Load {
         let (file, size) =
             open(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "load")
+        let work = Errands::begin(&options, &Clock::System, "load")
             .await
             .map_err(|problem| told(&problem))?;
-        if let Some(folder) = &self.keys {
-            let keys = Keys::load(folder).map_err(Refused::configuration)?;
-            work = work.with_vault(Vault::new(keys.sealer, &keys.pepper));
-        }
+        let mut work = work.with_vault(self.keys.vault()?);
         let source = match &self.source {
             None => None,
             Some(code) => {

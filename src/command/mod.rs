@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 
 mod account;
+mod audit;
 mod cast;
 mod demo;
 mod feed;
@@ -18,7 +19,7 @@ mod serve;
 mod walk;
 mod watch;
 
-use crate::{app, database};
+use crate::{app, database, keys::Keys, seal::Vault};
 
 /// An exit that says the configuration must be put right before trying again (`sysexits.h`).
 const EX_CONFIG: u8 = 78;
@@ -52,10 +53,13 @@ enum Command {
     Account(account::Account),
     /// Make the service's secrets, and show the public keys
     #[command(subcommand)]
-    Keys(keys::Keys),
+    Keys(self::keys::Keys),
     /// Archive what is over, and say what will be
     #[command(subcommand)]
     Retention(retention::Retention),
+    /// Export and verify the audit
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Train, promote and measure how records are matched
     #[command(subcommand)]
     Match(matching::Match),
@@ -100,6 +104,22 @@ impl DatabaseUrl {
     }
 }
 
+/// Where the secrets are.
+#[derive(Debug, Clone, Args)]
+struct KeysFolder {
+    /// The folder of the secrets, as `contactpoint keys generate` makes it
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: PathBuf,
+}
+
+impl KeysFolder {
+    /// What seals and opens.
+    fn vault(&self) -> Result<Vault, Refused> {
+        let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        Ok(Vault::new(keys.sealer, &keys.pepper))
+    }
+}
+
 /// Brings the database up to date, as a role that owns it or may create roles. It is safe to run twice, and while the
 /// service is running.
 #[derive(Debug, Args)]
@@ -139,6 +159,7 @@ pub fn run() -> ExitCode {
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
             Command::Retention(retention) => retention.run().await,
+            Command::Audit(audit) => audit.run().await,
             Command::Match(command) => command.run().await,
             Command::Watch(watch) => watch.run().await,
             Command::Openapi => {

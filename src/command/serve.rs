@@ -9,11 +9,16 @@ use std::{
 use actix_web::web::Data;
 use anyhow::Context;
 use clap::Args;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 
 use super::{DatabaseUrl, Refused, log};
 use crate::{
     app::Shared,
+    audit::{
+        Trail,
+        ledger::Ledger,
+        roots::{Signer, task::Sealer, witness::Witness},
+    },
     clock::Clock,
     database,
     edge::TrustedProxies,
@@ -28,7 +33,7 @@ use crate::{
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
-    work::Connections,
+    work::{Connections, Errands, guarded},
 };
 
 /// Runs the service until it is told to stop. It refuses to start with exit code 78 where a secret is missing or readable
@@ -78,6 +83,10 @@ pub(super) struct Running {
     /// The issuers by which people may sign in, such as a council's directory: a JSON file, as `api-spec/README.md` says
     #[arg(long, env = "CONTACTPOINT_ISSUERS", value_name = "FILE")]
     issuers: Option<PathBuf>,
+    /// A file outside the database to which every signed root of the audit is appended; the service does not start on a
+    /// database that lacks its last root. docs/audit.md says what it is for
+    #[arg(long, env = "CONTACTPOINT_AUDIT_WITNESS", value_name = "FILE")]
+    audit_witness: Option<PathBuf>,
     /// For tests: fetch the keys of clients and issuers from this machine also, by http
     #[arg(long, env = "CONTACTPOINT_LOOPBACK_ISSUERS", hide = true)]
     loopback_issuers: bool,
@@ -108,7 +117,7 @@ impl Running {
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
-        let shared = self.shared(keys, issuer, issuers)?;
+        let shared = self.shared(&options, keys, issuer, issuers)?;
         let settings = Settings {
             database: options.clone(),
             connections: Connections::default(),
@@ -116,25 +125,31 @@ impl Running {
             limits: Limits { trusted_proxies: self.trusted_proxies, ..Limits::default() },
         };
         let metrics = server::measure()?;
-        database::prepare_audit_months(&options, crate::clock::day_in_london(shared.clock.now()))
-            .await?;
-        actix_web::rt::spawn(server::keep_house(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::retain(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::tidy_batches(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::index(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::watch(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::work_on_feeds(options.clone(), shared.clone()));
+        let today = crate::clock::day_in_london(shared.clock.now());
+        database::prepare_audit_months(&options, today).await?;
+        shared.ledger.prepare(today).await?;
+        let witness = self.audit_witness.as_deref().map(Witness::new);
+        if let Some(witness) = &witness {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            witness.check(&mut connection).await.map_err(Refused::configuration)?;
+        }
+        let (signer, vault) = (shared.signer.clone(), shared.door.vault.clone());
+        let sealer = Sealer::new(signer, vault, shared.clock.clone(), witness);
+        actix_web::rt::spawn(server::seal_audit(options.clone(), sealer));
         actix_web::rt::spawn(server::send_events(options.clone(), shared.clone()));
-        actix_web::rt::spawn(server::follow_matcher(options, shared.clone()));
+        server::run_errands(options.clone(), shared.clone())?;
         actix_web::rt::spawn(server::follow_keys(folder.to_owned(), shared.clone()));
         if let Some(address) = self.metrics_listen {
             actix_web::rt::spawn(server::serve_metrics(address, metrics)?);
         }
         let running = server::start(listener, &settings, &shared)?;
         let notice = Duration::from_secs(self.drain_notice);
+        let (clock, ledger) = (shared.clock.clone(), shared.ledger.clone());
         actix_web::rt::spawn(server::stop_when_told(running.handle(), shared, notice)?);
         ready(address)?;
         running.await?;
+        let end = Errands::begin(&options, &clock, "end_instance").await?;
+        end.with_ledger(ledger).record(Trail::default()).await?;
         Ok(())
     }
 
@@ -150,12 +165,20 @@ impl Running {
         if self.loopback_issuers { Reach::Loopback } else { Reach::Public }
     }
 
-    fn shared(&self, keys: Keys, issuer: String, issuers: Issuers) -> Result<Shared, Refused> {
+    fn shared(
+        &self,
+        options: &PgConnectOptions,
+        keys: Keys,
+        issuer: String,
+        issuers: Issuers,
+    ) -> Result<Shared, Refused> {
         let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
         let vault = Vault::new(keys.sealer, &keys.pepper);
         let credential = Credential::new(keys.pepper)?;
         Ok(Shared {
             verifier: Data::new(Verifier::new(issuer)),
+            signer: Signer::new(keys.roots),
+            ledger: Ledger::new(&guarded(options), vault.clone()),
             door: Data::new(Door::new(credential, vault)?),
             remote: Data::new(RemoteKeys::start(self.reach())?),
             issuers: Data::new(issuers),

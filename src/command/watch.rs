@@ -52,6 +52,9 @@ pub(super) struct Replay {
 pub(super) struct Canary {
     #[command(flatten)]
     database: DatabaseUrl,
+    /// The folder of the secrets
+    #[arg(long, env = "CONTACTPOINT_KEYS", value_name = "FOLDER")]
+    keys: PathBuf,
     /// The index number of the record, which must be of no real child
     #[arg(value_name = "NUMBER")]
     number: String,
@@ -105,7 +108,10 @@ impl Canary {
         let options = self.database.options()?;
         let number = IndexNumber::parse(&self.number)
             .map_err(|refusal| anyhow::anyhow!("{}", refusal.sentence()))?;
-        let mut work = Errands::begin(&options, &Clock::System, "watch_canary").await?;
+        let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
+        let vault = Vault::new(keys.sealer, &keys.pepper);
+        let work = Errands::begin(&options, &Clock::System, "watch_canary").await?;
+        let mut work = work.with_vault(vault);
         if !task::mark(&mut work, &number, !self.remove).await? {
             return Err(anyhow::anyhow!("there is no record of this number").into());
         }

@@ -84,9 +84,10 @@ impl Detector {
     #[must_use]
     pub fn shipped(self) -> Threshold {
         let (least, limit, minutes) = match self {
-            Self::OwnFamily | Self::Colleague => (20, 0.005, A_DAY * 365),
+            Self::OwnFamily => (20, 0.002, A_DAY * 365),
+            Self::Colleague => (20, 0.005, A_DAY * 365),
             Self::Canary | Self::Override => (1, 0.0, A_DAY),
-            Self::Burst => (40, 3.0, A_DAY),
+            Self::Burst => (60, 3.0, A_DAY),
             Self::Sweep => (6, 0.0, 60),
             Self::EmptySearches => (20, 0.3, A_DAY * 7),
             Self::OutOfArea => (15, 0.6, A_DAY * 30),

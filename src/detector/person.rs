@@ -164,7 +164,7 @@ impl Person {
         let today = count(self.strangers.len());
         let beyond = |habit: &Habit| {
             let known = if habit.days() < A_HABIT { role } else { habit };
-            f64::from(today) > known.usual(2.0 * rule.limit)
+            f64::from(today) > known.usual(3.0 * rule.limit)
         };
         rule.on
             && today >= rule.least

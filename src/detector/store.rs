@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
-use sqlx::types::Uuid;
+use sqlx::types::{Json, Uuid};
 
 use super::{
     Detector, Rules, Threshold,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access::Role,
-    audit::{Hidden, Outcome},
+    audit::{Hidden, Kept as Hiding, Outcome},
     budget::{is_opening, is_search},
     clock::day_in_london,
     ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
@@ -26,6 +26,7 @@ use crate::{
 /// How far the audit was looked through.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor {
+    pub(super) epoch: i32,
     pub(super) tx: String,
     pub(super) event: EventId,
     pub(super) counted: Option<NaiveDate>,
@@ -34,6 +35,7 @@ pub(super) struct Cursor {
 /// An event as the audit keeps it.
 #[derive(Debug)]
 pub(super) struct Kept {
+    pub(super) epoch: i32,
     pub(super) tx: String,
     pub(super) event: EventId,
     pub(super) at: DateTime<Utc>,
@@ -45,7 +47,7 @@ pub(super) struct Kept {
     pub(super) role: Option<Role>,
     pub(super) reason: Option<String>,
     children: Vec<ChildId>,
-    details: Option<Value>,
+    hiding: Json<Hiding>,
 }
 
 /// Whether nobody else looks through the audit; until the end of the transaction.
@@ -58,7 +60,7 @@ pub(super) async fn alone(work: &mut Errands) -> Result<bool, Problem> {
 pub(super) async fn cursor(work: &mut Errands) -> Result<Cursor, Problem> {
     let cursor = sqlx::query_as!(
         Cursor,
-        r#"select tx::text as "tx!", event_id as "event: EventId", counted from watch_cursor"#
+        r#"select epoch, tx::text as "tx!", event_id as "event: EventId", counted from watch_cursor"#
     );
     Ok(cursor.fetch_one(work.db()).await?)
 }
@@ -67,11 +69,12 @@ pub(super) async fn cursor(work: &mut Errands) -> Result<Cursor, Problem> {
 pub(super) async fn reach(work: &mut Errands, cursor: &Cursor) -> Result<(), Problem> {
     let now = work.now;
     sqlx::query!(
-        "update watch_cursor set tx = $1::text::xid8, event_id = $2, counted = $3, reached_at = $4",
+        "update watch_cursor set epoch = $5, tx = $1::text::xid8, event_id = $2, counted = $3, reached_at = $4",
         cursor.tx,
         cursor.event.0,
         cursor.counted,
         now,
+        cursor.epoch,
     )
     .execute(work.db())
     .await?;
@@ -86,15 +89,18 @@ pub(super) async fn next(
 ) -> Result<Vec<Kept>, Problem> {
     let rows = sqlx::query_as!(
         Kept,
-        r#"select tx::text as "tx!", event_id as "event: EventId", at, operation, outcome as "outcome: Outcome", problem,
+        r#"select e.epoch, e.tx::text as "tx!", e.event_id as "event: EventId", e.at, operation, outcome as "outcome: Outcome", problem,
                   account_id as "account: AccountId", organisation_id as "organisation: OrganisationId", role as "role: Role", reason,
-                  children as "children: Vec<ChildId>", details
-           from audit_event
-           where (tx, event_id) > ($1::text::xid8, $2) and tx < pg_snapshot_xmin(pg_current_snapshot())
-           order by tx, event_id limit $3"#,
+                  children as "children: Vec<ChildId>",
+                  json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "hiding!: Json<Hiding>"
+           from audit_event e left join audit_key k on k.month = audit_month(e.at)
+           where (e.epoch, e.tx, e.event_id) > ($4, $1::text::xid8, $2)
+             and (e.epoch < present_audit_epoch() or e.tx < pg_snapshot_xmin(pg_current_snapshot()))
+           order by e.epoch, e.tx, e.event_id limit $3"#,
         cursor.tx,
         cursor.event.0,
         most,
+        cursor.epoch,
     );
     Ok(rows.fetch_all(work.db()).await?)
 }
@@ -108,10 +114,11 @@ pub(super) async fn period(
 ) -> Result<Vec<Kept>, Problem> {
     let rows = sqlx::query_as!(
         Kept,
-        r#"select tx::text as "tx!", event_id as "event: EventId", at, operation, outcome as "outcome: Outcome", problem,
+        r#"select e.epoch, e.tx::text as "tx!", e.event_id as "event: EventId", e.at, operation, outcome as "outcome: Outcome", problem,
                   account_id as "account: AccountId", organisation_id as "organisation: OrganisationId", role as "role: Role", reason,
-                  children as "children: Vec<ChildId>", details
-           from audit_event
+                  children as "children: Vec<ChildId>",
+                  json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "hiding!: Json<Hiding>"
+           from audit_event e left join audit_key k on k.month = audit_month(e.at)
            where (at, event_id) > ($1, $2) and at < $3 and account_id is not null
            order by at, event_id limit $4"#,
         after.0,
@@ -125,14 +132,11 @@ pub(super) async fn period(
 impl Kept {
     /// What only auditors read of it: the one place in which the detectors open an event.
     fn opened(&self, vault: &Vault) -> Result<(Vec<ChildId>, Option<Value>), Problem> {
-        let Some(kept) = &self.details else { return Ok((self.children.clone(), None)) };
-        match Hidden::of(self.event, kept, vault)? {
-            None => Ok((self.children.clone(), self.details.clone())),
-            Some(hidden) => {
-                let children = self.children.iter().copied().chain(hidden.children).collect();
-                Ok((children, hidden.details))
-            }
-        }
+        let Some(hidden) = Hidden::open(self.event, self.at, &self.hiding.0, vault)? else {
+            return Ok((self.children.clone(), None));
+        };
+        let children = self.children.iter().copied().chain(hidden.children).collect();
+        Ok((children, hidden.details))
     }
 
     /// What the detectors see of it, where it is of a person and they see something.

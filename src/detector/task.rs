@@ -103,7 +103,8 @@ async fn look_through(
     state::save(work, &states, |account| whom.get(&account).copied()).await?;
     usage::store::add(work, &counts).await?;
     let raised = raise(work, &found).await?;
-    let reached = Cursor { tx: last.tx.clone(), event: last.event, counted: cursor.counted };
+    let (epoch, tx, event) = (last.epoch, last.tx.clone(), last.event);
+    let reached = Cursor { epoch, tx, event, counted: cursor.counted };
     store::reach(work, &reached).await?;
     let details = json!({ "looked": kept.len(), "found": found.len(), "raised": raised });
     work.record(Trail::default().with(details)).await?;

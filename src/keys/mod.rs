@@ -23,17 +23,23 @@ use secrecy::{ExposeSecret, SecretBox, zeroize::Zeroizing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+mod cipher;
 pub mod rotation;
 mod sealer;
 pub mod sealing;
 
+pub use cipher::Cipher;
 pub use sealer::{SealFault, Sealer, key_over};
 
 const SIGNING: &str = "signing";
+/// The keys that sign the seals of the audit, which sign nothing else.
+const AUDIT: &str = "audit";
 const SEALING: &str = "sealing";
 const PEPPER: &str = "pepper";
 /// The file beside the keys that names the one in use; the others only verify and open.
 const ACTIVE: &str = "active";
+/// What the file of a key begins with of which only the public half is kept, since it signs no more.
+const PUBLIC: &str = "public ";
 const LARGEST_FILE: usize = 4096;
 const PEM_HEAD: &str = "-----BEGIN PRIVATE KEY-----";
 const PEM_TAIL: &str = "-----END PRIVATE KEY-----";
@@ -108,17 +114,19 @@ pub struct Keys {
     pub pepper: Pepper,
     /// Encrypts what the database must not show.
     pub sealer: Sealer,
+    /// Signs the roots of the audit.
+    pub roots: SigningKeys,
 }
 
 impl Keys {
     /// Makes new secrets in a folder that is empty or not there yet.
     pub fn generate(dir: &Path) -> Result<Self, KeyFault> {
         empty_folder(dir)?;
-        let pair = Ed25519KeyPair::generate()?;
-        let kid = PublicKey::of(&pair)?.kid;
-        let signing = new_folder(dir, SIGNING)?;
-        write_secret(&signing.join(format!("{kid}.pem")), &to_pem(&pair)?)?;
-        write_secret(&signing.join(ACTIVE), &kid)?;
+        for name in [SIGNING, AUDIT] {
+            let folder = new_folder(dir, name)?;
+            let kid = rotation::publish(&folder)?;
+            write_secret(&folder.join(ACTIVE), &kid)?;
+        }
         write_secret(&dir.join(PEPPER), &random_base64()?)?;
         let sealing = new_folder(dir, SEALING)?;
         write_secret(&sealing.join("1.key"), &random_base64()?)?;
@@ -133,7 +141,8 @@ impl Keys {
         let pepper = Pepper(thirty_two_bytes(&pepper, &read_secret(&pepper)?)?);
         let signing = SigningKeys::load(&dir.join(SIGNING))?;
         let sealer = Sealer::load(&dir.join(SEALING))?;
-        Ok(Self { signing, pepper, sealer })
+        let roots = SigningKeys::load(&dir.join(AUDIT))?;
+        Ok(Self { signing, pepper, sealer, roots })
     }
 }
 
@@ -153,6 +162,12 @@ struct PublicKey {
 }
 
 impl PublicKey {
+    fn read(x: &str) -> Result<Self, KeyFault> {
+        let bytes = URL_SAFE_NO_PAD.decode(x).map_err(|_| KeyFault::Library)?;
+        let verifier = ParsedPublicKey::new(&ED25519, &bytes).map_err(|_| KeyFault::Library)?;
+        Ok(Self { kid: thumbprint(x), x: x.to_owned(), verifier })
+    }
+
     fn of(pair: &Ed25519KeyPair) -> Result<Self, KeyFault> {
         let bytes = pair.public_key().as_ref();
         let verifier = ParsedPublicKey::new(&ED25519, bytes).map_err(|_| KeyFault::Library)?;
@@ -178,14 +193,21 @@ impl SigningKeys {
         let mut public = BTreeMap::new();
         for (kid, text) in files {
             let path = folder.join(format!("{kid}.pem"));
-            let pair = from_pem(&text)
-                .ok_or_else(|| KeyFault::wrong(&path, "is not an Ed25519 private key in PEM"))?;
-            let key = PublicKey::of(&pair)?;
+            let (pair, key) = match text.strip_prefix(PUBLIC) {
+                Some(x) => (None, PublicKey::read(x)?),
+                None => {
+                    let pair = from_pem(&text).ok_or_else(|| {
+                        KeyFault::wrong(&path, "is not an Ed25519 private key in PEM")
+                    })?;
+                    let key = PublicKey::of(&pair)?;
+                    (Some(pair), key)
+                }
+            };
             if key.kid != kid {
                 return Err(KeyFault::wrong(&path, "is not named by its key's thumbprint"));
             }
             if kid == active {
-                signer = Some(pair);
+                signer = pair;
             }
             public.insert(kid, key);
         }

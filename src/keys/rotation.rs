@@ -10,7 +10,8 @@ use std::{
 use aws_lc_rs::signature::Ed25519KeyPair;
 
 use super::{
-    ACTIVE, Folder, KeyFault, PublicKey, SIGNING, SigningKeys, read_folder, to_pem, write_secret,
+    ACTIVE, AUDIT, Folder, KeyFault, PUBLIC, PublicKey, SIGNING, SigningKeys, from_pem, new_folder,
+    read_folder, read_secret, to_pem, write_secret,
 };
 
 /// How long a key is published before it signs, so that whoever verifies our tokens has read it; and how long it is kept
@@ -31,14 +32,36 @@ pub struct Change {
 /// Does what is due: publishes a next key where there is none, lets it sign once it has been published for a day, and
 /// removes a key a day after its last use. Run it daily; running it more often changes nothing.
 pub fn rotate(dir: &Path, now: SystemTime) -> Result<Change, KeyFault> {
-    let held = Held::read(dir)?;
+    step(&dir.join(SIGNING), now, remove)
+}
+
+/// The same for the keys that sign the roots of the audit, whose public halves are kept, since what they signed is verified for
+/// years. In a folder of secrets that has none yet it makes the first.
+pub fn rotate_roots(dir: &Path, now: SystemTime) -> Result<Change, KeyFault> {
+    let folder = dir.join(AUDIT);
+    if folder.exists() {
+        return step(&folder, now, keep_public);
+    }
+    new_folder(dir, AUDIT)?;
+    let kid = publish(&folder)?;
+    write_secret(&folder.join(ACTIVE), &kid)?;
+    Ok(Change { signing: Some(kid), ..Change::default() })
+}
+
+fn step(
+    folder: &Path,
+    now: SystemTime,
+    retire: fn(&Path, &str) -> Result<bool, KeyFault>,
+) -> Result<Change, KeyFault> {
+    let held = Held::read(folder)?;
     let old_enough =
         |since: SystemTime| now.duration_since(since).is_ok_and(|elapsed| elapsed >= NOTICE);
     let mut change = Change::default();
     if old_enough(held.active_since) {
         for kid in held.retired() {
-            remove(&held.folder, kid)?;
-            change.removed.push(kid.clone());
+            if retire(&held.folder, kid)? {
+                change.removed.push(kid.clone());
+            }
         }
     }
     match held.next() {
@@ -55,7 +78,7 @@ pub fn rotate(dir: &Path, now: SystemTime) -> Result<Change, KeyFault> {
 /// Removes a key at once, as when it may be known to somebody else. Where it signs, the next key signs in its place, or a
 /// new one, which others have had no time to read.
 pub fn revoke(dir: &Path, kid: &str) -> Result<Change, KeyFault> {
-    let held = Held::read(dir)?;
+    let held = Held::read(&dir.join(SIGNING))?;
     if !held.since.contains_key(kid) {
         return Err(KeyFault::wrong(&held.folder, "holds no key of this id"));
     }
@@ -80,18 +103,26 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins with what is there now.
+    /// Begins with the keys of tokens that are there now.
     #[must_use]
     pub fn of(dir: &Path) -> Self {
-        let folder = dir.join(SIGNING);
-        let seen = Held::read(dir).ok().map(|held| (held.since, held.active));
+        Self::over(dir.join(SIGNING))
+    }
+
+    /// Begins with the keys of roots that are there now.
+    #[must_use]
+    pub fn of_roots(dir: &Path) -> Self {
+        Self::over(dir.join(AUDIT))
+    }
+
+    fn over(folder: std::path::PathBuf) -> Self {
+        let seen = Held::read(&folder).ok().map(|held| (held.since, held.active));
         Self { folder, seen }
     }
 
     /// The keys, where others are there than at the last call.
     pub fn changed(&mut self) -> Result<Option<SigningKeys>, KeyFault> {
-        let dir = self.folder.parent().unwrap_or(&self.folder).to_owned();
-        let held = Held::read(&dir)?;
+        let held = Held::read(&self.folder)?;
         let found = Some((held.since, held.active));
         if found == self.seen {
             return Ok(None);
@@ -111,8 +142,8 @@ struct Held {
 }
 
 impl Held {
-    fn read(dir: &Path) -> Result<Self, KeyFault> {
-        let folder = dir.join(SIGNING);
+    fn read(folder: &Path) -> Result<Self, KeyFault> {
+        let folder = folder.to_owned();
         let Folder { active, files } = read_folder(&folder, "pem")?;
         let since = files
             .into_keys()
@@ -141,7 +172,8 @@ fn modified(path: &Path) -> Result<SystemTime, KeyFault> {
     fs::metadata(path).and_then(|found| found.modified()).map_err(|fault| KeyFault::io(path, fault))
 }
 
-fn publish(folder: &Path) -> Result<String, KeyFault> {
+/// Makes a key and says its id.
+pub(super) fn publish(folder: &Path) -> Result<String, KeyFault> {
     let pair = Ed25519KeyPair::generate()?;
     let kid = PublicKey::of(&pair)?.kid;
     write_secret(&folder.join(format!("{kid}.pem")), &to_pem(&pair)?)?;
@@ -156,9 +188,24 @@ pub(super) fn activate(folder: &Path, kid: &str) -> Result<(), KeyFault> {
     fs::rename(&new, &active).map_err(|fault| KeyFault::io(&active, fault))
 }
 
-fn remove(folder: &Path, kid: &str) -> Result<(), KeyFault> {
+fn remove(folder: &Path, kid: &str) -> Result<bool, KeyFault> {
     let path = folder.join(format!("{kid}.pem"));
-    fs::remove_file(&path).map_err(|fault| KeyFault::io(&path, fault))
+    fs::remove_file(&path).map_err(|fault| KeyFault::io(&path, fault))?;
+    Ok(true)
+}
+
+/// Puts the public half of a key in its place, in one step; says whether that was to be done.
+fn keep_public(folder: &Path, kid: &str) -> Result<bool, KeyFault> {
+    let path = folder.join(format!("{kid}.pem"));
+    let text = read_secret(&path)?;
+    let Some(pair) = from_pem(&text) else { return Ok(false) };
+    let (new, since) = (folder.join(".public.new"), modified(&path)?);
+    let _ = fs::remove_file(&new);
+    write_secret(&new, &format!("{PUBLIC}{}", PublicKey::of(&pair)?.x))?;
+    let file = fs::File::options().write(true).open(&new);
+    file.and_then(|file| file.set_modified(since)).map_err(|fault| KeyFault::io(&new, fault))?;
+    fs::rename(&new, &path).map_err(|fault| KeyFault::io(&path, fault))?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -221,6 +268,25 @@ mod tests {
         dir.a_day_later();
         assert_eq!(dir.rotate().removed, [first.as_str()]);
         assert!(!dir.keys().knows(&first) && dir.keys().knows(&next));
+    }
+
+    #[test]
+    fn a_key_of_roots_that_signs_no_more_still_verifies() {
+        let dir = Dir::new();
+        let keys = || Keys::load(&dir.0).unwrap().roots;
+        let first = keys().active().to_owned();
+        let (now, signature) = (SystemTime::now(), keys().sign(b"root").unwrap());
+        let next = rotate_roots(&dir.0, now).unwrap().published.unwrap();
+        let later = |days: u32| now + NOTICE * days;
+        assert_eq!(rotate_roots(&dir.0, later(1)).unwrap().signing, Some(next.clone()));
+        assert!(rotate_roots(&dir.0, now).unwrap().published.is_some());
+        assert_eq!(rotate_roots(&dir.0, later(2)).unwrap().removed, [first.as_str()]);
+        assert!(keys().verify(&first, b"root", &signature));
+        let text = fs::read_to_string(dir.0.join(AUDIT).join(format!("{first}.pem"))).unwrap();
+        assert!(text.starts_with(PUBLIC));
+        assert_ne!(dir.keys().active(), next, "tokens are signed by others");
+        fs::remove_dir_all(dir.0.join(AUDIT)).unwrap();
+        assert!(rotate_roots(&dir.0, now).unwrap().signing.is_some());
     }
 
     #[test]

@@ -156,14 +156,18 @@ fn single(own: &[u8; KEY]) -> Result<RandomizedNonceKey, SealFault> {
 }
 
 /// Nonce, ciphertext and tag.
-fn lock(key: &RandomizedNonceKey, place: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, SealFault> {
+pub(super) fn lock(
+    key: &RandomizedNonceKey,
+    place: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, SealFault> {
     let mut body = Vec::with_capacity(plaintext.len() + TAG);
     body.extend_from_slice(plaintext);
     let nonce = key.seal_in_place_append_tag(Aad::from(place), &mut body).map_err(|_| SealFault)?;
     Ok([&nonce.as_ref()[..], &body].concat())
 }
 
-fn unlock(
+pub(super) fn unlock(
     key: &RandomizedNonceKey,
     place: &[u8],
     sealed: &[u8],

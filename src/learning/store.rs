@@ -1,13 +1,15 @@
 //! Models, promotions and counts in the database.
 
+use std::future;
+
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use linkage::{Frequencies, Model, Person, key::SCHEME};
 use sqlx::{Connection, Executor, PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::{Origin, Report};
-use crate::{problem::Problem, work::Errands};
+use crate::{audit::Kept, problem::Problem, work::Errands};
 
 /// What is in force, by its numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,38 +110,41 @@ pub(super) async fn grown(
     Ok((number(row.children), row.before.zip(row.at).map(|(before, at)| (number(before), at))))
 }
 
-/// Lets one instance count at a time; says whether this is the one, until the transaction ends.
+/// Lets one instance count at a time; says whether this is the one, until the connection ends.
 pub(super) async fn alone(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let held = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(7261048) as "held!""#);
+    let held = sqlx::query_scalar!(r#"select pg_try_advisory_lock(7261048) as "held!""#);
     held.fetch_one(db).await
 }
 
 /// As many children are counted at most.
 pub(super) const COUNTED: i64 = 500_000;
 
-/// Tells a sample of the index, of about as many children as are counted at most; all where they are fewer.
-pub(super) async fn sample(
+/// A child of a sample.
+struct Packed {
+    child_id: Uuid,
+    packed: Vec<u8>,
+}
+
+/// A sample of the index, of about as many children as are counted at most; all where they are fewer.
+pub(super) fn sample(
     db: &mut PgConnection,
     children: u64,
-    mut tell: impl FnMut(Uuid, Person),
-) -> Result<(), Problem> {
+) -> BoxStream<'_, Result<(Uuid, Person), sqlx::Error>> {
     #[expect(clippy::cast_precision_loss, reason = "a share is no matter of single children")]
     let share = (100.0 * COUNTED as f64 / children.max(1) as f64).min(100.0);
     #[expect(clippy::cast_possible_truncation, reason = "as far as PostgreSQL takes it")]
-    let mut rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Packed,
         "select child_id, packed from match_entry tablesample system ($1) where scheme = $2 limit $3",
         share as f32,
         SCHEME,
         COUNTED,
     )
     .fetch(db);
-    while let Some(row) = rows.try_next().await? {
-        // Under a shield that was raised a moment ago there is nothing.
-        if let Ok(person) = Person::unpack(&row.packed) {
-            tell(row.child_id, person);
-        }
-    }
-    Ok(())
+    // Under a shield that was raised a moment ago there is nothing.
+    let person =
+        |row: &Packed| Person::unpack(&row.packed).ok().map(|person| (row.child_id, person));
+    rows.try_filter_map(move |row| future::ready(Ok(person(&row)))).boxed()
 }
 
 /// Keeps counts; says their revision.
@@ -273,15 +278,16 @@ pub(super) async fn ready(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// What an event of matching says, as it is kept.
+/// What an event of matching says, as it is kept, and when it began.
 pub(super) async fn event(
     db: impl PgExecutor<'_>,
     event: Uuid,
-) -> Result<Option<serde_json::Value>, sqlx::Error> {
-    let details = sqlx::query_scalar!(
-        r#"select details as "details!: Json<serde_json::Value>" from audit_event
-           where event_id = $1 and operation in ('match_child', 'search_children') and details is not null"#,
+) -> Result<Option<(DateTime<Utc>, Kept)>, sqlx::Error> {
+    let kept = sqlx::query!(
+        r#"select e.at, json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
+           from audit_event e left join audit_key k on k.month = audit_month(e.at)
+           where e.event_id = $1 and e.operation in ('match_child', 'search_children')"#,
         event,
     );
-    Ok(details.fetch_optional(db).await?.map(|details| details.0))
+    Ok(kept.fetch_optional(db).await?.map(|event| (event.at, event.kept.0)))
 }

@@ -1,8 +1,13 @@
 //! Counting the index, training on it, and taking in what is in force.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    thread,
+    time::{Duration, Instant},
+};
 
 use chrono::NaiveDate;
+use futures_util::TryStreamExt;
 use linkage::{
     Comparison, Matcher, Model, Outcome, Person, decide,
     estimate::{self, Pick, Prior, Space},
@@ -19,7 +24,7 @@ use super::{
     store, version,
 };
 use crate::{
-    audit::{Hidden, Trail},
+    audit::{Hidden, Trail, ledger::Ledger},
     clock::Clock,
     ids::EventId,
     matching::{
@@ -74,17 +79,48 @@ async fn known(db: &mut PgConnection, version: i32) -> Result<Model, Problem> {
     model.ok_or_else(|| Problem::internal(anyhow::anyhow!("there is no model {version}")))
 }
 
+/// As many records are read between two rests.
+const READ_BETWEEN_RESTS: u32 = 500;
+
+/// Rests twice as long as it works, so that whoever looks finds the machine free.
+#[derive(Debug)]
+struct Pace {
+    since: Instant,
+    done: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { since: Instant::now(), done: 0 }
+    }
+}
+
+impl Pace {
+    /// How long to rest, once so much is done since the last rest.
+    fn after(&mut self, much: u32) -> Option<Duration> {
+        self.done += 1;
+        if self.done < much {
+            return None;
+        }
+        let rest = self.since.elapsed() * 2;
+        *self = Self { since: Instant::now() + rest, done: 0 };
+        Some(rest)
+    }
+}
+
 /// Counts the index anew where that is due, unless another instance does; says the revision of the counts if so.
 pub async fn count(
     options: &PgConnectOptions,
     db: &PgPool,
     clock: &Clock,
+    ledger: &Ledger,
 ) -> Result<Option<i32>, Problem> {
     let (children, counted) = store::grown(db).await?;
     if !is_due(children, counted, clock.now()) {
         return Ok(None);
     }
-    let mut work = Errands::begin(options, clock, "match_count").await?;
+    let work = Errands::begin(options, clock, "match_count").await?;
+    let mut work = work.with_ledger(ledger.clone());
     if !store::alone(work.db()).await? {
         return Ok(None);
     }
@@ -97,9 +133,21 @@ pub async fn count(
         Some(promoted) => known(work.db(), promoted).await?,
         None => Model::cold(),
     };
-    let mut count = Count::default();
-    store::sample(work.db(), children, |_, person| count.add(&person)).await?;
-    let counting = tokio::task::spawn_blocking(move || count.finish(&model));
+    let (mut count, mut pace) = (Count::default(), Pace::default());
+    let mut sampled = store::sample(work.db(), children);
+    while let Some((_, person)) = sampled.try_next().await? {
+        count.add(&person);
+        if let Some(rest) = pace.after(READ_BETWEEN_RESTS) {
+            tokio::time::sleep(rest).await;
+        }
+    }
+    drop(sampled);
+    // Nothing waits for the counting, so it holds no transaction meanwhile.
+    work.undo().await?;
+    let counting = tokio::task::spawn_blocking(move || {
+        let mut pace = Pace::default();
+        count.finish(&model, || pace.after(1).into_iter().for_each(thread::sleep))
+    });
     let mut frequencies = counting.await.map_err(Problem::internal)?;
     frequencies.index = children.max(frequencies.children);
     let revision = store::keep_frequencies(&mut work, children, &frequencies).await?;
@@ -149,8 +197,8 @@ pub async fn explain(
     work: &mut Errands,
     event: EventId,
 ) -> Result<Option<(Kept, Replayed)>, Problem> {
-    let Some(kept) = store::event(work.db(), event.0).await? else { return Ok(None) };
-    let hidden = Hidden::of(event, &kept, &work.vault()?)?;
+    let Some((at, kept)) = store::event(work.db(), event.0).await? else { return Ok(None) };
+    let hidden = Hidden::open(event, at, &kept, &work.vault()?)?;
     let Some(kept) = hidden.and_then(|hidden| hidden.details).and_then(Kept::of) else {
         return Ok(None);
     };
@@ -205,12 +253,13 @@ pub async fn train(
     };
     let (children, _) = store::grown(work.db()).await?;
     let (mut count, mut sampled) = (Count::default(), Sampled::of(records));
-    store::sample(work.db(), children, |id, person| {
+    let mut people = store::sample(work.db(), children);
+    while let Some((id, person)) = people.try_next().await? {
         sampled.see(id, &person);
         count.add(&person);
-    })
-    .await?;
-    let frequencies = count.finish(&model);
+    }
+    drop(people);
+    let frequencies = count.finish(&model, || {});
     let now = Matcher::of(model.clone(), frequencies.clone());
     let today = work.today();
     let sample = sampled.held;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_lc_rs::digest;
 use chrono::TimeDelta;
 use linkage::Person;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{PgExecutor, types::Json};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     retrieve,
 };
 use crate::{
-    audit::Hidden,
+    audit::{Hidden, Kept},
     child::{
         address::Postcode,
         birth::DateOfBirth,
@@ -55,10 +55,11 @@ pub(super) async fn found_nobody(
     search: EventId,
     criteria: &Criteria,
 ) -> Result<bool, Problem> {
-    let kept = sqlx::query_scalar!(
-        r#"select details as "details!: Json<Value>" from audit_event
+    let kept = sqlx::query!(
+        r#"select e.at, json_build_object('hidden', e.hidden, 'key', k.sealed) as "kept!: Json<Kept>"
+           from audit_event e left join audit_key k on k.month = audit_month(e.at)
            where organisation_id = $1 and at between $2 and $3 and event_id = $4 and operation = 'search_children'
-             and outcome = 'answered' and children = '{}' and details is not null
+             and outcome = 'answered' and children = '{}'
              and coalesce(account_id, client_id) = $5 and on_behalf_of is not distinct from $6"#,
         look.caller.organisation.0,
         look.now - FOLLOWS,
@@ -69,8 +70,9 @@ pub(super) async fn found_nobody(
     )
     .fetch_optional(look.db())
     .await?;
-    let Some(Json(kept)) = kept else { return Ok(false) };
-    let details = Hidden::of(search, &kept, look.vault())?.and_then(|hidden| hidden.details);
+    let Some(found) = kept else { return Ok(false) };
+    let hidden = Hidden::open(search, found.at, &found.kept.0, look.vault())?;
+    let details = hidden.and_then(|hidden| hidden.details);
     Ok(details == Some(json!({ "criteria": criteria.told() })))
 }
 

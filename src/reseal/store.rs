@@ -171,6 +171,12 @@ columns! {
            and kind || '/' || key > $2 order by 1 limit $3 for update"#
         "update watch_state set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
          where kind || '/' || watch_state.key = n.key"
+    AuditKeys "audit_key.sealed" "0001-01-01"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from audit_key group by 1"#
+        r#"select month::text as "key!", sealed as "sealed!", null as context
+           from audit_key where sealed_head(sealed) <> $1 and month > $2::text::date order by month limit $3 for update"#
+        "update audit_key set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where month = n.key::date"
     Answers "idempotency.sealed" ""
         r#"select sealed_head(sealed) as "head!", count(*) as "values!" from idempotency where sealed is not null group by 1"#
         r#"select caller_id || ' ' || key as "key!", sealed as "sealed!", null as context
@@ -216,7 +222,7 @@ pub(super) async fn save(
     Ok(column.put(work.db(), keys, sealed).await?)
 }
 
-/// How many events of the audit, which nobody can rewrite, are under a key.
+/// How many events of the audit are under a key themselves, as events were before each month had a key; nobody can rewrite them.
 pub(crate) async fn events(work: &mut Errands, key: u32) -> Result<i64, Problem> {
     let counted = sqlx::query_scalar!(
         r#"select count(*) as "count!" from audit_event

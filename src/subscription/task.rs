@@ -16,7 +16,12 @@ use super::{
     tried_again,
 };
 use crate::{
-    audit::Trail, clock::Clock, problem::Problem, remote::Poster, token::Issuer, work::Errands,
+    audit::{Trail, ledger::Ledger},
+    clock::Clock,
+    problem::Problem,
+    remote::Poster,
+    token::Issuer,
+    work::Errands,
 };
 
 /// What sends events.
@@ -28,6 +33,8 @@ pub struct Sender {
     pub clock: Clock,
     /// Whose name and key events carry.
     pub issuer: Arc<Issuer>,
+    /// What events of the audit are written by.
+    pub ledger: Ledger,
     /// Sends them.
     pub poster: Poster,
 }
@@ -38,8 +45,13 @@ pub async fn waiting(db: &PgPool, now: DateTime<Utc>) -> Result<(bool, i64), Pro
 }
 
 /// Makes events of all changes that are settled; how many events it made.
-pub async fn fan_out(options: &PgConnectOptions, clock: &Clock) -> Result<i64, Problem> {
-    let mut work = Errands::begin(options, clock, "make_events").await?;
+pub async fn fan_out(
+    options: &PgConnectOptions,
+    clock: &Clock,
+    ledger: &Ledger,
+) -> Result<i64, Problem> {
+    let work = Errands::begin(options, clock, "make_events").await?;
+    let mut work = work.with_ledger(ledger.clone());
     let mut events = 0;
     loop {
         let today = work.today();
@@ -66,9 +78,14 @@ impl Sender {
         }
     }
 
+    async fn begin(&self) -> Result<Errands, Problem> {
+        let work = Errands::begin(&self.options, &self.clock, "send_events").await?;
+        Ok(work.with_ledger(self.ledger.clone()))
+    }
+
     /// Takes what is to be sent to one subscription. That its children are told of is durable before they are.
     pub async fn take(&self) -> Result<Option<Taken>, Problem> {
-        let mut work = Errands::begin(&self.options, &self.clock, "send_events").await?;
+        let mut work = self.begin().await?;
         let today = work.today();
         let Some(taken) = store::take(&mut work, today).await? else { return Ok(None) };
         let told = taken.events.iter().filter(|event| event.told.is_some());
@@ -84,7 +101,7 @@ impl Sender {
     pub async fn send(&self, taken: &Taken) -> Result<(), Problem> {
         let settled = join_all(taken.events.iter().map(|event| self.sent(&taken.target, event)));
         let (settled, answered): (Vec<_>, Vec<_>) = settled.await.into_iter().unzip();
-        let mut work = Errands::begin(&self.options, &self.clock, "send_events").await?;
+        let mut work = self.begin().await?;
         let answered = answered.into_iter().any(|answered| answered);
         store::settle(&mut work, taken, &settled, answered).await?;
         let of = |status| settled.iter().filter(|settled| settled.status == status).count();

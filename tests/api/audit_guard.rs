@@ -230,6 +230,10 @@ async fn the_service_does_not_start_as_a_role_that_could_do_more_than_it_must() 
         ("", "grant update on audit_event to", "rewrite the audit"),
         ("", "grant update (outcome) on audit_event to", "rewrite the audit"),
         ("", "grant delete on audit_event_default to", "rewrite the audit"),
+        ("", "grant update on audit_seal to", "rewrite the audit"),
+        ("", "grant insert on audit_event to", "in which transaction"),
+        ("", "grant insert (tx) on audit_event to", "in which transaction"),
+        ("", "grant insert (epoch) on audit_event_2026_11 to", "in which transaction"),
         ("", "grant truncate on audit_event_2026_11 to", "rewrite the audit"),
     ] {
         let name = format!("contactpoint_test_role_{}", Uuid::new_v4().simple());

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use contactpoint::{access::Role, database::APPLICATION, feed::batch::task, work::Errands};
+use contactpoint::{access::Role, feed::batch::task};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -104,8 +104,7 @@ impl Desk {
 
     /// What the task does.
     async fn tidy(&self) -> usize {
-        let options = (*self.index.db.connect_options()).clone().options([("role", APPLICATION)]);
-        let mut work = Errands::begin(&options, &self.index.clock, "tidy_batches").await.unwrap();
+        let mut work = self.index.errands("tidy_batches").await;
         task::tidy(&mut work).await.unwrap()
     }
 }
@@ -156,10 +155,12 @@ async fn a_batch_that_is_here_waits_with_its_rows_sealed_and_its_begin_and_end_a
     }
     let event = desk.index.event(&sent).await;
     assert_eq!((&event["operation"], &event["details"]["rows"]), (&json!("send_batch"), &json!(3)));
-    let begun = "select count(*) from audit_event where operation = 'begin_batch' and details->>'batch' = $1 and client_id = $2";
-    let begun = sqlx::query_scalar(begun).bind(batch["id"].as_str()).bind(desk.sender().id);
-    let begun: i64 = begun.fetch_one(&desk.index.db).await.unwrap();
-    assert_eq!(begun, 1);
+    let begun = desk.index.acts("begin_batch").await;
+    assert_eq!(begun.len(), 1);
+    assert_eq!(
+        (&begun[0]["details"]["batch"], &begun[0]["client_id"]),
+        (&batch["id"], &json!(desk.sender().id))
+    );
 }
 
 #[actix_web::test]
@@ -285,10 +286,12 @@ async fn nothing_stays_of_a_batch_that_breaks_off() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(desk.kept().await, (1, 0));
-    let refused = "select count(*) from audit_event where operation = 'send_batch' and problem = 'batch-unreadable' and details->>'failure' = 'brokenOff'";
     for _ in 0..100 {
-        let refused: i64 = sqlx::query_scalar(refused).fetch_one(&desk.index.db).await.unwrap();
-        if refused == 1 {
+        let mut acts = desk.index.acts("send_batch").await;
+        acts.retain(|act| {
+            act["problem"] == "batch-unreadable" && act["details"]["failure"] == "brokenOff"
+        });
+        if acts.len() == 1 {
             desk.send("", &[], some(1_500)).await.expect(202);
             return;
         }

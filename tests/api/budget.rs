@@ -281,6 +281,33 @@ async fn an_organisation_has_limits_of_its_own_and_emergency_duty_five_times_as_
 }
 
 #[actix_web::test]
+async fn all_of_an_organisation_search_and_open_twenty_times_as_much_as_one_may() {
+    let desk = Desk::with_limits(|scene| scene.school, "searches_a_day=2 children_a_day=1").await;
+    let another = desk.index.child(desk.scene.authority).await;
+    let mut last = desk.me.clone();
+    for n in 0..20 {
+        last = desk.index.account(Role::Practitioner, desk.scene.school).await;
+        let child = if n == 0 { &desk.child } else { &another };
+        desk.index.get(&last, &child.path("")).await.expect(200);
+        for _ in 0..2 {
+            desk.index.post(&last, "/v1/children/search", desk.hit()).await.expect(200);
+        }
+    }
+    let elsewhere = desk.index.account(Role::Practitioner, desk.scene.other_school).await;
+    let search = async |who| desk.index.post(who, "/v1/children/search", desk.hit()).await;
+    let open = async |who, child: &Child| desk.index.get(who, &child.path("")).await;
+    let (searched, opened) = (search(&desk.me).await, open(&desk.me, &desk.child).await);
+    for refused in [&searched, &opened] {
+        assert!(refused.body["detail"].as_str().is_some_and(|told| told.contains("together")));
+    }
+    open(&last, &another).await.expect(200);
+    search(&elsewhere).await.expect(200);
+    open(&elsewhere, &desk.child).await.expect(200);
+    desk.waits(searched, || search(&desk.me)).await;
+    open(&desk.me, &desk.child).await.expect(200);
+}
+
+#[actix_web::test]
 async fn a_system_has_a_budget_of_matches_of_its_own() {
     let desk = Desk::with_limits(|scene| scene.school, "matches_a_day=3 searches_a_day=1").await;
     let feed = desk.scene.caller(Role::Feed);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contactpoint::{
     access::Role,
+    audit::ledger::Ledger,
     database::APPLICATION,
     demo::Demo,
     ids::EventId,
@@ -59,7 +60,8 @@ async fn filled(index: &Index, children: u32) {
 }
 
 async fn count(index: &Index) -> Option<i32> {
-    task::count(&options(index), &index.db, &index.clock).await.unwrap()
+    let ledger = Ledger::new(&options(index), Index::door().vault.clone());
+    task::count(&options(index), &index.db, &index.clock, &ledger).await.unwrap()
 }
 
 async fn take(index: &Index, matchers: &Matchers, taken: &mut Taken) -> Option<String> {
@@ -67,11 +69,7 @@ async fn take(index: &Index, matchers: &Matchers, taken: &mut Taken) -> Option<S
 }
 
 async fn acts(index: &Index, operation: &str) -> Vec<Value> {
-    sqlx::query_scalar("select details from audit_event where operation = $1 order by at, event_id")
-        .bind(operation)
-        .fetch_all(&index.db)
-        .await
-        .unwrap()
+    index.acts(operation).await.into_iter().map(|mut act| act["details"].take()).collect()
 }
 
 #[actix_web::test]

@@ -69,6 +69,7 @@ mod spec;
 mod stop;
 mod subject;
 mod subscription;
+mod tamper;
 mod token;
 mod transfer;
 mod two;

@@ -118,6 +118,8 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["oauth", "oauth::exchange"],
     &["access_request"],
+    &["audit::leaf", "audit::roots", "audit::export"],
+    &["audit::ledger"],
     &["scribe"],
     &["work"],
     &["feed::batch::reader"],
@@ -130,7 +132,9 @@ const LEVELS: &[&[&str]] = &[
         "matching::retrieve",
         "*::store",
         "feed::batch::store",
+        "audit::roots::store",
     ],
+    &["audit::export::store", "audit::roots::witness"],
     &["client::admission", "guard::store", "detector::state"],
     &["involvement::discreet"],
     &[
@@ -145,6 +149,7 @@ const LEVELS: &[&[&str]] = &[
     ],
     &["feed::batch::intake", "feed::batch::task"],
     &["feed::batch::routes"],
+    &["audit::roots::task", "audit::export::task", "audit::roots::routes"],
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial", "merge::act"],
     &["demo::protection"],
     &["app"],
@@ -154,7 +159,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 18] = [
+const EDGE: [&str; 19] = [
     "access",
     "app",
     "catalogue",
@@ -173,10 +178,14 @@ const EDGE: [&str; 18] = [
     "work",
     "*::routes",
     "feed::batch::routes",
+    "audit::roots::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 10] = [
+const SQL: [&str; 13] = [
+    "audit::export::store",
+    "audit::ledger",
+    "audit::roots::store",
     "database",
     "detector::state",
     "scribe",

@@ -51,7 +51,8 @@ impl Person {
         let credential = door.credential.hash(&password, &pin).unwrap();
         let sealed = door.vault.seal(seed.expose(), &seed_context(id.0)).unwrap();
         let options = (*index.db.connect_options()).clone();
-        let mut work = Errands::begin(&options, &index.clock, "account_add").await.unwrap();
+        let work = Errands::begin(&options, &index.clock, "account_add").await.unwrap();
+        let mut work = work.with_vault(door.vault.clone());
         store::insert_enrolled(&mut work, &account, &credential, &sealed).await.unwrap();
         work.record(Trail::default()).await.unwrap();
         Self { id, user_name, password: shown(&password), pin: shown(&pin), seed }

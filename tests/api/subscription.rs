@@ -13,6 +13,7 @@ use base64::{
 use chrono::{DateTime, TimeDelta, Utc};
 use contactpoint::{
     access::Role,
+    audit::ledger::Ledger,
     database::APPLICATION,
     remote::{Poster, Reach},
     subscription::{
@@ -68,6 +69,7 @@ impl Town {
     fn sender(&self) -> Sender {
         let options = (*self.index.db.connect_options()).clone().options([("role", APPLICATION)]);
         Sender {
+            ledger: Ledger::new(&options, Index::door().vault.clone()),
             options,
             clock: self.index.clock.clone(),
             issuer: Index::verifier().issuer(),
@@ -85,7 +87,7 @@ impl Town {
         let sender = self.sender();
         let mut made = 0;
         for _ in 0..400 {
-            made += fan_out(&sender.options, &sender.clock).await.unwrap();
+            made += fan_out(&sender.options, &sender.clock, &sender.ledger).await.unwrap();
             let behind: bool = sqlx::query_scalar(
                 "select exists (select from change r, change_cursor c
                                 where c.name = 'webhooks' and (r.xid, r.position) > (c.xid, c.position))",

@@ -19,6 +19,8 @@ const PAIRS: usize = 300_000;
 const EACH: usize = 30;
 /// As many pairs under one postcode at most.
 const UNDER_ONE: usize = 10;
+/// So many pairs are compared between two rests.
+const BETWEEN_RESTS: usize = 500;
 /// Whoever has more evidence for one child than this, in bits, beside the home, is no stranger.
 const STRANGER: f64 = 5.0;
 
@@ -98,14 +100,14 @@ impl Count {
         }
     }
 
-    /// Ends the counting, and compares pairs by the levels of `model`.
+    /// Ends the counting, and compares pairs by the levels of `model`; `rest` is called after every few hundred of them.
     #[must_use]
-    pub fn finish(self, model: &Model) -> Frequencies {
+    pub fn finish(self, model: &Model, rest: impl FnMut()) -> Frequencies {
         let Self { mut frequencies, people, every } = self;
         frequencies.close();
         if people.len() >= FEWEST {
             let matcher = Matcher::of(model.clone(), frequencies.clone());
-            frequencies.random = random(&matcher, &people);
+            frequencies.random = random(&matcher, &people, rest);
             // Of a part of the index most brothers and sisters would be missing.
             frequencies.kindred = (every <= 1).then(|| kindred(&matcher, &people));
         }
@@ -120,7 +122,7 @@ pub fn count(model: &Model, people: &[Person]) -> Frequencies {
     for person in people {
         count.add(person);
     }
-    count.finish(model)
+    count.finish(model, || {})
 }
 
 /// As many children are taken to have been counted before, with as many brothers and sisters as the model says.
@@ -159,9 +161,13 @@ fn kindred(matcher: &Matcher, people: &Held) -> Kindred {
     Kindred { twins: kin.twins * siblings / kin.siblings, siblings }
 }
 
-fn random(matcher: &Matcher, people: &Held) -> Seen {
-    let (mut dice, mut seen) = (Dice::new(1), Seen::default());
-    let compared = |a: usize, b: usize| {
+fn random(matcher: &Matcher, people: &Held, mut rest: impl FnMut()) -> Seen {
+    let (mut dice, mut seen, mut pairs) = (Dice::new(1), Seen::default(), 0_usize);
+    let mut compared = |a: usize, b: usize| {
+        pairs += 1;
+        if pairs.is_multiple_of(BETWEEN_RESTS) {
+            rest();
+        }
         let (one, other) = people.at(a).zip(people.at(b)).filter(|_| a != b)?;
         Some(matcher.compare(&one, &other))
     };

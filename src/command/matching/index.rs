@@ -3,7 +3,7 @@
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::super::{DatabaseUrl, Refused};
+use super::super::{DatabaseUrl, KeysFolder, Refused};
 use crate::{clock::Clock, matching::task, work::Errands};
 
 /// Makes the entries by which children are found, where they are missing, stale, or made by an older version of the service.
@@ -13,6 +13,8 @@ use crate::{clock::Clock, matching::task, work::Errands};
 pub(in crate::command) struct Index {
     #[command(flatten)]
     database: DatabaseUrl,
+    #[command(flatten)]
+    keys: KeysFolder,
     /// Make every entry anew
     #[arg(long)]
     all: bool,
@@ -21,7 +23,8 @@ pub(in crate::command) struct Index {
 impl Index {
     pub(super) async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "match_index").await?;
+        let work = Errands::begin(&options, &Clock::System, "match_index").await?;
+        let mut work = work.with_vault(self.keys.vault()?);
         let waiting = task::ask_anew(&mut work, self.all).await?;
         let style = ProgressStyle::with_template("{wide_bar} {pos} of {len}, {eta} left")?;
         let bar = ProgressBar::new(waiting.unsigned_abs()).with_style(style);

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use sqlx::postgres::PgConnectOptions;
 use uuid::Uuid;
 
-use super::{DatabaseUrl, Refused};
+use super::{DatabaseUrl, KeysFolder, Refused};
 use crate::{
     clock::{Clock, day_in_london},
     database,
@@ -52,6 +52,8 @@ pub(super) enum Match {
 pub(super) struct Train {
     #[command(flatten)]
     database: DatabaseUrl,
+    #[command(flatten)]
+    keys: KeysFolder,
     /// Print what was learnt, and keep nothing
     #[arg(long)]
     dry_run: bool,
@@ -75,6 +77,8 @@ pub(super) struct Models {
 pub(super) struct Promote {
     #[command(flatten)]
     database: DatabaseUrl,
+    #[command(flatten)]
+    keys: KeysFolder,
     /// The version of the model, as `contactpoint match models` prints it
     #[arg(id = "model", value_name = "VERSION")]
     version: i32,
@@ -161,7 +165,8 @@ fn follow(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
 impl Train {
     async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "match_train").await?;
+        let work = Errands::begin(&options, &Clock::System, "match_train").await?;
+        let mut work = work.with_vault(self.keys.vault()?);
         let bar = bar("records")?;
         let records = usize::try_from(self.records)?;
         let trained = task::train(&mut work, &Clock::System, records, follow(&bar)).await;
@@ -200,7 +205,8 @@ impl Models {
 impl Promote {
     async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
-        let mut work = Errands::begin(&options, &Clock::System, "match_promote").await?;
+        let work = Errands::begin(&options, &Clock::System, "match_promote").await?;
+        let mut work = work.with_vault(self.keys.vault()?);
         if !task::promote(&mut work, self.version, &self.reason).await? {
             return Err(anyhow!("there is no model {}", self.version).into());
         }

@@ -16,14 +16,14 @@ use chrono::{DateTime, Utc};
 use contactpoint::{
     access::Role,
     app::Shared,
-    audit::Hidden,
+    audit::{self, Hidden, ledger::Ledger, roots::Signer},
     clock::Clock,
     database::APPLICATION,
     edge::TrustedProxies,
     external::Issuers,
     feed::batch::LargestBatch,
     health::Draining,
-    keys::Keys,
+    keys::{Keys, SigningKeys},
     listener::Limits,
     matching::matcher::Matchers,
     remote::{Reach, RemoteKeys},
@@ -233,11 +233,24 @@ impl Index {
 
     /// The audit events of the request that had this answer, as JSON of the table's columns.
     pub(crate) async fn events(&self, answer: &Answer) -> Vec<Value> {
-        let found =
-            sqlx::query_scalar("select to_jsonb(e) from audit_event e where request_id = $1");
+        let found = sqlx::query_scalar(AssertSqlSafe(format!("{EVENTS} where e.request_id = $1")));
         let events: Vec<Json<Value>> =
             found.bind(answer.request_id).fetch_all(&self.db).await.unwrap();
         events.into_iter().map(|event| opened(event.0)).collect()
+    }
+
+    /// The audit events of an operation, in the order of their moments.
+    pub(crate) async fn acts(&self, operation: &str) -> Vec<Value> {
+        let found = format!("{EVENTS} where e.operation = $1 order by e.at, e.event_id");
+        let found = sqlx::query_scalar(AssertSqlSafe(found)).bind(operation);
+        let events: Vec<Json<Value>> = found.fetch_all(&self.db).await.unwrap();
+        events.into_iter().map(|event| opened(event.0)).collect()
+    }
+
+    /// What the audit keeps of the events of an operation, with nothing opened.
+    pub(crate) async fn kept(&self, operation: &str) -> Vec<Value> {
+        let kept = "select to_jsonb(e) from audit_event e where operation = $1";
+        sqlx::query_scalar(kept).bind(operation).fetch_all(&self.db).await.unwrap()
     }
 
     /// The one audit event of the request that had this answer.
@@ -251,7 +264,7 @@ impl Index {
     pub(crate) async fn rows(&self) -> Value {
         let tables: Vec<String> = sqlx::query_scalar(
             "select tablename::text from pg_tables where schemaname = 'public'
-             and tablename not like 'audit\\_event%' and tablename not in ('sign_in_failure', 'budget_opening', 'budget_spent') order by 1",
+             and tablename not like 'audit\\_%' and tablename not in ('sign_in_failure', 'budget_opening', 'budget_spent', 'budget_together') order by 1",
         )
         .fetch_all(&self.db)
         .await
@@ -381,6 +394,8 @@ async fn serve(
         let (verifier, door) = SECRETS.clone();
         let issuers = issuers.to_string();
         let shared = Shared {
+            ledger: Ledger::new(&settings.database, door.vault.clone()),
+            signer: ROOTS.clone(),
             verifier,
             door,
             issuers: Data::new(Issuers::read(issuers.as_bytes(), Reach::Loopback).unwrap()),
@@ -404,15 +419,25 @@ async fn serve(
     (address, handle.await.unwrap())
 }
 
+/// Audit events with what opens them.
+const EVENTS: &str = "select to_jsonb(e) || jsonb_build_object('kept',
+                             jsonb_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details))
+                      from audit_event e left join audit_key k on k.month = audit_month(e.at)";
+
 /// An event with what only auditors read.
 fn opened(mut event: Value) -> Value {
     let id = serde_json::from_value(event["event_id"].clone()).unwrap();
-    if let Some(hidden) = Hidden::of(id, &event["details"], &Index::door().vault).unwrap() {
+    let at = serde_json::from_value(event["at"].clone()).unwrap();
+    let kept: audit::Kept = serde_json::from_value(event["kept"].take()).unwrap();
+    if let Some(hidden) = Hidden::open(id, at, &kept, &Index::door().vault).unwrap() {
         event["details"] = hidden.details.unwrap_or_default();
         event["children"]
             .as_array_mut()
             .unwrap()
             .extend(hidden.children.iter().map(|id| json!(id)));
+    }
+    for binding in ["kept", "epoch", "tx", "serial", "settled", "voids", "hidden", "leaf", "mac"] {
+        event.as_object_mut().unwrap().remove(binding);
     }
     event
 }
@@ -429,6 +454,10 @@ static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
     let door = Door::new(credential, vault).unwrap();
     (Data::new(Verifier::new(issuer)), Data::new(door))
 });
+
+/// Keys of roots that end with this process.
+pub(crate) static ROOTS: LazyLock<Signer> =
+    LazyLock::new(|| Signer::new(SigningKeys::ephemeral().unwrap()));
 
 /// What the service logs, as `RUST_LOG` says; its own failures unless said.
 static LOG: LazyLock<()> = LazyLock::new(|| {

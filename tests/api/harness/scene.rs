@@ -401,7 +401,7 @@ impl Index {
             // Transactions of the tests beside this one hold back what can be looked through, as those of others do.
             let waiting: bool = sqlx::query_scalar(
                 "select exists (select from audit_event e, watch_cursor c
-                                where (e.tx, e.event_id) > (c.tx, c.event_id) and e.operation <> 'watch')",
+                                where (e.epoch, e.tx, e.event_id) > (c.epoch, c.tx, c.event_id) and e.operation <> 'watch')",
             )
             .fetch_one(&self.db)
             .await
