@@ -165,6 +165,13 @@ async fn arrange(place: &Place, dir: &Dir) {
     ] {
         run(sent, batch, seal("here")).await;
     }
+    for watched in [
+        "insert into watch_state (kind, key, sealed, forgotten_on) values ('person', $1::uuid::text, $2, now())",
+        "insert into alert (alert_id, detector, severity, organisation_id, raised_at, last_at, finding_key, about, sealed)
+         select $1, 'sweep', 'grave', organisation_id, now(), now(), '', '{}', $2 from organisation limit 1",
+    ] {
+        run(watched, account, seal("here")).await;
+    }
     // The months of the harness are under its own keys, and are made anew by whoever writes.
     sqlx::query("delete from audit_key").execute(&index.db).await.unwrap();
     run(
