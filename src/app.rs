@@ -15,13 +15,13 @@ use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
-    access_request, account, archive, audit,
+    access_request, account, alert, archive, audit,
     audit::{ledger::Ledger, roots::Signer},
     bounds, budget, carer, catalogue, change, child, client,
     clock::Clock,
     consent, contact_request,
     describe::{self, Description},
-    duplicate,
+    detector, duplicate,
     edge::{Operations, TrustedProxies, edge, no_route, only_get},
     examples, external,
     external::Issuers,
@@ -40,7 +40,7 @@ use crate::{
     span::QuietSpan,
     stop, subject, subscription,
     token::Verifier,
-    transfer, withholding,
+    transfer, usage, withholding,
     work::Db,
 };
 
@@ -97,7 +97,10 @@ pub fn mount(api: &mut ServiceConfig) {
         shield::routes::mount(rooms);
         override_grant::routes::mount(rooms);
         identity::routes::mount(rooms);
+        alert::routes::mount(rooms);
         investigation::routes::mount(rooms);
+        detector::routes::mount(rooms);
+        usage::routes::mount(rooms);
         organisation::routes::mount(rooms);
         budget::routes::mount(rooms);
         account::routes::mount(rooms);

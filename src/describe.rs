@@ -45,6 +45,7 @@ use crate::{
         (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
         (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
         (name = "identities", description = "How an identity ends."),
+        (name = "alerts", description = "What detectors found in how the index is used, by reference alone, and from which measure on."),
         (name = "investigations", description = "What is looked into because of how the index was used."),
         (name = "retention", description = "When records end: deaths, consents to stay, legal holds, purges."),
         (name = "archive", description = "Records that are not in use any more, and their way back."),
@@ -121,8 +122,9 @@ pub(crate) fn complete(api: &mut openapi::OpenApi) {
 }
 
 /// Where a POST makes nothing that could be made twice.
-const NOT_CREATING: [&str; 10] = [
+const NOT_CREATING: [&str; 11] = [
     RECONCILIATIONS,
+    "/v1/audit/events/search",
     "/v1/children/match",
     "/v1/archive/search",
     "/v1/archive/openings",
@@ -232,6 +234,10 @@ impl Operating<'_> {
             "/v1/information-requests/{informationRequestId}/forwarding"
             | "/v1/information-requests/{informationRequestId}/withdrawal" => {
                 kinds.push(Kind::InformationRequestStatus);
+            }
+            "/v1/alerts/{alertId}/investigation" => kinds.push(Kind::AlertInvestigated),
+            "/v1/investigations/{investigationId}/suspicion" => {
+                kinds.extend([Kind::SuspectedAlready, Kind::InvestigationClosed]);
             }
             "/v1/changes" => kinds.push(Kind::ChangesForgotten),
             "/v1/subscriptions/{subscriptionId}/deliveries/{deliveryId}/replay" => {
@@ -346,7 +352,10 @@ impl Operating<'_> {
             "/v1/withholdings/{withholdingId}" => kinds.push(Kind::WithholdingEnded),
             OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
             "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
-            "/v1/investigations/{investigationId}/outcome" => kinds.push(Kind::InvestigationClosed),
+            "/v1/investigations/{investigationId}/outcome"
+            | "/v1/investigations/{investigationId}/assignment" => {
+                kinds.push(Kind::InvestigationClosed);
+            }
             "/v1/holds/{holdId}" => kinds.push(Kind::HoldEnded),
             "/v1/archive/search" => {
                 kinds.extend([Kind::TooLittleToSearchBy, Kind::TooManyMatches]);
@@ -399,7 +408,13 @@ impl Operating<'_> {
                     Kind::RequestInProgress,
                 ]);
                 if self.path.starts_with("/v1/children")
-                    || [RESTORATIONS, "/v1/merges", "/v1/my/requests"].contains(&self.path)
+                    || [
+                        RESTORATIONS,
+                        "/v1/merges",
+                        "/v1/my/requests",
+                        "/v1/alerts/{alertId}/investigation",
+                    ]
+                    .contains(&self.path)
                 {
                     kinds.push(Kind::AnswerForgotten);
                 }

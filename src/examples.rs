@@ -92,6 +92,14 @@ examples! {
     "list_investigations";
     "open_investigation";
     "decide_investigation" asks "request";
+    "read_evidence";
+    "assign_investigation" asks "request";
+    "suspect_misuse" asks "request";
+    "list_alerts";
+    "open_alert";
+    "investigate_alert";
+    "list_detectors";
+    "set_detector" asks "request";
     "record_death" asks "request";
     "consent_to_stay" asks "request";
     "read_forecast";
@@ -169,6 +177,9 @@ examples! {
     "list_notices";
     "see_notice";
     "list_audit_events";
+    "search_audit_events" asks "request";
+    "list_own_events";
+    "read_usage";
     "read_audit_roots";
     "report_without_school";
     "report_without_practice";
@@ -290,7 +301,7 @@ mod tests {
                 shown += 1;
             }
         }
-        let (lines, lists) = (1, 1);
+        let (lines, lists) = (2, 1);
         assert_eq!(
             shown,
             EXAMPLES

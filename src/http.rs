@@ -446,13 +446,15 @@ impl<T: for<'de> Deserialize<'de> + Validate> FromRequest for Query<T> {
     }
 }
 
-/// In which form an answer is wanted that there is in two.
+/// In which form an answer is wanted that there is in several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// `application/json`.
     Json,
     /// `text/csv`, where it is named in `Accept` and JSON is not wanted as much.
     Csv,
+    /// `application/x-ndjson`, likewise.
+    Lines,
 }
 
 impl Wanted {
@@ -466,8 +468,13 @@ impl Wanted {
             });
             weights.fold(0.0, f32::max)
         };
-        let csv = wanted("text/csv");
-        if csv > wanted("application/json") { Self::Csv } else { Self::Json }
+        let json = wanted("application/json");
+        let (csv, lines) = (wanted("text/csv"), wanted("application/x-ndjson"));
+        match csv.max(lines) {
+            most if most <= json => Self::Json,
+            most if most > lines => Self::Csv,
+            _ => Self::Lines,
+        }
     }
 }
 
@@ -494,6 +501,9 @@ mod tests {
             ("application/json;q=0.5, text/csv", Wanted::Csv),
             ("text/csv;q=0.5, application/json", Wanted::Json),
             ("text/csv;q=0", Wanted::Json),
+            ("application/x-ndjson", Wanted::Lines),
+            ("application/x-ndjson, application/json;q=0.9", Wanted::Lines),
+            ("application/x-ndjson;q=0.9, application/json", Wanted::Json),
             ("application/json, text/csv", Wanted::Json),
             ("*/*", Wanted::Json),
             ("text/*", Wanted::Json),

@@ -66,6 +66,8 @@ ids! {
     GrantId
     /// What is looked into because of how the index was used.
     InvestigationId
+    /// Something that was found in how the index is used.
+    AlertId
     /// A consent, with who gave it and when.
     ConsentId
     /// A request to be put in touch with a service that is told to nobody.

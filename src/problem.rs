@@ -182,6 +182,10 @@ kinds! {
     /// A request that a child be shielded is decided once, and reviewed or closed while it is in force; where the record
     /// resembles another's, it is decided whose it is.
     ShieldRequestStatus 409 "shield-request-status" "The request does not stand so";
+    /// The alert is looked into already, or was: its `investigationId` says where.
+    AlertInvestigated 409 "alert-investigated" "The alert is looked into already";
+    /// Misuse is suspected already.
+    SuspectedAlready 409 "suspected-already" "Misuse is suspected already";
     /// The investigation has its outcome.
     InvestigationClosed 409 "investigation-closed" "The investigation is closed";
     /// The end of this identity has been proposed, and waits for a second person.

@@ -26,6 +26,7 @@ use crate::{
     },
     clock::{day_in_london, midnight_in_london},
     database,
+    detector::task as detectors,
     feed::{batch::task as batches, worker},
     keys::{rotation, sealing},
     learning::task as learning,
@@ -79,6 +80,7 @@ pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> 
         errands.spawn_local(retain(options.clone(), shared.clone()));
         errands.spawn_local(tidy_batches(options.clone(), shared.clone()));
         errands.spawn_local(index(options.clone(), shared.clone()));
+        errands.spawn_local(watch(options.clone(), shared.clone()));
         errands.spawn_local(work_on_feeds(options.clone(), shared.clone()));
         errands.spawn_local(follow_matcher(options, shared));
         runtime.block_on(errands);
@@ -185,6 +187,44 @@ async fn tidy_once(options: &PgConnectOptions, shared: &Shared) -> Result<usize,
     let work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
     let mut work = work.with_ledger(shared.ledger.clone());
     batches::tidy(&mut work).await
+}
+
+/// Looks through the audit as it grows, every two seconds, and at once where there is more. Every instance tries; one at a time does it.
+async fn watch(options: PgConnectOptions, shared: Shared) {
+    let patient = [("statement_timeout", "1min"), ("idle_in_transaction_session_timeout", "1min")];
+    let options = guarded(&options).options(patient);
+    loop {
+        let mut more = false;
+        match watch_once(&options, &shared).await {
+            Ok(None) => {}
+            Ok(Some(done)) => {
+                more = done.more;
+                let behind = i32::try_from(done.behind).unwrap_or(i32::MAX);
+                metrics::gauge!("contactpoint_watch_lag_seconds").set(f64::from(behind));
+                if done.raised > 0 {
+                    tracing::info!(raised = done.raised, "alerts are raised");
+                }
+                if done.behind > BEHIND {
+                    tracing::warn!(seconds = done.behind, "the detectors are behind");
+                }
+            }
+            Err(problem) => tell(&problem, "the audit could not be looked through"),
+        }
+        if !more {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+/// The detectors are no more than five minutes behind (security rule E-6).
+const BEHIND: i64 = 300;
+
+async fn watch_once(
+    options: &PgConnectOptions,
+    shared: &Shared,
+) -> Result<Option<detectors::Done>, Problem> {
+    let work = Errands::begin(options, &shared.clock, detectors::OPERATION).await?;
+    detectors::run(&mut work.with_ledger(shared.ledger.clone())).await
 }
 
 async fn retain_once(

@@ -257,12 +257,24 @@ permissions! {
     WriteNotice "notice:write" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer] "notices to the own role in the own organisation; the operator and the archive reviewer: to all of their role";
     /// Read how the index has been used.
     ReadAudit "audit:read" false [Auditor] "the own organisation's events; an auditor of a national partner: all";
+    /// Read how you have used the index yourself.
+    ReadOwnUse "own-use:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject] "one's own events";
+    /// Read how much each person of an organisation has used the index.
+    ReadUsage "usage:read" false [AccountAdministrator Auditor] "the own organisation's, and an authority's those of organisations in its area; an auditor of a national partner: every organisation's";
+    /// Read from which measure on detectors find something.
+    ReadDetector "detector:read" false [Operator Auditor] "every detector";
+    /// Set from which measure on detectors find something.
+    WriteDetector "detector:write" false [Operator] "every detector" fresh;
+    /// Find and open alerts.
+    ReadAlert "alert:read" false [Auditor] "those of the own organisation, never about one's own use; an auditor of a national partner: all others too";
     /// Read the signed roots over what the audit holds.
     ReadAuditRoots "audit-root:read" false [Operator Auditor] "everything: they say nothing of any event";
     /// Find and open investigations into how the index was used.
-    ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority; an auditor of a national partner: all";
-    /// Say what came out of an investigation.
-    DecideInvestigation "investigation:decide" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all";
+    ReadInvestigation "investigation:read" false [ShieldApprover Auditor] "those of the own authority, a shield approver into looks past a shield alone; an auditor of a national partner: all";
+    /// Begin investigations of alerts, read the evidence, and say who looks into it.
+    WorkInvestigation "investigation:work" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all";
+    /// Suspect misuse, and say what came out of an investigation.
+    DecideInvestigation "investigation:decide" false [Auditor] "those of the own authority, never into one's own use; an auditor of a national partner: all" fresh;
     /// Read the table of who may do what, and the code lists.
     ReadPolicy "policy:read" false [Practitioner PractitionerWithOverride Steward ShieldApprover AccountAdministrator Operator Auditor ArchiveReviewer Subject Feed CaseSystem] "everything";
 }

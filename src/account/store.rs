@@ -192,6 +192,47 @@ pub(super) async fn save(
     Ok(())
 }
 
+/// Suspends an account, whoever administers it, because misuse is suspected; its sessions end with that. Says whether it was in use.
+pub(crate) async fn suspend(work: &mut Work, id: AccountId) -> Result<bool, Problem> {
+    let now = work.now;
+    let done = sqlx::query!(
+        "update account set status = 'suspended', version = version + 1, updated_at = $2
+         where account_id = $1 and status in ('active', 'invited')",
+        id.0,
+        now,
+    );
+    Ok(done.execute(work.db()).await?.rows_affected() > 0)
+}
+
+/// Lets an account go on that was suspended because misuse was suspected, if it still is.
+pub(crate) async fn resume(work: &mut Work, id: AccountId) -> Result<bool, Problem> {
+    let now = work.now;
+    let done = sqlx::query!(
+        "update account set version = version + 1, updated_at = $2,
+             status = case when num_nonnulls(credential, external_subject) > 0 then 'active' else 'invited' end
+         where account_id = $1 and status = 'suspended'",
+        id.0,
+        now,
+    );
+    Ok(done.execute(work.db()).await?.rows_affected() > 0)
+}
+
+/// The organisations whose administrators look after an account's person: the own one, and the authority in whose area it works.
+pub(crate) async fn administrators(
+    work: &mut Work,
+    id: AccountId,
+) -> Result<Vec<OrganisationId>, Problem> {
+    let rows = sqlx::query_scalar!(
+        r#"select distinct x.id as "id!: OrganisationId"
+           from account a
+           join organisation o on o.organisation_id = a.organisation_id
+           cross join lateral unnest(array[o.organisation_id, o.authority_id]) as x (id)
+           where a.account_id = $1 and x.id is not null"#,
+        id.0,
+    );
+    Ok(rows.fetch_all(work.db()).await?)
+}
+
 /// Makes an invitation in place of those that the account has not used, and tells what it is used with.
 pub(crate) async fn invite(
     work: &mut Work,

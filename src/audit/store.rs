@@ -6,9 +6,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{AuditEvent, AuditQuery, Hidden, Kept};
+use super::{AuditEvent, Hidden, Kept, Outcome, OwnEvent, OwnEventQuery, Wish};
 use crate::{
-    ids::{ChildId, IndexNumber, OrganisationId},
+    ids::{AccountId, ChildId, EventId, IndexNumber, OrganisationId},
     problem::Problem,
     work::{Errands, Look},
 };
@@ -42,7 +42,7 @@ pub(crate) async fn child(
 pub(super) async fn list(
     look: &Look,
     organisation: Option<OrganisationId>,
-    query: &AuditQuery,
+    wish: &Wish,
     before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<AuditEvent>, Problem> {
@@ -66,20 +66,94 @@ pub(super) async fn list(
           and ($4::uuid is null or e.account_id = $4 or e.on_behalf_of = $4)
           and ($5::text is null or e.operation = $5)
           and ($6::timestamptz is null or e.at >= $6)
+          and ($8::text is null or e.outcome = $8)
+          and ($9::timestamptz is null or e.at < $9)
+          and ($10::text is null or e.children @> (
+              select array_agg(c.child_id) from child c where c.index_number = $10 and c.status <> 'retired'))
         order by e.at desc, e.event_id desc
         limit $7
         "#,
         before_at,
         before_id,
         organisation.map(|id| id.0),
-        query.account.map(|id| id.0),
-        query.operation,
-        query.since,
+        wish.account.map(|id| id.0),
+        wish.operation,
+        wish.since,
         limit,
+        wish.outcome.map(Outcome::as_str),
+        wish.until,
+        wish.index_number.as_ref().map(IndexNumber::as_str),
     )
     .fetch_all(look.db())
     .await?;
     opened(look, rows.into_iter().map(|row| (row.event.0, row.kept.0)).collect()).await
+}
+
+/// Those of these events that are of these accounts and not older: what an investigation is about. The latest first.
+pub(crate) async fn of_numbers(
+    look: &Look,
+    numbers: &[EventId],
+    accounts: &[AccountId],
+    since: DateTime<Utc>,
+) -> Result<Vec<AuditEvent>, Problem> {
+    let numbers: Vec<_> = numbers.iter().map(|id| id.0).collect();
+    let accounts: Vec<_> = accounts.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"
+        select json_build_object(
+                   'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
+                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id, 'onBehalfOf', e.on_behalf_of,
+                   'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
+                   'children', coalesce((
+                       select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
+                   'details', null, 'requestId', e.request_id
+               ) as "event!: Json<AuditEvent>",
+               json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
+        from audit_event e
+        left join audit_key k on k.month = audit_month(e.at)
+        where e.account_id = any($1) and e.at >= $2 and e.event_id = any($3)
+        order by e.at desc, e.event_id desc
+        "#,
+        &accounts,
+        since,
+        &numbers,
+    )
+    .fetch_all(look.db())
+    .await?;
+    opened(look, rows.into_iter().map(|row| (row.event.0, row.kept.0)).collect()).await
+}
+
+/// The events of an account, whose person reads them, the latest first.
+pub(super) async fn of_account(
+    look: &Look,
+    account: AccountId,
+    query: &OwnEventQuery,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<OwnEvent>, Problem> {
+    let (before_at, before_id) = before.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
+    let before_at = before_at.min(look.now + chrono::Duration::days(1));
+    let rows = sqlx::query_scalar!(
+        r#"
+        select json_strip_nulls(json_build_object(
+                   'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
+                   'clientId', e.client_id, 'reason', e.reason, 'reference', e.reference,
+                   'children', cardinality(e.children), 'requestId', e.request_id
+               )) as "event!: Json<OwnEvent>"
+        from audit_event e
+        where e.account_id = $1 and (e.at, e.event_id) < ($2, $3)
+          and ($4::timestamptz is null or e.at >= $4) and ($5::timestamptz is null or e.at < $5)
+        order by e.at desc, e.event_id desc
+        limit $6
+        "#,
+        account.0,
+        before_at,
+        before_id,
+        query.since,
+        query.until,
+        limit,
+    );
+    Ok(rows.fetch_all(look.db()).await?.into_iter().map(|row| row.0).collect())
 }
 
 /// The events with what only auditors read; of which child an event may not say beside its organisation, auditors of that

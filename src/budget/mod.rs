@@ -49,6 +49,16 @@ pub(crate) fn is_limited(operation: &str) -> bool {
         || OPENINGS.contains(&operation)
 }
 
+/// Whether an operation tells of one child.
+pub(crate) fn is_opening(operation: &str) -> bool {
+    OPENINGS.contains(&operation)
+}
+
+/// Whether an operation looks for children, by people.
+pub(crate) fn is_search(operation: &str) -> bool {
+    SEARCHES.contains(&operation)
+}
+
 /// What a request spends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Charge {

@@ -17,6 +17,7 @@ mod matching;
 mod retention;
 mod serve;
 mod walk;
+mod watch;
 
 use crate::{app, database, keys::Keys, seal::Vault};
 
@@ -62,6 +63,9 @@ enum Command {
     /// Train, promote and measure how records are matched
     #[command(subcommand)]
     Match(matching::Match),
+    /// Show what detectors would have found, and mark records that nobody has reason to look at
+    #[command(subcommand)]
+    Watch(watch::Watch),
     /// Print the OpenAPI document
     Openapi,
 }
@@ -157,6 +161,7 @@ pub fn run() -> ExitCode {
             Command::Retention(retention) => retention.run().await,
             Command::Audit(audit) => audit.run().await,
             Command::Match(command) => command.run().await,
+            Command::Watch(watch) => watch.run().await,
             Command::Openapi => {
                 print!("{}", app::document());
                 Ok(())

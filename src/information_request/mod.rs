@@ -441,7 +441,11 @@ impl Found {
     }
 
     /// Ends it. What the person says is kept where they were not given all that they asked.
-    pub(crate) fn close(&mut self, said: InformationOutcomeIn, now: DateTime<Utc>) -> Result<(), Problem> {
+    pub(crate) fn close(
+        &mut self,
+        said: InformationOutcomeIn,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
         use InformationOutcome::{Answered, Corrected, PartlyCorrected, Refused, Withdrawn};
         self.stands(InformationRequestStatus::is_open)?;
         if (said.outcome == Refused) != said.refusal.is_some() {

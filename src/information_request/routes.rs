@@ -10,8 +10,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{
-    AskIn, ExtensionIn, Found, IdentityCheckIn, InformationRequest, InformationRequestIn,
-    InformationRequestQuery, InformationRequests, New, InformationOutcomeIn, store,
+    AskIn, ExtensionIn, Found, IdentityCheckIn, InformationOutcomeIn, InformationRequest,
+    InformationRequestIn, InformationRequestQuery, InformationRequests, New, store,
 };
 use crate::{
     access::{

@@ -53,6 +53,16 @@ codes! {
         FlagExpiring = "flagExpiring",
         /// A legal hold ends in 14 days unless it is renewed.
         HoldExpiring = "holdExpiring",
+        /// Something was found in how the index is used: look into it.
+        AlertRaised = "alertRaised",
+        /// An investigation is yours to work on.
+        InvestigationAssigned = "investigationAssigned",
+        /// An account of yours is suspended, because misuse is suspected.
+        MisuseSuspected = "misuseSuspected",
+        /// An investigation of an account of yours has its outcome: where there was no reason for what was done, decide on the account.
+        MisuseDecided = "misuseDecided",
+        /// How your people used the index in the week that is over has been counted.
+        UsageCounted = "usageCounted",
         /// A purge waits for approval by a second person.
         PurgeProposed = "purgeProposed",
         /// A child, or a carer, asks to see a record, to have it put right, or complains: answer by the day.

@@ -318,7 +318,7 @@ fn moment(at: DateTime<Utc>) -> String {
 }
 
 /// A cell that no program takes for a formula: what could begin one is put behind an apostrophe.
-fn harmless(cell: String) -> String {
+pub(crate) fn harmless(cell: String) -> String {
     let first = cell.trim_start_matches([' ', '\u{a0}']).chars().next();
     match first {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {

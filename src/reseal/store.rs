@@ -157,6 +157,20 @@ columns! {
            and review_task_id > $2::text::uuid order by review_task_id limit $3 for update"#
         "update review_task set sent = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
          where review_task_id = n.key::uuid"
+    Alerts "alert.sealed" "00000000-0000-0000-0000-000000000000"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from alert group by 1"#
+        r#"select alert_id::text as "key!", sealed as "sealed!", null as context
+           from alert where sealed_head(sealed) <> $1
+           and alert_id > $2::text::uuid order by alert_id limit $3 for update"#
+        "update alert set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where alert_id = n.key::uuid"
+    Watched "watch_state.sealed" ""
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from watch_state group by 1"#
+        r#"select kind || '/' || key as "key!", sealed as "sealed!", null as context
+           from watch_state where sealed_head(sealed) <> $1
+           and kind || '/' || key > $2 order by 1 limit $3 for update"#
+        "update watch_state set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where kind || '/' || watch_state.key = n.key"
     AuditKeys "audit_key.sealed" "0001-01-01"
         r#"select sealed_head(sealed) as "head!", count(*) as "values!" from audit_key group by 1"#
         r#"select month::text as "key!", sealed as "sealed!", null as context

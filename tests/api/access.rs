@@ -111,8 +111,16 @@ const REVIEWS: &[&str] = &["open_review_task", "decide_review_task"];
 /// Merges are seen by the authorities that answer for one of the records; the records of the example are nobody's.
 const MERGES: &[&str] = &["open_merge", "approve_merge", "refuse_merge", "reverse_merge"];
 
-/// Investigations are seen by the authority that answers for the record.
-const INVESTIGATIONS: &[&str] = &["open_investigation", "decide_investigation"];
+/// Investigations are seen by the authority that answers for the record, and alerts by that which looks after them.
+const INVESTIGATIONS: &[&str] = &[
+    "open_investigation",
+    "decide_investigation",
+    "read_evidence",
+    "assign_investigation",
+    "suspect_misuse",
+    "open_alert",
+    "investigate_alert",
+];
 
 /// The archive reviewer states a reference.
 const ARCHIVE: &[&str] = &["search_archive", "open_archived"];
@@ -125,7 +133,7 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 58] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 60] = [
     (MY, Own, Role::ALL, 404),
     (MY, Other, Role::ALL, 404),
     (MY, Whose::Unknown, Role::ALL, 404),
@@ -143,6 +151,8 @@ const REFUSED: [(&[&str], Whose, &[Role], u16); 58] = [
         &[Role::Steward],
         403,
     ),
+    (&["assign_investigation"], Own, Role::ALL, 422),
+    (&["read_usage"], Other, Role::ALL, 403),
     (REVIEWS, Other, Role::ALL, 404),
     (&["list_sources", "unlink_source"], Other, &[Role::Steward], 403),
     (MERGES, Other, Role::ALL, 404),

@@ -12,6 +12,8 @@ use crate::{
 };
 
 const EVENTS: &str = "/v1/audit/events";
+const SEARCH: &str = "/v1/audit/events/search";
+const OWN: &str = "/v1/audit/own-events";
 
 async fn page(index: &Index, auditor: &Caller, query: &str) -> Answer {
     index.get(auditor, &format!("{EVENTS}?{query}")).await.expect(200)
@@ -51,7 +53,8 @@ async fn an_auditor_reads_the_events_of_the_own_organisation_and_a_national_one_
     let look = items.iter().find(|event| event["operation"] == "open_child").unwrap();
     assert_eq!(look["children"], json!([child.number]));
     assert_eq!((&look["reason"], &look["status"]), (&json!("direct-service"), &json!(200)));
-    written::done(&index, &events, &own, "list_audit_events", &[], Value::Null).await;
+    let asked = json!({ "asked": {} });
+    written::done(&index, &events, &own, "list_audit_events", &[], asked).await;
 
     let over_all = index.caller(Role::Auditor, national).await;
     let items = page(&index, &over_all, "").await.body["items"].as_array().unwrap().clone();
@@ -134,4 +137,108 @@ async fn events_are_found_by_account_operation_and_time() {
         let answer = index.get(&auditor, &format!("{EVENTS}?{wrong}")).await;
         answer.refused(400, "invalid-query");
     }
+}
+
+#[actix_web::test]
+async fn events_are_searched_by_child_account_outcome_and_time_and_what_was_asked_is_kept_sealed() {
+    let index = Index::start().await;
+    let (here, there) = (index.authority().await, index.authority().await);
+    let [child, other] = [index.child(here).await, index.child(here).await];
+    let auditor = index.caller(Role::Auditor, here).await;
+    let by = index.caller(Role::Practitioner, here).await;
+    let stranger = index.caller(Role::Practitioner, there).await;
+    for one in [&child, &other] {
+        index.get(&by, &one.path("")).await.expect(200);
+        index.get(&stranger, &one.path("")).await.expect(200);
+    }
+    index.get(&by, "/v1/children/48271930566").await.refused(404, "not-found");
+    index.clock.set("2026-11-16T10:00:00Z".parse().unwrap());
+    index.get(&by, &child.path("/flags")).await.expect(200);
+    let found = async |body: Value| {
+        let answer = index.post(&auditor, SEARCH, body).await.expect(200);
+        answer.body["items"].as_array().unwrap().len()
+    };
+    let number = &child.number;
+    for (body, count) in [
+        (json!({ "indexNumber": number }), 2),
+        (json!({ "indexNumber": number, "operation": "open_child" }), 1),
+        (json!({ "indexNumber": number, "until": "2026-11-16T10:00:00Z" }), 1),
+        (json!({ "indexNumber": number, "since": "2026-11-16T10:00:00Z" }), 1),
+        (json!({ "account": by.id, "outcome": "refused" }), 1),
+        (json!({ "account": by.id, "outcome": "answered" }), 3),
+        (json!({ "account": stranger.id }), 0),
+        (json!({ "indexNumber": "48271930566" }), 0),
+    ] {
+        assert_eq!(found(body.clone()).await, count, "{body}");
+    }
+    let asked = index.post(&auditor, SEARCH, json!({ "indexNumber": number })).await.expect(200);
+    let details = json!({ "asked": { "indexNumber": number } });
+    written::done(&index, &asked, &auditor, "search_audit_events", &[], details).await;
+    let kept: String =
+        sqlx::query_scalar("select to_jsonb(e)::text from audit_event e where request_id = $1")
+            .bind(asked.request_id)
+            .fetch_one(&index.db)
+            .await
+            .unwrap();
+    assert!(!kept.contains(number.as_str()), "only auditors read what auditors ask");
+    let wrong = json!({ "after": "x" });
+    let refused = index.post(&auditor, SEARCH, wrong).await.refused(422, "invalid-value");
+    assert_eq!(refused.pointers(), ["/after"]);
+    let query = format!("{EVENTS}?outcome=refused&until=2026-11-16T09:30:01Z");
+    let refused = index.get(&auditor, &query).await.expect(200);
+    assert_eq!(refused.body["items"][0]["status"], 404);
+    index.post(&by, SEARCH, json!({})).await.refused(403, "forbidden");
+}
+
+#[actix_web::test]
+async fn all_that_is_found_is_told_as_lines_each_part_written_down_before_it_leaves() {
+    let index = Index::start().await;
+    let here = index.authority().await;
+    let auditor = index.caller(Role::Auditor, here).await;
+    let by = index.caller(Role::Practitioner, here).await;
+    for _ in 0..205 {
+        index.get(&by, "/v1/organisations").await.expect(200);
+    }
+    let body = json!({ "account": by.id });
+    let lines = [("Accept", "application/x-ndjson")];
+    let all = index.request(&auditor, "POST", SEARCH, body, &lines).await.expect(200);
+    let told: Vec<Value> = all
+        .bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect();
+    let requests: HashSet<_> = told.iter().map(|event| event["requestId"].to_string()).collect();
+    assert_eq!((told.len(), requests.len()), (205, 205));
+    assert_eq!(index.events(&all).await.len(), 2, "two parts");
+}
+
+#[actix_web::test]
+async fn everybody_reads_the_own_use_and_never_that_of_others() {
+    let index = Index::start().await;
+    let here = index.authority().await;
+    let child = index.child(here).await;
+    let [by, colleague] = [
+        index.caller(Role::Practitioner, here).await,
+        index.caller(Role::Practitioner, here).await,
+    ];
+    for one in [&by, &colleague] {
+        index.get(one, &child.path("")).await.expect(200);
+    }
+    let own = index.get(&by, OWN).await.expect(200);
+    let items = own.body["items"].as_array().unwrap();
+    assert_eq!(items.len(), 1);
+    assert_eq!(
+        (&items[0]["operation"], &items[0]["reason"], &items[0]["children"]),
+        (&json!("open_child"), &json!("direct-service"), &json!(1))
+    );
+    written::done(&index, &own, &by, "list_own_events", &[], Value::Null).await;
+    let first = index.get(&by, &format!("{OWN}?limit=1")).await.expect(200);
+    let next = first.body["next"].as_str().unwrap();
+    let second = index.get(&by, &format!("{OWN}?limit=1&after={next}")).await.expect(200);
+    assert_eq!(second.body["items"][0]["operation"], "open_child");
+    let none = index.get(&by, &format!("{OWN}?until=2026-11-16T09:30:00Z")).await.expect(200);
+    assert_eq!(none.body["items"], json!([]));
+    let system = index.client(Role::Feed, here).await;
+    index.get(&system, OWN).await.refused(403, "forbidden");
 }

@@ -75,4 +75,5 @@ mod tamper;
 mod token;
 mod transfer;
 mod two;
+mod watching;
 mod written;

@@ -87,9 +87,16 @@ const LEVELS: &[&[&str]] = &[
         "change",
         "subject",
         "identity",
+        "detector",
+        "detector::chance",
+        "detector::others",
+        "detector::person",
+        "detector::seen",
+        "detector::watch",
     ],
     &[
         "account",
+        "alert",
         "account::enrolment",
         "archive",
         "contact_request",
@@ -104,14 +111,15 @@ const LEVELS: &[&[&str]] = &[
         "feed::import::ndjson",
         "feed::import::pupil",
         "sensitive",
-        "investigation",
         "information_request",
         "withholding",
         "subscription",
         "subscription::event",
         "subscription::signature",
     ],
+    &["investigation"],
     &["report", "my", "my::words"],
+    &["usage"],
     &[
         "policy",
         "client",
@@ -139,7 +147,7 @@ const LEVELS: &[&[&str]] = &[
         "audit::roots::store",
     ],
     &["audit::export::store", "audit::roots::witness"],
-    &["client::admission", "guard::store"],
+    &["client::admission", "guard::store", "detector::state"],
     &["involvement::discreet"],
     &[
         "feed::worker",
@@ -186,11 +194,12 @@ const EDGE: [&str; 19] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 12] = [
+const SQL: [&str; 13] = [
     "audit::export::store",
     "audit::ledger",
     "audit::roots::store",
     "database",
+    "detector::state",
     "scribe",
     "work",
     "feed::worker::held",

@@ -56,7 +56,7 @@ async fn exact(index: &Index, answer: &Answer, caller: Option<&Caller>, rest: Va
     let columns = event.as_object_mut().unwrap();
     let at = columns.remove("at").unwrap();
     let token = columns.remove("token_id").unwrap();
-    columns.retain(|column, _| column != "event_id" && column != "instance");
+    columns.retain(|column, _| !["event_id", "instance", "tx"].contains(&column.as_str()));
     assert_eq!(token.is_string(), caller.is_some());
     let at: chrono::DateTime<chrono::Utc> = at.as_str().unwrap().parse().unwrap();
     assert_eq!(at, index.now());

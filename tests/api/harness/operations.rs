@@ -50,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) merge: Uuid,
     pub(crate) information_request: Uuid,
     pub(crate) withholding: Uuid,
+    pub(crate) alert: Uuid,
+    pub(crate) detector: &'static str,
 }
 
 /// A batch of one row.
@@ -166,6 +168,8 @@ impl Operation {
             .replace("{mergeId}", &target.merge.to_string())
             .replace("{informationRequestId}", &target.information_request.to_string())
             .replace("{withholdingId}", &target.withholding.to_string())
+            .replace("{alertId}", &target.alert.to_string())
+            .replace("{detector}", target.detector)
             .replace("{flag}", "takingAction")
             .replace("{problem}", "not-found")
     }
@@ -200,6 +204,7 @@ impl Target {
         let merge = index.merge(&child, authority).await;
         let information_request = index.information_request(&child, account).await;
         let withholding = index.withholding(&child, account).await;
+        let (alert, detector) = (index.alert(&child, &person, authority).await, "sweep");
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
         let contact_request = index.contact_request(&child, account, provider).await;
@@ -234,6 +239,8 @@ impl Target {
             merge,
             information_request,
             withholding,
+            alert,
+            detector,
         }
     }
 
@@ -242,7 +249,8 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
-        let [transfer, notice, information_request, withholding] = [(); 4].map(|()| Uuid::new_v4());
+        let [transfer, notice, information_request, withholding, alert] =
+            [(); 5].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
@@ -275,6 +283,8 @@ impl Target {
             merge,
             information_request,
             withholding,
+            alert,
+            detector: "curiosity",
         }
     }
 }

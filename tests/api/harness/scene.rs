@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use contactpoint::{
     access::{Role, abridged, scopes},
     database::APPLICATION,
+    detector::task as detectors,
     feed::row::FeedRow,
     ids::{FeedId, IndexNumber, ReviewTaskId},
     matching::task as indexing,
@@ -366,6 +367,50 @@ impl Index {
         .await
         .unwrap();
         id
+    }
+
+    /// An alert about somebody's looks at a child, which an organisation looks after.
+    pub(crate) async fn alert(&self, child: &Child, person: &Caller, by: Organisation) -> Uuid {
+        let (id, vault) = (Uuid::new_v4(), &Self::door().vault);
+        let finding = json!({
+            "detector": "ownFamily", "at": self.now(), "day": TODAY, "account": person.id, "organisation": person.organisation.id,
+            "looked_after_by": by.id, "child": child.id, "events": [], "also": [],
+        });
+        sqlx::query(
+            "insert into alert (alert_id, detector, severity, organisation_id, raised_at, last_at, finding_key, about, sealed)
+             values ($1, 'ownFamily', 'serious', $2, $3, $3, uuid_send($1), $4, $5)",
+        )
+        .bind(id)
+        .bind(by.id)
+        .bind(self.now())
+        .bind(vec![vault.blind(&[b"alert about", person.id.as_bytes()])])
+        .bind(Sealed::seal(&finding, vault, &Place::of("alert", id)).unwrap())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// Lets the detectors look through all that there is; how many alerts that raised.
+    pub(crate) async fn watch(&self) -> usize {
+        let mut raised = 0;
+        loop {
+            let mut work = self.errands(detectors::OPERATION).await;
+            let done = detectors::run(&mut work).await.unwrap().expect("nobody else watches");
+            raised += done.raised;
+            // Transactions of the tests beside this one hold back what can be looked through, as those of others do.
+            let waiting: bool = sqlx::query_scalar(
+                "select exists (select from audit_event e, watch_cursor c
+                                where (e.epoch, e.tx, e.event_id) > (c.epoch, c.tx, c.event_id) and e.operation <> 'watch')",
+            )
+            .fetch_one(&self.db)
+            .await
+            .unwrap();
+            if !done.more && !waiting {
+                return raised;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     /// A feed of an organisation, in trial.
