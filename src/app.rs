@@ -27,10 +27,10 @@ use crate::{
     external::Issuers,
     feed::{self, batch::LargestBatch},
     health::{self, Draining},
-    hold, identity, investigation, involvement,
+    hold, identity, information_request, investigation, involvement,
     limit::Rates,
     matching::{self, matcher::Matchers},
-    merge, notice, oauth, organisation, override_grant, policy,
+    merge, my, notice, oauth, organisation, override_grant, policy,
     problem::{Kind, Problem},
     purge, reconciliation, record,
     remote::RemoteKeys,
@@ -40,7 +40,7 @@ use crate::{
     span::QuietSpan,
     stop, subject, subscription,
     token::Verifier,
-    transfer, usage,
+    transfer, usage, withholding,
     work::Db,
 };
 
@@ -91,6 +91,9 @@ pub fn mount(api: &mut ServiceConfig) {
         consent::routes::mount(rooms);
         contact_request::routes::mount(rooms);
         subject::routes::mount(rooms);
+        my::routes::mount(rooms);
+        information_request::routes::mount(rooms);
+        withholding::routes::mount(rooms);
         shield::routes::mount(rooms);
         override_grant::routes::mount(rooms);
         identity::routes::mount(rooms);

@@ -38,6 +38,9 @@ use crate::{
         (name = "involvements", description = "Who is working with a child, and how to reach them."),
         (name = "flags", description = "What those who work with a child indicate to one another."),
         (name = "subjects", description = "Children, and carers who act for them: whose record an account is about."),
+        (name = "my record", description = "The own record of a child in plain words, and who has looked at it."),
+        (name = "information requests", description = "What children and carers ask: to see the record, to have it put right, or to complain."),
+        (name = "withholdings", description = "Looks that children and carers are told later, and why."),
         (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
         (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
         (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
@@ -227,6 +230,11 @@ impl Operating<'_> {
                 kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
+            "/v1/my/record" | "/v1/my/looks" | "/v1/my/requests" => kinds.push(Kind::NotFound),
+            "/v1/information-requests/{informationRequestId}/forwarding"
+            | "/v1/information-requests/{informationRequestId}/withdrawal" => {
+                kinds.push(Kind::InformationRequestStatus);
+            }
             "/v1/alerts/{alertId}/investigation" => kinds.push(Kind::AlertInvestigated),
             "/v1/investigations/{investigationId}/suspicion" => {
                 kinds.extend([Kind::SuspectedAlready, Kind::InvestigationClosed]);
@@ -336,6 +344,12 @@ impl Operating<'_> {
             | "/v1/shield-requests/{shieldRequestId}/review" => {
                 kinds.push(Kind::ShieldRequestStatus);
             }
+            "/v1/information-requests/{informationRequestId}/identity-check"
+            | "/v1/information-requests/{informationRequestId}/extension"
+            | "/v1/information-requests/{informationRequestId}/outcome" => {
+                kinds.push(Kind::InformationRequestStatus);
+            }
+            "/v1/withholdings/{withholdingId}" => kinds.push(Kind::WithholdingEnded),
             OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
             "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
             "/v1/investigations/{investigationId}/outcome"
@@ -394,8 +408,13 @@ impl Operating<'_> {
                     Kind::RequestInProgress,
                 ]);
                 if self.path.starts_with("/v1/children")
-                    || [RESTORATIONS, "/v1/merges", "/v1/alerts/{alertId}/investigation"]
-                        .contains(&self.path)
+                    || [
+                        RESTORATIONS,
+                        "/v1/merges",
+                        "/v1/my/requests",
+                        "/v1/alerts/{alertId}/investigation",
+                    ]
+                    .contains(&self.path)
                 {
                     kinds.push(Kind::AnswerForgotten);
                 }

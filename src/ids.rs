@@ -74,6 +74,10 @@ ids! {
     ContactRequestId
     /// An offer to answer for a record.
     TransferId
+    /// What a child, or a carer, asks of the index.
+    InformationRequestId
+    /// Why looks at a child are told later.
+    WithholdingId
     /// Something that people are told to do or to know.
     NoticeId
     /// A legal hold on a record.

@@ -170,6 +170,11 @@ kinds! {
     AnswerForgotten 409 "answer-forgotten" "What was answered is told no more";
     /// The account is about this record already, or it is a child's and about another.
     SubjectExists 409 "subject-exists" "The account is about a record already";
+    /// An information request goes through its steps in their order: who asks is proven, its source may be asked, it may be extended once
+    /// before its month ends, and it ends once.
+    InformationRequestStatus 409 "information-request-status" "The request does not stand so";
+    /// Looks are told again already; have them withheld anew.
+    WithholdingEnded 409 "withholding-ended" "The looks are told already";
     /// The child is not shielded.
     NotShielded 409 "not-shielded" "There is no shield";
     /// A shield is lifted when no request holds it up any more, on any record of the person.

@@ -143,6 +143,18 @@ permissions! {
     ReadSubject "subject:read" true [Steward] "records for which the own authority is responsible";
     /// Say whose account is about a record, or is no more.
     EnrolSubject "subject:enrol" true [Steward] "records for which the own authority is responsible" fresh;
+    /// Read the own record, and who has looked at it.
+    ReadMyRecord "my-record:read" true [Subject] "the own record; a carer: those of children for whom the carer acts";
+    /// Ask to see the own record, to have it put right, or complain; and take that back.
+    AskInformation "information-request:ask" true [Subject] "the own record; a carer: those of children for whom the carer acts";
+    /// Find and open what children and carers ask of the index.
+    ReadInformationRequest "information-request:read" true [Steward Auditor Subject] "about records for which the own authority is responsible; a subject: the own; an auditor of a national partner: all";
+    /// Enter what was asked on paper, and work on what children and carers ask.
+    WorkInformationRequest "information-request:work" true [Steward] "about records for which the own authority is responsible";
+    /// See which looks at a child are told later, and why.
+    ReadWithholding "withholding:read" true [Steward] "records for which the own authority is responsible";
+    /// Have looks at a child told later, for 3 months at a time.
+    WriteWithholding "withholding:write" true [Steward] "records for which the own authority is responsible" fresh;
     /// Ask to be put in touch with whoever else works with a child.
     AskForContact "contact-request:ask" true [Practitioner PractitionerWithOverride] "any child that is not archived";
     /// Find and open requests to be put in touch.

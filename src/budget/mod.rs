@@ -25,7 +25,7 @@ const SEARCHES: [&str; 2] = ["search_children", "search_archive"];
 /// Looks for the one child, by systems.
 const MATCH: &str = "match_child";
 /// Looks at one child.
-const OPENINGS: [&str; 12] = [
+const OPENINGS: [&str; 13] = [
     "open_child",
     "open_archived",
     "open_involvement",
@@ -38,6 +38,7 @@ const OPENINGS: [&str; 12] = [
     "list_involvements",
     "list_sources",
     "list_subjects",
+    "list_withholdings",
 ];
 
 /// Whether an operation spends something of a budget.

@@ -324,3 +324,34 @@ codes! {
         Flag = "flag",
     }
 }
+
+codes! {
+    /// The facts of a record of which somebody may say that they are wrong.
+    ContestedFact {
+        /// Names.
+        Name = "name",
+        /// The date of birth.
+        DateOfBirth = "dateOfBirth",
+        /// The gender.
+        Gender = "gender",
+        /// Where the child is.
+        Whereabouts = "whereabouts",
+        /// A number that another body gave the child.
+        Identifier = "identifier",
+        /// A carer, which `id` names.
+        Carer = "carer",
+        /// An organisation's involvement, which `id` names.
+        Involvement = "involvement",
+    }
+}
+
+/// A fact that the child, or a carer, says is wrong, while its source is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Disputed {
+    /// Which fact.
+    pub fact: ContestedFact,
+    /// Which carer or involvement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub id: Option<uuid::Uuid>,
+}

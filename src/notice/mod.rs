@@ -65,6 +65,16 @@ codes! {
         UsageCounted = "usageCounted",
         /// A purge waits for approval by a second person.
         PurgeProposed = "purgeProposed",
+        /// A child, or a carer, asks to see a record, to have it put right, or complains: answer by the day.
+        InformationAsked = "informationAsked",
+        /// Something that your organisation said of a child is disputed: look at the record, and say what is right.
+        FactDisputed = "factDisputed",
+        /// A request of a child, or a carer, is to be answered within 7 days.
+        InformationRequestDue = "informationRequestDue",
+        /// A request of a child, or a carer, has not been answered in time.
+        InformationRequestOverdue = "informationRequestOverdue",
+        /// Looks at a child are told again in 14 days, unless somebody says that they must not be.
+        WithholdingReviewDue = "withholdingReviewDue",
     }
 }
 

@@ -11,13 +11,18 @@ use crate::{
     duplicate::DuplicateGround,
     hold::HoldGround,
     identity::IdentityGround,
+    information_request::{
+        ExtensionGround, InformationOutcome, InformationRequestKind, RefusalGround,
+    },
     involvement::{ServiceCategory, ServiceType},
     matching::How,
     merge::{MergeConflict, MergeGround, ReversalGround},
     override_grant::OverrideGround,
     retention::{StayBasis, StayGivenBy, StayGround},
     shield::ShieldGround,
+    subject::{IdentityEvidence, ResponsibilityEvidence, SubjectBasis},
     transfer::{DeclineGround, DisputeGround},
+    withholding::WithholdingGround,
 };
 
 pub mod routes;
@@ -105,6 +110,14 @@ pub fn code_lists() -> CodeLists {
             list!("mergeGrounds" MergeGround),
             list!("mergeReversalGrounds" ReversalGround),
             list!("mergeConflicts" MergeConflict),
+            list!("identityEvidence" IdentityEvidence),
+            list!("responsibilityEvidence" ResponsibilityEvidence),
+            list!("subjectBases" SubjectBasis),
+            list!("informationRequestKinds" InformationRequestKind),
+            list!("informationRequestOutcomes" InformationOutcome),
+            list!("informationRefusalGrounds" RefusalGround),
+            list!("informationExtensionGrounds" ExtensionGround),
+            list!("withholdingGrounds" WithholdingGround),
             list!("agreements" How),
         ],
     }

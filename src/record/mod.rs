@@ -11,7 +11,7 @@ use crate::{
     access::Role,
     carer::Carer,
     child::{
-        Status,
+        Disputed, Status,
         birth::{DatePrecision, Gender},
         identifier::Identifier,
         name::{NameKind, NamePart},
@@ -68,6 +68,10 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Authority, required = false)]
     pub responsible_authority: Option<Told<Authority>>,
+    /// What the child, or a carer, says is wrong, while its source is asked; under a shield, only of what it leaves visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub disputed: Vec<Disputed>,
     /// What to do about services that are told to nobody: the same on every record.
     #[serde(default = "brokering")]
     #[schema(

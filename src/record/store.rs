@@ -103,6 +103,11 @@ async fn read(
                    'withoutService', case when sight.sees then c.without_service else '{}' end,
                    'responsibleAuthority', case when sight.sees then json_build_object(
                        'organisationId', a.organisation_id, 'code', a.authority_code, 'name', a.name) end,
+                   'disputed', coalesce((
+                       select json_agg(distinct jsonb_strip_nulls(jsonb_build_object('fact', d.fact, 'id', d.fact_id)))
+                       from information_request d
+                       where d.child_id = c.child_id and d.status = 'forwarded'
+                         and (sight.sees or d.fact in ('name', 'dateOfBirth', 'gender', 'carer'))), '[]'),
                    'status', c.status,
                    'source', case when sight.sees then json_build_object(
                        'organisationId', c.source_organisation_id, 'receivedAt', c.received_at, 'asAt', c.as_at) end,

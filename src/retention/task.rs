@@ -11,6 +11,7 @@ use crate::{
     audit::Trail,
     contact_request, hold,
     ids::ChildId,
+    information_request,
     notice::{self, NoticeKind, Telling},
     problem::Problem,
     purge, shield,
@@ -42,11 +43,13 @@ pub enum Step {
     RemindOfShields,
     /// Reminds stewards of requests to be put in touch that nobody has answered for 48 hours.
     RemindOfContacts,
+    /// Reminds of what children and carers ask, a week before it is due and when it is overdue, and of looks that are told again soon.
+    RemindOfRights,
 }
 
 impl Step {
     /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Schedule,
         Self::Archive,
         Self::EndFlags,
@@ -55,6 +58,7 @@ impl Step {
         Self::Purge,
         Self::RemindOfShields,
         Self::RemindOfContacts,
+        Self::RemindOfRights,
     ];
 
     /// What it does, in words.
@@ -69,6 +73,7 @@ impl Step {
             Self::Purge => "records purged",
             Self::RemindOfShields => "reminders of shields",
             Self::RemindOfContacts => "reminders of contact requests",
+            Self::RemindOfRights => "reminders of information requests",
         }
     }
 
@@ -101,7 +106,9 @@ impl Step {
                 (remind(work, &telling).await?, Vec::new())
             }
             Self::Purge => both(purge::store::go_on(work.db(), &vault, now, today, batch).await?),
-            Self::RemindOfShields | Self::RemindOfContacts => (0, Vec::new()),
+            Self::RemindOfShields | Self::RemindOfContacts | Self::RemindOfRights => {
+                (0, Vec::new())
+            }
         };
         let details = json!({ "step": self, "day": today, "done": done });
         Ok((count(done), Trail::about(children).with(details)))
@@ -196,6 +203,9 @@ async fn steps(
             Step::RemindOfContacts => {
                 summary.0[n] = contact_request::store::remind(work, now).await?;
             }
+            Step::RemindOfRights => {
+                summary.0[n] = information_request::store::remind(work, today).await?;
+            }
             _ => {}
         }
         loop {
@@ -228,7 +238,7 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
     }
     let holds = hold::store::ending(work.db(), today, today + REMINDED, i64::MAX).await?;
     let purged = purge::store::waiting(work.db()).await?;
-    let (shields, contacts) = try_reminders(work, today).await?;
+    let (shields, contacts, rights) = try_reminders(work, today).await?;
     let whole = |n: i64| u64::try_from(n).unwrap_or_default();
     Ok(Summary([
         scheduled,
@@ -239,17 +249,19 @@ pub async fn rehearse(work: &mut Errands, today: NaiveDate) -> Result<Summary, P
         whole(purged),
         shields,
         contacts,
+        rights,
     ]))
 }
 
-/// How many reminders of shields and of contact requests there would be: they are told, and that is undone.
-async fn try_reminders(work: &mut Errands, today: NaiveDate) -> Result<(u64, u64), Problem> {
+/// How many reminders of shields, of contact requests and of information requests there would be: they are told, and that is undone.
+async fn try_reminders(work: &mut Errands, today: NaiveDate) -> Result<(u64, u64, u64), Problem> {
     let now = work.now;
     store::attempt(work.db()).await?;
     let shields = shield::store::tell_of_due(work, today).await?;
     let contacts = contact_request::store::tell_of_overdue(work, now).await?;
+    let rights = information_request::store::tell_of_due(work, today).await?;
     store::undo(work.db()).await?;
-    Ok((shields, contacts))
+    Ok((shields, contacts, rights))
 }
 
 fn count(n: usize) -> u64 {

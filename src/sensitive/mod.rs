@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     audit::Trail,
     child::provenance::Provenance,
-    consent::{Basis, Receipt},
+    consent::{Basis, GivenBy, Receipt},
     contact::Contact,
     ids::{ChildId, IndexNumber, InvolvementId, OrganisationId},
     involvement::{Involvement, Reachable, ServiceType},
@@ -59,6 +59,11 @@ impl SealedInvolvement {
     /// Its number.
     pub(crate) fn id(&self) -> InvolvementId {
         self.id
+    }
+
+    /// Whether a carer has consented to it, who knows of it then.
+    pub(crate) fn is_by_carer(&self) -> bool {
+        self.consent.as_ref().is_some_and(|consent| consent.given_by == GivenBy::Carer)
     }
 
     /// Who provides it.

@@ -7,7 +7,7 @@ use actix_web::{
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{Subject, Subjects, store};
+use super::{Subject, SubjectIn, Subjects, store};
 use crate::{
     access::{Access, EnrolSubject, Permission, ReadSubject},
     audit::Trail,
@@ -50,12 +50,15 @@ async fn list_subjects(
 /// Say whose account is about a record
 ///
 /// By a steward of the authority that is responsible for it, who has checked who the person is and, of a carer, parental
-/// responsibility. The person may then ask that the child be shielded. Needs a sign-in within the last 5 minutes.
+/// responsibility. The person then reads the record (`GET /v1/my/record`), and may ask that it be put right or that the child be
+/// shielded. From 12 on a child is presumed to understand: a carer then needs the child's agreement, or the finding that the child
+/// does not understand, and until a steward has enrolled the carer anew with that, the carer is told nothing. Needs a sign-in
+/// within the last 5 minutes.
 #[utoipa::path(
     tag = "subjects",
     security(("bearer" = [EnrolSubject::SCOPE])),
     params(("indexNumber" = IndexNumber, Path, description = "The child's index number.", example = "48271930566")),
-    request_body = Subject,
+    request_body = SubjectIn,
     responses(
         (status = 201, description = "The account.", body = Subject, headers(
             ("ETag" = String, description = "Its version, for `If-Match`; it does not change."),
@@ -69,7 +72,7 @@ async fn enrol_subject(
     access: Access<EnrolSubject>,
     number: Path<IndexNumber>,
     key: IdempotencyKey,
-    body: Json<Subject>,
+    body: Json<SubjectIn>,
     db: Data<Db>,
 ) -> Reply<Subject> {
     let mut work = match access.begin_once(&db, key, body.digest, number.as_str()).await? {
@@ -82,10 +85,19 @@ async fn enrol_subject(
     if !store::is_subject(&mut work, new.account_id).await? {
         return Err(Problem::invalid("/accountId", "is no account of a subject in your authority"));
     }
+    new.check(core.birth.date, work.today())?;
+    if !store::has_responsibility(&mut work, child, new.carer_id).await? {
+        let detail = "is no carer of the record with parental responsibility";
+        return Err(Problem::invalid("/carerId", detail));
+    }
     store::insert(&mut work, child, &new).await?;
+    let told = store::reread(&mut work, child, new.account_id).await?;
     let location = format!("/v1/children/{number}/subjects/{}", new.account_id);
-    let trail = Trail::of(child).with(json!({ "account": new.account_id }));
-    work.record_created(trail, new, location, 1).await
+    let trail = json!({
+        "account": new.account_id, "capacity": new.capacity, "identity": new.identity, "responsibility": new.responsibility,
+        "carer": new.carer_id, "basis": new.basis, "checkedOn": new.checked_on,
+    });
+    work.record_created(Trail::of(child).with(trail), told, location, 1).await
 }
 
 /// Say that an account is about a record no more

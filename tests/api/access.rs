@@ -82,6 +82,21 @@ const ASKERS: &[Role] =
 /// A subject sees the own record alone; here nobody is enrolled.
 const ENROLS: &[&str] = &["list_subjects", "enrol_subject", "end_subject"];
 
+/// Here nobody acts for a child.
+const MY: &[&str] = &["read_my_record", "read_my_looks", "ask_information"];
+
+/// Information requests are seen by the stewards and auditors of the authority that answers for the record, and by whoever asks; the
+/// one of the example was asked on paper, and it is not proven by whom.
+const RIGHTS: &[&str] = &[
+    "open_information_request",
+    "check_identity",
+    "forward_information_request",
+    "extend_information_request",
+    "close_information_request",
+    "withdraw_information_request",
+    "change_withholding",
+];
+
 /// Records that may be of one child are seen by the authority that answers for one of them.
 const PAIRS: &[&str] = &["open_possible_duplicate", "decide_possible_duplicate"];
 
@@ -118,7 +133,24 @@ const HOLDS: &[&str] = &["list_holds", "place_hold", "open_hold", "change_hold"]
 
 /// Where a role that holds the permission is refused all the same: by what the caller's organisation is to the record.
 /// A feed may not even see what others do.
-const REFUSED: [(&[&str], Whose, &[Role], u16); 53] = [
+const REFUSED: [(&[&str], Whose, &[Role], u16); 60] = [
+    (MY, Own, Role::ALL, 404),
+    (MY, Other, Role::ALL, 404),
+    (MY, Whose::Unknown, Role::ALL, 404),
+    (RIGHTS, Other, Role::ALL, 404),
+    (RIGHTS, Own, &[Role::Subject], 404),
+    (
+        &["forward_information_request", "extend_information_request", "close_information_request"],
+        Own,
+        Role::ALL,
+        409,
+    ),
+    (
+        &["enter_information_request", "list_withholdings", "place_withholding"],
+        Other,
+        &[Role::Steward],
+        403,
+    ),
     (&["assign_investigation"], Own, Role::ALL, 422),
     (&["read_usage"], Other, Role::ALL, 403),
     (REVIEWS, Other, Role::ALL, 404),

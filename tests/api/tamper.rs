@@ -188,7 +188,7 @@ tampers! {
         "delete from audit_event where event_id = (select event_id from look where k = 12)" => "is missing"
     the_last_event_under_no_root_is_found_once_another_is_written:
         "delete from audit_event where event_id = (select event_id from look where k = 13)" => "is missing"
-    a_changed_event_under_no_root_is_found: of(12, "outcome = 'refused'") => "is not what was hashed"
+    a_changed_event_under_no_root_is_found: of(12, "role = 'steward'") => "is not what was hashed"
     a_forged_event_is_found_in_a_sealed_range:
         again(3, "event_id = gen_random_uuid(), serial = 999999") => "the events are not those"
     a_forged_event_under_no_root_is_found:
@@ -366,4 +366,24 @@ async fn a_month_whose_key_is_destroyed_still_verifies_and_says_no_details() {
         acts.iter().any(|act| act["details"]["months"] == serde_json::json!(["2026-11-01"]))
             || acts.len() == 1
     );
+}
+
+#[actix_web::test]
+async fn roots_are_read_after_the_last_that_one_has_with_the_keys_that_verify_them() {
+    let log = Log::new().await;
+    let auditor = log.index.caller(Role::Auditor, log.scene.school).await;
+    let first = log.index.get(&auditor, "/v1/audit/roots?limit=2").await.expect(200);
+    let items = first.body["items"].as_array().unwrap();
+    assert_eq!((items.len(), &items[0]["n"], &items[1]["n"]), (2, &1.into(), &2.into()));
+    assert_eq!(items[1]["previous"], items[0]["hash"]);
+    assert!(Keys::read(&first.body.to_string()).is_ok());
+    let witnessed = fs::read_to_string(&log.witness).unwrap();
+    assert!(witnessed.contains(items[1]["hash"].as_str().unwrap()));
+    let next = log.index.get(&auditor, "/v1/audit/roots?after=2").await.expect(200);
+    assert_eq!(next.body["items"][0]["n"], 3);
+    let none = log.index.get(&auditor, "/v1/audit/roots?after=100000").await.expect(200);
+    assert_eq!(none.body["items"], Value::Array(Vec::new()));
+    log.index.get(&auditor, "/v1/audit/roots?after=-1").await.refused(400, "invalid-query");
+    let teacher = log.scene.caller(Role::Practitioner);
+    log.index.get(teacher, "/v1/audit/roots").await.refused(403, "forbidden");
 }

@@ -106,10 +106,11 @@ impl Count {
         let Self { mut frequencies, people, every } = self;
         frequencies.close();
         if people.len() >= FEWEST {
-            let matcher = Matcher::of(model.clone(), frequencies.clone());
-            frequencies.random = random(&matcher, &people, rest);
+            let matcher = Matcher::of(model.clone(), frequencies);
+            let random = random(&matcher, &people, rest);
             // Of a part of the index most brothers and sisters would be missing.
-            frequencies.kindred = (every <= 1).then(|| kindred(&matcher, &people));
+            let kindred = (every <= 1).then(|| kindred(&matcher, &people));
+            frequencies = Frequencies { random, kindred, ..matcher.frequencies };
         }
         frequencies
     }

@@ -48,6 +48,8 @@ pub(crate) struct Target {
     pub(crate) subscription: Uuid,
     pub(crate) delivery: Uuid,
     pub(crate) merge: Uuid,
+    pub(crate) information_request: Uuid,
+    pub(crate) withholding: Uuid,
     pub(crate) alert: Uuid,
     pub(crate) detector: &'static str,
 }
@@ -164,6 +166,8 @@ impl Operation {
             .replace("{subscriptionId}", &target.subscription.to_string())
             .replace("{deliveryId}", &target.delivery.to_string())
             .replace("{mergeId}", &target.merge.to_string())
+            .replace("{informationRequestId}", &target.information_request.to_string())
+            .replace("{withholdingId}", &target.withholding.to_string())
             .replace("{alertId}", &target.alert.to_string())
             .replace("{detector}", target.detector)
             .replace("{flag}", "takingAction")
@@ -198,6 +202,8 @@ impl Target {
         let possible_duplicate = index.possible_duplicate(&child, authority).await;
         let (subscription, delivery) = index.subscription(organisation, account).await;
         let merge = index.merge(&child, authority).await;
+        let information_request = index.information_request(&child, account).await;
+        let withholding = index.withholding(&child, account).await;
         let (alert, detector) = (index.alert(&child, &person, authority).await, "sweep");
         let (sensitive, consent) = index.sensitive(&child, organisation, "mentalHealth").await;
         let provider = (sensitive, organisation);
@@ -231,6 +237,8 @@ impl Target {
             subscription,
             delivery,
             merge,
+            information_request,
+            withholding,
             alert,
             detector,
         }
@@ -241,7 +249,8 @@ impl Target {
         let number = IndexNumber::from_ten_digits(9_000_000_000 + fresh().0).as_str().to_owned();
         let [id, carer, involvement, organisation, account, invitation, client, access_request] =
             [(); 8].map(|()| Uuid::new_v4());
-        let [transfer, notice, alert] = [(); 3].map(|()| Uuid::new_v4());
+        let [transfer, notice, information_request, withholding, alert] =
+            [(); 5].map(|()| Uuid::new_v4());
         let [shield_request, identity_end, investigation, hold, purge] =
             [(); 5].map(|()| Uuid::new_v4());
         let [feed, batch, review_task] = [(); 3].map(|()| Uuid::new_v4());
@@ -272,6 +281,8 @@ impl Target {
             subscription,
             delivery,
             merge,
+            information_request,
+            withholding,
             alert,
             detector: "curiosity",
         }

@@ -723,6 +723,63 @@ impl Index {
         id
     }
 
+    /// What somebody has asked on paper about this child, a carer, and a steward has entered.
+    pub(crate) async fn information_request(&self, child: &Child, entered_by: Uuid) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into information_request (information_request_id, child_id, asked_of, kind, capacity, status, entered_by, received_on,
+                 due_on, asked_at, asked_version)
+             values ($1, $2, $2, 'see', 'carer', 'received', $3, '2026-11-16', '2026-12-16', $4, 1)",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(entered_by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// A withholding of looks at this child.
+    pub(crate) async fn withholding(&self, child: &Child, placed_by: Uuid) -> Uuid {
+        let id = Uuid::new_v4();
+        sqlx::query(
+            "insert into withholding (withholding_id, child_id, asked_of, ground, placed_by, placed_at, review_on)
+             values ($1, $2, $2, 'seriousHarm', $3, $4, '2027-02-16')",
+        )
+        .bind(id)
+        .bind(child.id)
+        .bind(placed_by)
+        .bind(self.now())
+        .execute(&self.db)
+        .await
+        .unwrap();
+        id
+    }
+
+    /// Enrols a subject account for a child as a steward does, the own record or, as this carer, that of a child for whom they act.
+    pub(crate) async fn enrol(
+        &self,
+        steward: &Caller,
+        child: &Child,
+        subject: &Caller,
+        carer: Option<Uuid>,
+        basis: Option<&str>,
+    ) -> super::Answer {
+        let mut said = json!({ "accountId": subject.id, "capacity": "child", "identity": "passport",
+                               "checkedOn": contactpoint::clock::day_in_london(self.now()) });
+        if let Some(carer) = carer {
+            said["capacity"] = json!("carer");
+            said["carerId"] = json!(carer);
+            said["responsibility"] = json!("namedAtBirth");
+        }
+        if let Some(basis) = basis {
+            said["basis"] = json!(basis);
+        }
+        self.post(steward, &child.path("/subjects"), said).await
+    }
+
     /// A purge that somebody has proposed, of nothing.
     pub(crate) async fn purge(&self) -> Uuid {
         let (id, by) = (Uuid::new_v4(), self.some_account().await);
