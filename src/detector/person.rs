@@ -35,6 +35,9 @@ pub(super) enum Namesake {
     OfColleague,
 }
 
+/// Searches with the names that they were for.
+type Names = Vec<(EventId, (String, Option<String>))>;
+
 /// An opening of a child, and those after it within a month.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Opening {
@@ -191,7 +194,7 @@ impl Person {
             same.filter_map(|(_, event, search)| Some((*event, (search.family.clone()?, None))))
                 .collect()
         });
-        let found: Vec<Vec<(EventId, (String, Option<String>))>> =
+        let found: Vec<Names> =
             [by_birth, by_place].into_iter().flatten().collect();
         found.into_iter().filter(|_| rule.on).find_map(|same| {
             let names: BTreeSet<_> = same.iter().map(|(_, name)| name).collect();
