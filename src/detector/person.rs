@@ -194,8 +194,7 @@ impl Person {
             same.filter_map(|(_, event, search)| Some((*event, (search.family.clone()?, None))))
                 .collect()
         });
-        let found: Vec<Names> =
-            [by_birth, by_place].into_iter().flatten().collect();
+        let found: Vec<Names> = [by_birth, by_place].into_iter().flatten().collect();
         found.into_iter().filter(|_| rule.on).find_map(|same| {
             let names: BTreeSet<_> = same.iter().map(|(_, name)| name).collect();
             (count(names.len()) >= rule.least)
