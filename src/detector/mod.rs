@@ -84,8 +84,8 @@ impl Detector {
     #[must_use]
     pub fn shipped(self) -> Threshold {
         let (least, limit, minutes) = match self {
-            Self::OwnFamily => (20, 0.002, A_DAY * 365),
-            Self::Colleague => (20, 0.005, A_DAY * 365),
+            Self::OwnFamily => (20, 0.001, A_DAY * 365),
+            Self::Colleague => (20, 0.002, A_DAY * 365),
             Self::Canary | Self::Override => (1, 0.0, A_DAY),
             Self::Burst => (60, 3.0, A_DAY),
             Self::Sweep | Self::ManyOrganisations => (6, 0.0, 60),

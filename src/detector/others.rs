@@ -65,7 +65,7 @@ impl Looked {
     ) -> Option<(Vec<AccountId>, Vec<EventId>)> {
         let (organisation, account, event, at) = by;
         let since = at - rule.within().min(OF_LATE);
-        self.0.retain(|by| by.at >= since && !(by.account == account && by.at <= at));
+        self.0.retain(|by| by.at >= since && (by.account != account || by.at > at));
         self.0.push(By { organisation, account, event, at });
         let organisations: BTreeSet<_> = self.0.iter().map(|by| by.organisation).collect();
         let many = u32::try_from(organisations.len()).is_ok_and(|many| many >= rule.least);

@@ -127,7 +127,7 @@ async fn such_a_token_permits_what_both_may_and_was_asked_for() {
     let token = text(&signed_in, "accessToken");
     let answer = desk.exchange(&desk.system, &[("subject_token", token)]).await.expect(200);
     assert_eq!(
-        answer.body["scope"], "organisation:read notice:read notice:write policy:read",
+        answer.body["scope"], "organisation:read notice:read notice:write own-use:read policy:read",
         "nothing that only people do"
     );
 }
