@@ -230,11 +230,6 @@ impl Operating<'_> {
                 kinds.extend([Kind::MergeStatus, Kind::MergeCovered]);
             }
             "/v1/invitations/{invitationId}/approval" => kinds.push(Kind::InvitationEnded),
-            "/v1/my/record" | "/v1/my/looks" | "/v1/my/requests" => kinds.push(Kind::NotFound),
-            "/v1/information-requests/{informationRequestId}/forwarding"
-            | "/v1/information-requests/{informationRequestId}/withdrawal" => {
-                kinds.push(Kind::InformationRequestStatus);
-            }
             "/v1/alerts/{alertId}/investigation" => kinds.push(Kind::AlertInvestigated),
             "/v1/investigations/{investigationId}/suspicion" => {
                 kinds.extend([Kind::SuspectedAlready, Kind::InvestigationClosed]);
@@ -261,7 +256,19 @@ impl Operating<'_> {
         self.told(kinds, policy);
     }
 
+    fn rights(&self, kinds: &mut Vec<Kind>) {
+        match self.path {
+            "/v1/my/record" | "/v1/my/looks" | "/v1/my/requests" => kinds.push(Kind::NotFound),
+            "/v1/withholdings/{withholdingId}" => kinds.push(Kind::WithholdingEnded),
+            path if path.starts_with("/v1/information-requests/") && self.method == "put" => {
+                kinds.push(Kind::InformationRequestStatus);
+            }
+            _ => {}
+        }
+    }
+
     fn parameters(&self, kinds: &mut Vec<Kind>) {
+        self.rights(kinds);
         if self.path.starts_with("/v1/children/{indexNumber}") {
             kinds.push(Kind::RecordMerged);
         }
@@ -344,12 +351,6 @@ impl Operating<'_> {
             | "/v1/shield-requests/{shieldRequestId}/review" => {
                 kinds.push(Kind::ShieldRequestStatus);
             }
-            "/v1/information-requests/{informationRequestId}/identity-check"
-            | "/v1/information-requests/{informationRequestId}/extension"
-            | "/v1/information-requests/{informationRequestId}/outcome" => {
-                kinds.push(Kind::InformationRequestStatus);
-            }
-            "/v1/withholdings/{withholdingId}" => kinds.push(Kind::WithholdingEnded),
             OVERRIDE => kinds.extend([Kind::NotShielded, Kind::ReferenceRequired]),
             "/v1/children/{indexNumber}/identity-ends" => kinds.push(Kind::IdentityEndProposed),
             "/v1/investigations/{investigationId}/outcome"
