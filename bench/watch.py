@@ -4,9 +4,10 @@ import json
 import sys
 
 import watch_audit
+import watch_year
 
 # Every module has its PARTS by name, and runs those that are asked for.
-MODULES = [watch_audit]
+MODULES = [watch_audit, watch_year]
 
 
 def main():
