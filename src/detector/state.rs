@@ -40,7 +40,7 @@ fn blind(vault: &Vault, child: ChildId) -> String {
     URL_SAFE_NO_PAD.encode(vault.blind(&[b"watch", child.0.as_bytes()]))
 }
 
-fn peers_key((role, kind): &Peers) -> String {
+fn peers_key((role, kind): Peers) -> String {
     format!("{role} {kind}")
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn load(
         wanted.insert((PEOPLE, seen.account.to_string()));
         wanted.insert((BODIES, seen.organisation.to_string()));
         if let Some(looker) = facts.lookers.get(&seen.account) {
-            wanted.insert((PEERS, peers_key(&(seen.role, looker.kind))));
+            wanted.insert((PEERS, peers_key((seen.role, looker.kind))));
         }
         if let Act::Opened(child) = seen.act {
             let key = blind(&vault, child);
@@ -196,7 +196,7 @@ pub(super) async fn save(
         rows.add((PEOPLE, account.to_string()), person, more, until(PERSON), &vault)?;
     }
     for (peers, habit) in &states.peers {
-        rows.add((PEERS, peers_key(peers)), habit, (None, None), until(OTHERS), &vault)?;
+        rows.add((PEERS, peers_key(*peers)), habit, (None, None), until(OTHERS), &vault)?;
     }
     for (organisation, body) in &states.bodies {
         let key = organisation.to_string();

@@ -166,6 +166,7 @@ pub struct UsageQuery {
     pub week: Option<NaiveDate>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how the validator hands it on")]
 fn begins_a_week(day: &NaiveDate) -> Result<(), ValidationError> {
     if day.weekday() == Weekday::Mon {
         return Ok(());
