@@ -134,6 +134,13 @@ columns! {
            and contact_request_id > $2::text::uuid order by contact_request_id limit $3 for update"#
         "update contact_request set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
          where contact_request_id = n.key::uuid"
+    InformationRequests "information_request.sealed" "00000000-0000-0000-0000-000000000000"
+        r#"select sealed_head(sealed) as "head!", count(*) as "values!" from information_request where sealed is not null group by 1"#
+        r#"select information_request_id::text as "key!", sealed as "sealed!", null as context
+           from information_request where sealed is not null and sealed_head(sealed) <> $1
+           and information_request_id > $2::text::uuid order by information_request_id limit $3 for update"#
+        "update information_request set sealed = n.sealed from unnest($1::text[], $2::bytea[]) as n (key, sealed)
+         where information_request_id = n.key::uuid"
     FeedRows "feed_row.sent" "00000000-0000-0000-0000-000000000000 0"
         r#"select sealed_head(sent) as "head!", count(*) as "values!" from feed_row where sent is not null group by 1"#
         r#"select batch_id || ' ' || line as "key!", sent as "sealed!", null as context

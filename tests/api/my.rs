@@ -258,7 +258,8 @@ async fn a_sibling_is_told_nothing_and_the_refusal_is_that_of_a_number_that_nobo
             for by in [&home.mine, &home.hers] {
                 let path = format!("/v1/my/{path}?child={number}");
                 let answer = home.index.get(by, &path).await.refused(404, "not-found");
-                let names: Vec<_> = answer.headers.keys().map(ToString::to_string).collect();
+                let names: std::collections::BTreeSet<_> =
+                    answer.headers.keys().map(ToString::to_string).collect();
                 told.push((answer.body, names));
             }
         }

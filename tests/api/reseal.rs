@@ -151,6 +151,11 @@ async fn arrange(place: &Place, dir: &Dir) {
     let asked = "insert into contact_request (contact_request_id, child_id, asked_by, asker_organisation, asked_at, stage, due_at, sealed)
          select gen_random_uuid(), child_id, $1, responsible_authority_id, now(), 'asked', now(), $2 from child limit 1";
     run(asked, account, seal("here")).await;
+    let asked = "insert into information_request (information_request_id, child_id, asked_of, kind, capacity, status, asked_by, received_on,
+             identity_proven_on, due_on, asked_at, asked_version, sealed)
+         select gen_random_uuid(), child_id, child_id, 'complain', 'child', 'identityChecked', $1, now(), now(), now(), now(), 1, $2
+         from child limit 1";
+    run(asked, account, seal("here")).await;
     let batch = index.batch(index.feed(place.council).await).await;
     for sent in [
         "update feed_row set sent = $2 where batch_id = $1 and outcome is null",

@@ -1,6 +1,6 @@
 //! Shields: asked for by one and approved by another, looked at anew, and lifted by two; nothing opens by itself.
 
-use contactpoint::{access::Role, database::APPLICATION, shield, work::Errands};
+use contactpoint::{access::Role, shield};
 use futures_util::future::join;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -476,9 +476,7 @@ async fn reviews_and_confirmations_that_are_missed_are_told_once_and_open_nothin
     let town = Town::new().await;
     let remind = async |day: &str| {
         town.at(&format!("{day}T08:00:00Z"));
-        let options = (*town.index.db.connect_options()).clone().options([("role", APPLICATION)]);
-        let clock = town.index.clock.clone();
-        let mut errands = Errands::begin(&options, &clock, "retention").await.unwrap();
+        let mut errands = town.index.errands("retention").await;
         let today = errands.today();
         shield::store::remind(&mut errands, today).await.unwrap()
     };
