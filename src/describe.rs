@@ -191,6 +191,31 @@ impl Operating<'_> {
             let extensions = self.operation.extensions.get_or_insert_default();
             extensions.insert("x-access".to_owned(), access);
         }
+        self.by_path(&mut kinds);
+        if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
+            self.take(proof(FOR_A_TOKEN, compact()));
+        }
+        self.take(request_id());
+        self.leave_choices_open();
+        self.bodies(&mut kinds);
+        self.preconditions(&mut kinds);
+        self.parameters(&mut kinds);
+        self.told(kinds, policy);
+    }
+
+    fn parameters(&self, kinds: &mut Vec<Kind>) {
+        if self.path.starts_with("/v1/children/{indexNumber}") {
+            kinds.push(Kind::RecordMerged);
+        }
+        if self.path.contains('{') {
+            kinds.push(Kind::NotFound);
+        }
+        if self.operation.parameters.iter().flatten().any(in_query) {
+            kinds.push(Kind::InvalidQuery);
+        }
+    }
+
+    fn by_path(&mut self, kinds: &mut Vec<Kind>) {
         match self.path {
             "/v1/accounts/{accountId}/invitations"
             | "/v1/accounts/{accountId}/external-identity" => kinds.push(Kind::AccountClosed),
@@ -249,27 +274,6 @@ impl Operating<'_> {
                 kinds.push(Kind::ContactRequestEnded);
             }
             _ => {}
-        }
-        if ["/oauth/token", "/v1/sessions", "/v1/sessions/external"].contains(&self.path) {
-            self.take(proof(FOR_A_TOKEN, compact()));
-        }
-        self.take(request_id());
-        self.leave_choices_open();
-        self.bodies(&mut kinds);
-        self.preconditions(&mut kinds);
-        self.parameters(&mut kinds);
-        self.told(kinds, policy);
-    }
-
-    fn parameters(&self, kinds: &mut Vec<Kind>) {
-        if self.path.starts_with("/v1/children/{indexNumber}") {
-            kinds.push(Kind::RecordMerged);
-        }
-        if self.path.contains('{') {
-            kinds.push(Kind::NotFound);
-        }
-        if self.operation.parameters.iter().flatten().any(in_query) {
-            kinds.push(Kind::InvalidQuery);
         }
     }
 
@@ -370,17 +374,17 @@ impl Operating<'_> {
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
             "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
-            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
-            "/v1/review-tasks/{reviewTaskId}/decision" => {
-                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
-            }
-            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             _ => self.bodies_of_callers(kinds),
         }
     }
 
     fn bodies_of_callers(&self, kinds: &mut Vec<Kind>) {
         match self.path {
+            "/v1/feeds/{feedId}/stage" => kinds.push(Kind::FeedNotReady),
+            "/v1/review-tasks/{reviewTaskId}/decision" => {
+                kinds.extend([Kind::ReviewTaskDecided, Kind::RowNotTaken]);
+            }
+            "/v1/feeds" | "/v1/feeds/{feedId}" => kinds.push(Kind::FeedNameHeld),
             "/oauth/token" => {
                 kinds.extend([Kind::InvalidScope, Kind::UnauthorizedClient]);
                 kinds.extend([Kind::InvalidTarget, Kind::InvalidDpopProof]);

@@ -301,15 +301,14 @@ async fn seal_once(
     connection: &mut Option<PgConnection>,
     sealer: &mut Sealer,
 ) -> anyhow::Result<()> {
-    let db = match connection {
-        Some(db) => db,
-        None => {
-            let mut db = PgConnection::connect_with(options).await?;
-            if !sealer.take_turn(&mut db).await? {
-                return Ok(());
-            }
-            connection.insert(db)
+    let db = if let Some(db) = connection {
+        db
+    } else {
+        let mut db = PgConnection::connect_with(options).await?;
+        if !sealer.take_turn(&mut db).await? {
+            return Ok(());
         }
+        connection.insert(db)
     };
     sealer.run(db, MOST).await?;
     Ok(())

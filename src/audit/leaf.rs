@@ -14,7 +14,7 @@ use minicbor::{Encoder, encode::Error};
 use uuid::Uuid;
 
 use super::{Event, Outcome};
-use crate::seal::Vault;
+use crate::{access::Reason, seal::Vault};
 
 /// The number of the encoding.
 const VERSION: u8 = 1;
@@ -167,7 +167,7 @@ fn tail(event: &Event, hidden: Option<&[u8]>, number: &Number) -> Written {
     id(&mut line, caller.map(|caller| caller.session.0))?;
     id(&mut line, caller.map(|caller| caller.token))?;
     text(&mut line, caller.map(|caller| caller.role.as_str()))?;
-    text(&mut line, errand.reason.map(|reason| reason.code()))?;
+    text(&mut line, errand.reason.map(Reason::code))?;
     text(&mut line, errand.reference.as_deref())?;
     line.array(event.trail.children.len() as u64)?;
     for child in &event.trail.children {

@@ -88,11 +88,10 @@ impl Detector {
             Self::Colleague => (20, 0.002, A_DAY * 365),
             Self::Canary | Self::Override => (1, 0.0, A_DAY),
             Self::Burst => (60, 3.0, A_DAY),
-            Self::Sweep => (6, 0.0, 60),
+            Self::Sweep | Self::ManyOrganisations => (6, 0.0, 60),
             Self::EmptySearches => (20, 0.3, A_DAY * 7),
             Self::OutOfArea => (15, 0.6, A_DAY * 30),
             Self::OneChild => (6, 0.0, A_DAY * 30),
-            Self::ManyOrganisations => (6, 0.0, 60),
             Self::Purpose => (201, 0.1, A_DAY * 30),
         };
         Threshold { on: true, least, limit, minutes }

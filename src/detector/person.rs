@@ -24,19 +24,19 @@ const A_YEAR: TimeDelta = TimeDelta::days(396);
 /// As many days of a role as say what is usual.
 const MANY_DAYS: u32 = 100;
 
+/// A search, and the family name and given name by which it was made.
+type Named = (EventId, (String, Option<String>));
+
 /// Whose name a stranger, or a stranger's carer, bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Namesake {
     /// A stranger bears the own family name.
-    OfFamily,
+    Family,
     /// A carer of a stranger bears the own name.
-    OfSelf,
+    Oneself,
     /// A carer of a stranger bears the name of a colleague.
-    OfColleague,
+    Colleague,
 }
-
-/// Searches with the names that they were for.
-type Names = Vec<(EventId, (String, Option<String>))>;
 
 /// An opening of a child, and those after it within a month.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -163,16 +163,16 @@ impl Person {
 
     /// Whether more strangers were opened today than is usual of the role, of the organisation and of oneself; of whom that is not
     /// known yet, many more than of the role.
-    pub(super) fn bursts(&self, role: &Habit, body: &Habit, rule: Threshold) -> bool {
+    pub(super) fn bursts(&self, role: &Habit, body: &Habit, measure: Threshold) -> bool {
         let today = count(self.strangers.len());
         let beyond = |habit: &Habit| {
             let known = if habit.days() < A_HABIT { role } else { habit };
-            f64::from(today) > known.usual(3.0 * rule.limit)
+            f64::from(today) > known.usual(3.0 * measure.limit)
         };
-        rule.on
-            && today >= rule.least
+        measure.on
+            && today >= measure.least
             && role.days() >= MANY_DAYS
-            && f64::from(today) > role.usual(rule.limit)
+            && f64::from(today) > role.usual(measure.limit)
             && beyond(body)
             && beyond(&self.habit)
     }
@@ -194,7 +194,7 @@ impl Person {
             same.filter_map(|(_, event, search)| Some((*event, (search.family.clone()?, None))))
                 .collect()
         });
-        let found: Vec<Names> = [by_birth, by_place].into_iter().flatten().collect();
+        let found: Vec<Vec<Named>> = [by_birth, by_place].into_iter().flatten().collect();
         found.into_iter().filter(|_| rule.on).find_map(|same| {
             let names: BTreeSet<_> = same.iter().map(|(_, name)| name).collect();
             (count(names.len()) >= rule.least)

@@ -100,9 +100,9 @@ impl States {
         let opening = person.open(child, elsewhere, stranger);
         if stranger {
             named(look, person, child);
-            let rule = rules.of(Detector::OneChild);
-            let within = opening.last - opening.on < rule.within();
-            if rule.on && within && opening.days >= rule.least {
+            let measure = rules.of(Detector::OneChild);
+            let within = opening.last - opening.on < measure.within();
+            if measure.on && within && opening.days >= measure.least {
                 look.find(Detector::OneChild, Some(child), Vec::new());
             }
             if person.bursts(role, &body.habit, rules.of(Detector::Burst)) {
@@ -111,8 +111,8 @@ impl States {
         }
         come_upon(look, &[child]);
         let by = (seen.organisation, seen.account, seen.event, seen.at);
-        let rule = rules.of(Detector::ManyOrganisations);
-        if let Some((mut who, events)) = self.children.entry(child).or_default().add(by, rule) {
+        let measure = rules.of(Detector::ManyOrganisations);
+        if let Some((mut who, events)) = self.children.entry(child).or_default().add(by, measure) {
             who.retain(|who| *who != seen.account);
             look.find(Detector::ManyOrganisations, Some(child), events);
             let answers = known.and_then(|known| known.authority);
@@ -199,11 +199,11 @@ fn named(look: &mut Look<'_>, person: &mut Person, child: ChildId) {
     let mut likely: f64 = 1.0;
     if !own.family.is_empty() && known.families.contains(&own.family) {
         let by_chance = among * facts.share(&own.family);
-        likely = likely.min(so_often(person.meets(Namesake::OfFamily), by_chance));
+        likely = likely.min(so_often(person.meets(Namesake::Family), by_chance));
     }
     if known.carers.contains(own) {
         let by_chance = among * facts.share(&own.family) * WHOLE;
-        likely = likely.min(so_often(person.meets(Namesake::OfSelf), by_chance));
+        likely = likely.min(so_often(person.meets(Namesake::Oneself), by_chance));
     }
     if rule.on && likely <= rule.limit {
         look.find(Detector::OwnFamily, Some(child), Vec::new());
@@ -217,7 +217,7 @@ fn named(look: &mut Look<'_>, person: &mut Person, child: ChildId) {
     let (among, _) = person.in_a_year(rule.least);
     let many = f64::from(u32::try_from(colleagues.0.len()).unwrap_or(u32::MAX));
     let by_chance = among * many * facts.share(&met.family).max(RAREST) * WHOLE;
-    let likely = so_often(person.meets(Namesake::OfColleague), by_chance);
+    let likely = so_often(person.meets(Namesake::Colleague), by_chance);
     if rule.on && likely <= rule.limit {
         look.find(Detector::Colleague, Some(child), Vec::new());
     }

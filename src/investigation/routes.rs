@@ -113,16 +113,13 @@ async fn read_evidence(
     let look = access.look(&db).await?;
     let (child, told) = store::open(&look, *id).await?;
     told.may_be_decided_by(look.caller.account())?;
-    let (events, accounts, since) = match told.alert_id {
-        Some(alert) => {
-            let finding = alert::store::finding(look.db(), look.vault(), alert).await?;
-            let accounts = alert::whose(&finding).collect();
-            (finding.events, accounts, finding.at - TimeDelta::days(2))
-        }
-        None => {
-            let events = store::of_grant(&look, *id).await?;
-            (events, vec![told.account_id], told.opened_at - TimeDelta::days(1))
-        }
+    let (events, accounts, since) = if let Some(alert) = told.alert_id {
+        let finding = alert::store::finding(look.db(), look.vault(), alert).await?;
+        let accounts = alert::whose(&finding).collect();
+        (finding.events, accounts, finding.at - TimeDelta::days(2))
+    } else {
+        let events = store::of_grant(&look, *id).await?;
+        (events, vec![told.account_id], told.opened_at - TimeDelta::days(1))
     };
     let events = audit::store::of_numbers(&look, &events, &accounts, since).await?;
     let accounts = store::accounts(&look, &accounts).await?;

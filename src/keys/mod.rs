@@ -193,15 +193,14 @@ impl SigningKeys {
         let mut public = BTreeMap::new();
         for (kid, text) in files {
             let path = folder.join(format!("{kid}.pem"));
-            let (pair, key) = match text.strip_prefix(PUBLIC) {
-                Some(x) => (None, PublicKey::read(x)?),
-                None => {
-                    let pair = from_pem(&text).ok_or_else(|| {
-                        KeyFault::wrong(&path, "is not an Ed25519 private key in PEM")
-                    })?;
-                    let key = PublicKey::of(&pair)?;
-                    (Some(pair), key)
-                }
+            let (pair, key) = if let Some(x) = text.strip_prefix(PUBLIC) {
+                (None, PublicKey::read(x)?)
+            } else {
+                let pair = from_pem(&text).ok_or_else(|| {
+                    KeyFault::wrong(&path, "is not an Ed25519 private key in PEM")
+                })?;
+                let key = PublicKey::of(&pair)?;
+                (Some(pair), key)
             };
             if key.kid != kid {
                 return Err(KeyFault::wrong(&path, "is not named by its key's thumbprint"));

@@ -18,7 +18,7 @@ use crate::{
         ContestedFact, Disputed, Status,
         birth::{DatePrecision, Gender},
         identifier::Identifier,
-        name::Name,
+        name::{Name, NamePart},
         provenance::Provenance,
         whereabouts::Whereabouts,
     },
@@ -317,7 +317,7 @@ impl Telling<'_> {
         let (voice, disputed) = (self.voice, &row.disputed);
         let mut facts = Vec::new();
         for Said { value, source } in &row.names {
-            let given: Vec<_> = value.given.iter().map(|part| part.as_str()).collect();
+            let given: Vec<_> = value.given.iter().map(NamePart::as_str).collect();
             let name = format!("{} {}", given.join(" "), value.family.as_str());
             let words = voice.name(value.kind, &name);
             facts.push(self.fact(

@@ -7,12 +7,13 @@ use crate::{
     access::{Reason, Role},
     carer::{Carer, Relationship},
     child::{
+        address::AddressLine,
         birth::{DatePrecision, Gender},
         identifier::IdentifierKind,
-        name::NameKind,
+        name::{NameKind, NamePart},
         whereabouts::{Return, Whereabouts},
     },
-    contact::Contact,
+    contact::{Contact, PersonLine, Phone},
     information_request::InformationRequestStatus,
     involvement::{Flag, ServiceType},
     subject::SubjectCapacity,
@@ -100,7 +101,7 @@ impl Voice {
     #[must_use]
     pub fn whereabouts(self, whereabouts: &Whereabouts) -> String {
         let at = whereabouts.address().map(|address| {
-            let lines = address.lines.iter().map(crate::child::address::AddressLine::as_str);
+            let lines = address.lines.iter().map(AddressLine::as_str);
             let parts: Vec<_> =
                 lines.chain([address.town.as_str(), address.postcode.as_str()]).collect();
             parts.join(", ")
@@ -144,7 +145,7 @@ impl Voice {
     /// A carer.
     #[must_use]
     pub fn carer(self, carer: &Carer) -> String {
-        let given: Vec<_> = carer.name.given.iter().map(|part| part.as_str()).collect();
+        let given: Vec<_> = carer.name.given.iter().map(NamePart::as_str).collect();
         let name = format!("{} {}", given.join(" "), carer.name.family.as_str());
         let is = match carer.relationship {
             Relationship::Mother => "mother",
@@ -160,7 +161,7 @@ impl Voice {
         } else {
             String::new()
         };
-        let phones: Vec<_> = carer.phones.iter().map(|phone| phone.as_str()).collect();
+        let phones: Vec<_> = carer.phones.iter().map(Phone::as_str).collect();
         let reach = match phones.as_slice() {
             [] => String::new(),
             phones => format!(" The phone number is {}.", phones.join(" or ")),
@@ -327,7 +328,7 @@ pub fn told(who: &str, on: NaiveDate) -> String {
 #[must_use]
 pub fn reach(contact: &Contact) -> String {
     let names = [&contact.practitioner, &contact.team];
-    let names: Vec<_> = names.into_iter().flatten().map(|name| name.as_str()).collect();
+    let names: Vec<_> = names.into_iter().flatten().map(PersonLine::as_str).collect();
     let hours = contact
         .out_of_hours
         .as_ref()

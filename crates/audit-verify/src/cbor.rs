@@ -9,10 +9,10 @@ impl Cbor {
         let major = major << 5;
         match number {
             0..24 => self.0.push(major | number.to_le_bytes()[0]),
-            24..0x100 => self.0.extend([major | 24, number.to_le_bytes()[0]]),
-            0x100..0x1_0000 => self.tail(major | 25, number, 2),
-            0x1_0000..0x1_0000_0000 => self.tail(major | 26, number, 4),
-            _ => self.tail(major | 27, number, 8),
+            24..0x100 => self.0.extend([major | 0x18, number.to_le_bytes()[0]]),
+            0x100..0x1_0000 => self.tail(major | 0x19, number, 2),
+            0x1_0000..0x1_0000_0000 => self.tail(major | 0x1a, number, 4),
+            _ => self.tail(major | 0x1b, number, 8),
         }
         self
     }

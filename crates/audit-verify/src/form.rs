@@ -152,7 +152,8 @@ pub(crate) struct Root {
     pub(crate) tx_to: i64,
     pub(crate) events: u64,
     pub(crate) earlier: i64,
-    pub(crate) root: Bytes,
+    #[serde(rename = "root")]
+    pub(crate) over: Bytes,
     pub(crate) doubted: Vec<Uuid>,
     pub(crate) previous: Bytes,
     pub(crate) at: i64,
@@ -167,7 +168,7 @@ impl Root {
         let mut cbor = Cbor::default().array(13).text("contactpoint audit root 1").number(self.n);
         cbor = cbor.number(i64::from(self.epoch)).text(&self.cluster);
         cbor = cbor.number(self.tx_from).number(self.tx_to).number(events).number(self.earlier);
-        cbor = cbor.bytes(&self.root.0).array(self.doubted.len());
+        cbor = cbor.bytes(&self.over.0).array(self.doubted.len());
         for doubted in &self.doubted {
             cbor = cbor.bytes(doubted.as_bytes());
         }

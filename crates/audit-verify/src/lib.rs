@@ -120,6 +120,12 @@ impl Witnessed {
     }
 }
 
+/// What a root is over: its hash, how many entries, the epoch, and from which transaction to which.
+type Over = (Vec<u8>, u64, i32, i64, i64);
+
+/// Where an event leads: its number, epoch and transaction, the root, its place, its entry and the path.
+type Leads = (Uuid, i32, i64, i64, u64, Hash, Vec<Hash>);
+
 /// Verifies line by line.
 #[derive(Debug, Default)]
 pub struct Verifier {
@@ -134,8 +140,8 @@ pub struct Verifier {
     last: Option<Root>,
     order: Option<(i32, i64, Uuid)>,
     /// Of an export of one child: the roots by number, and where each event leads.
-    roots: HashMap<i64, (Vec<u8>, u64, i32, i64, i64)>,
-    paths: Vec<(Uuid, i32, i64, i64, u64, Hash, Vec<Hash>)>,
+    roots: HashMap<i64, Over>,
+    paths: Vec<Leads>,
 }
 
 impl Verifier {
@@ -177,6 +183,12 @@ impl Verifier {
     #[must_use]
     pub fn taken(&self) -> u64 {
         self.report.events
+    }
+
+    fn find_all(&mut self, faults: Vec<String>) {
+        for fault in faults {
+            self.find(fault);
+        }
     }
 
     fn find(&mut self, what: String) {
@@ -261,7 +273,7 @@ impl Verifier {
             self.find(format!("event {doubted}: it was changed before root {n} was made"));
         }
         if of == Of::Child {
-            let known = (root.root.0.clone(), root.events, root.epoch, root.tx_from, root.tx_to);
+            let known = (root.over.0.clone(), root.events, root.epoch, root.tx_from, root.tx_to);
             self.roots.insert(n, known);
         } else {
             self.cover(&root);
@@ -293,7 +305,7 @@ impl Verifier {
         if !goes_on {
             faults.push(format!("root {n}: it does not go on where the root before ended"));
         }
-        faults.into_iter().for_each(|fault| self.find(fault));
+        self.find_all(faults);
     }
 
     /// Whether a root is over the events that came before it in the export.
@@ -328,10 +340,10 @@ impl Verifier {
                 root.events, tree.entries
             ));
         }
-        if tree.root()[..] != root.root.0 {
+        if tree.root()[..] != root.over.0 {
             faults.push(format!("root {n}: the events are not those that it is over"));
         }
-        faults.into_iter().for_each(|fault| self.find(fault));
+        self.find_all(faults);
     }
 
     /// What is found, once all lines are taken.
@@ -347,7 +359,7 @@ impl Verifier {
                 .filter(|(epoch, tx, _, entry)| (*epoch, *tx) < end || *entry == [0; 32])
                 .map(|(_, _, id, _)| format!("event {id}: it is under no root up to {n}"))
                 .collect();
-            forged.into_iter().for_each(|fault| self.find(fault));
+            self.find_all(forged);
         }
         self.report.unsealed += unsealed.len() as u64;
         if self.report.unsealed > 0 {

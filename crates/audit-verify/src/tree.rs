@@ -134,7 +134,9 @@ mod tests {
         let split = hashes.len().next_power_of_two() / 2;
         let root = |hashes: &[Hash]| {
             let mut tree = Tree::default();
-            hashes.iter().for_each(|hash| tree.push(*hash));
+            for hash in hashes {
+                tree.push(*hash);
+            }
             tree.root()
         };
         let (left, right) = hashes.split_at(split);

@@ -20,7 +20,7 @@ pub(super) struct Pending {
 
 /// A life of the database.
 #[derive(Debug, Clone)]
-pub(super) struct Epoch {
+pub(super) struct Life {
     pub(super) epoch: i32,
     pub(super) cluster: String,
     pub(super) since: i64,
@@ -40,8 +40,8 @@ pub(super) async fn horizon(db: impl PgExecutor<'_>) -> Result<i64, sqlx::Error>
 }
 
 /// Every life of the database, the present one last.
-pub(super) async fn epochs(db: impl PgExecutor<'_>) -> Result<Vec<Epoch>, sqlx::Error> {
-    sqlx::query_as!(Epoch, "select epoch, cluster, since from audit_epoch order by epoch")
+pub(super) async fn epochs(db: impl PgExecutor<'_>) -> Result<Vec<Life>, sqlx::Error> {
+    sqlx::query_as!(Life, "select epoch, cluster, since from audit_epoch order by epoch")
         .fetch_all(db)
         .await
 }

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use super::{
     Hash, Range, Root, Signer, entry, root,
-    store::{self, Epoch, Pending},
+    store::{self, Life, Pending},
     witness::Witness,
 };
 use crate::{audit::leaf::word, clock::Clock, seal::Vault};
@@ -73,7 +73,7 @@ impl Sealer {
             cluster: epoch.cluster.clone(),
             events: i64::try_from(pending.len())?,
             earlier,
-            root: self.root(&pending),
+            root: over(&pending),
             doubted: pending
                 .iter()
                 .filter(|event| !self.wrote(event))
@@ -102,11 +102,6 @@ impl Sealer {
             );
         }
         Ok(Some(made))
-    }
-
-    fn root(&self, pending: &[Pending]) -> Hash {
-        let leaf = |event: &Pending| event.leaf.clone().unwrap_or_default();
-        root(&pending.iter().map(|event| entry(event.tx, &leaf(event))).collect::<Vec<_>>())
     }
 
     /// Whether the service wrote an event as it is.
@@ -149,7 +144,7 @@ impl Sealer {
 }
 
 /// What the next root is over, up to the transaction below which all have ended: the rest of an epoch that is over, or the present.
-fn next<'e>(epochs: &'e [Epoch], last: Option<&Root>, horizon: i64) -> Option<(&'e Epoch, Range)> {
+fn next<'e>(epochs: &'e [Life], last: Option<&Root>, horizon: i64) -> Option<(&'e Life, Range)> {
     let present = epochs.last()?;
     let (epoch, from) = match last.map(|last| last.range) {
         None => epochs.first().map(|first| (first, first.since))?,
@@ -182,4 +177,10 @@ async fn read(
         }
         limit *= 4;
     }
+}
+
+/// The root over these events.
+fn over(pending: &[Pending]) -> Hash {
+    let leaf = |event: &Pending| event.leaf.clone().unwrap_or_default();
+    root(&pending.iter().map(|event| entry(event.tx, &leaf(event))).collect::<Vec<_>>())
 }
