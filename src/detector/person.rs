@@ -24,6 +24,9 @@ const A_YEAR: TimeDelta = TimeDelta::days(396);
 /// As many days of a role as say what is usual.
 const MANY_DAYS: u32 = 100;
 
+/// A search, and the family name and given name by which it was made.
+type Named = (EventId, (String, Option<String>));
+
 /// Whose name a stranger, or a stranger's carer, bears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Namesake {
@@ -34,9 +37,6 @@ pub(super) enum Namesake {
     /// A carer of a stranger bears the name of a colleague.
     Colleague,
 }
-
-/// Searches with the names that they were for.
-type Names = Vec<(EventId, (String, Option<String>))>;
 
 /// An opening of a child, and those after it within a month.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -194,7 +194,7 @@ impl Person {
             same.filter_map(|(_, event, search)| Some((*event, (search.family.clone()?, None))))
                 .collect()
         });
-        let found: Vec<Names> = [by_birth, by_place].into_iter().flatten().collect();
+        let found: Vec<Vec<Named>> = [by_birth, by_place].into_iter().flatten().collect();
         found.into_iter().filter(|_| rule.on).find_map(|same| {
             let names: BTreeSet<_> = same.iter().map(|(_, name)| name).collect();
             (count(names.len()) >= rule.least)

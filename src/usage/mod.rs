@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Timelike, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc, Weekday};
 use chrono_tz::Europe::London;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use crate::{
     detector::{
@@ -14,7 +14,6 @@ use crate::{
         seen::{Act, Facts, Seen},
     },
     ids::{AccountId, OrganisationId},
-    problem::{Kind, Problem},
     report::harmless,
 };
 
@@ -162,20 +161,17 @@ pub struct Usage {
 #[into_params(parameter_in = Query)]
 pub struct UsageQuery {
     /// The Monday on which it began; the last that is over unless said.
+    #[validate(custom(function = begins_a_week))]
     #[param(nullable = false, example = "2026-11-09")]
     pub week: Option<NaiveDate>,
 }
 
-impl UsageQuery {
-    /// The week that is meant, on a day.
-    pub(crate) fn week(&self, today: NaiveDate) -> Result<NaiveDate, Problem> {
-        let since = i64::from(today.weekday().num_days_from_monday());
-        let week = self.week.unwrap_or(today - TimeDelta::days(since + 7));
-        if week.weekday() == Weekday::Mon {
-            return Ok(week);
-        }
-        Err(Problem::new(Kind::InvalidQuery, "week must be a Monday."))
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "this is how the validator hands it on")]
+fn begins_a_week(day: &NaiveDate) -> Result<(), ValidationError> {
+    if day.weekday() == Weekday::Mon {
+        return Ok(());
     }
+    Err(ValidationError::new("form").with_message("must be a Monday".into()))
 }
 
 /// The lines of comma-separated values, with a header.

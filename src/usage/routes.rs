@@ -4,6 +4,7 @@ use actix_web::{
     get,
     web::{Data, Path},
 };
+use chrono::{Datelike, TimeDelta};
 use serde_json::json;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -48,7 +49,9 @@ async fn read_usage(
         let detail = "You see how your own organisation's people use the index.";
         return Err(Problem::new(Kind::Forbidden, detail));
     }
-    let week = query.week(look.today())?;
+    let today = look.today();
+    let monday = today - TimeDelta::days(i64::from(today.weekday().num_days_from_monday()));
+    let week = query.week.unwrap_or(monday - TimeDelta::days(7));
     let items = store::of_week(&look, *id, week).await?;
     let trail = Trail::default().with(json!({ "organisation": *id, "week": week }));
     if wanted == Wanted::Csv {
