@@ -97,11 +97,11 @@ pub(crate) fn choose(world: &mut World, chance: &mut Chance) -> Result<Abusers, 
         all.prey.insert(who, famous.clone());
         all.days.insert(who, days(chance, 12, 20, 360));
     }
-    for n in 0..4 {
+    for (n, work) in WORKS.into_iter().enumerate() {
         let who = if n < 2 {
             world.firm(n, chance)
         } else {
-            let who = one(world, chance, &all, WORKS[n]);
+            let who = one(world, chance, &all, work);
             all.sweepers.insert(who);
             who
         };

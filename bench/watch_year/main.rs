@@ -54,10 +54,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         deeds.sort_by_key(|deed| deed.at);
         for deed in deeds {
-            let seen = world.seen(deed);
+            let event = world.seen(deed);
             events += 1;
-            looks += u64::from(matches!(seen.act, contactpoint::detector::seen::Act::Opened(_)));
-            found.extend(states.see(&seen, &world.facts, &rules));
+            looks += u64::from(matches!(event.act, contactpoint::detector::seen::Act::Opened(_)));
+            found.extend(states.see(&event, &world.facts, &rules));
             due.entry(day + TimeDelta::days(31)).or_default().insert(seen.account);
         }
         let now = day.and_hms_opt(23, 0, 0).ok_or("no moment")?.and_utc();
