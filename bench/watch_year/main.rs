@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             events += 1;
             looks += u64::from(matches!(event.act, contactpoint::detector::seen::Act::Opened(_)));
             found.extend(states.see(&event, &world.facts, &rules));
-            due.entry(day + TimeDelta::days(31)).or_default().insert(seen.account);
+            due.entry(day + TimeDelta::days(31)).or_default().insert(event.account);
         }
         let now = day.and_hms_opt(23, 0, 0).ok_or("no moment")?.and_utc();
         for account in due.remove(&day).unwrap_or_default() {
