@@ -142,7 +142,7 @@ pub async fn count(
         }
     }
     drop(sampled);
-    // Nothing waits for the counting, so it holds no transaction meanwhile.
+    // It takes a while, so it keeps no snapshot of the database meanwhile.
     work.undo().await?;
     let counting = tokio::task::spawn_blocking(move || {
         let mut pace = Pace::default();
