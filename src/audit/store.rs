@@ -50,14 +50,7 @@ pub(super) async fn list(
     let before_at = before_at.min(look.now + chrono::Duration::days(1));
     let rows = sqlx::query!(
         r#"
-        select json_build_object(
-                   'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
-                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id, 'onBehalfOf', e.on_behalf_of,
-                   'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
-                   'children', coalesce((
-                       select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
-                   'details', null, 'requestId', e.request_id
-               ) as "event!: Json<AuditEvent>",
+        select audit_told(e) as "event!: Json<AuditEvent>",
                json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
         from audit_event e
         left join audit_key k on k.month = audit_month(e.at)
@@ -100,14 +93,7 @@ pub(crate) async fn of_numbers(
     let accounts: Vec<_> = accounts.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
         r#"
-        select json_build_object(
-                   'id', e.event_id, 'at', e.at, 'operation', e.operation, 'outcome', e.outcome, 'status', e.status,
-                   'problem', e.problem, 'accountId', e.account_id, 'clientId', e.client_id, 'onBehalfOf', e.on_behalf_of,
-                   'organisationId', e.organisation_id, 'role', e.role, 'reason', e.reason, 'reference', e.reference,
-                   'children', coalesce((
-                       select json_agg(c.index_number) from child c where c.child_id = any(e.children)), '[]'),
-                   'details', null, 'requestId', e.request_id
-               ) as "event!: Json<AuditEvent>",
+        select audit_told(e) as "event!: Json<AuditEvent>",
                json_build_object('hidden', e.hidden, 'key', k.sealed, 'details', e.details) as "kept!: Json<Kept>"
         from audit_event e
         left join audit_key k on k.month = audit_month(e.at)
