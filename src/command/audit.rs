@@ -64,7 +64,7 @@ pub(super) struct Export {
 
 #[derive(Debug, Args)]
 pub(super) struct By {
-    /// The published keys, as `GET /v1/audit/keys` and `contactpoint keys show-audit` have them
+    /// The published keys, as `GET /v1/audit/roots` and `contactpoint keys show-audit` have them
     #[arg(long = "public-keys", value_name = "FILE")]
     public: PathBuf,
     /// What a witness has

@@ -38,8 +38,8 @@ pub(super) enum Keys {
     /// and people sign in again
     Revoke(Revoke),
     /// Change the key over everything that is sealed, while the service runs: make the next key, let it seal, and put every
-    /// value under it. It may be stopped at any moment and run again, and then goes on where it was. The old key is kept, since
-    /// events of the audit, which nobody can rewrite, stay under it; see --retire
+    /// value under it. It may be stopped at any moment and run again, and then goes on where it was. The old key is kept for
+    /// backups, and for events of the audit from before each month had a key; see --retire
     Reseal(Reseal),
 }
 

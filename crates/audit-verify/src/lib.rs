@@ -76,7 +76,7 @@ struct Key {
 }
 
 impl Keys {
-    /// Reads a JSON Web Key Set, as `GET /v1/audit/keys` has it.
+    /// Reads a JSON Web Key Set, as `GET /v1/audit/roots` has it.
     pub fn read(json: &str) -> Result<Self, Unreadable> {
         let set: KeySet =
             serde_json::from_str(json).map_err(|error| unreadable(format!("the keys: {error}")))?;
