@@ -4,10 +4,11 @@ import json
 import sys
 
 import watch_audit
+import watch_clock
 import watch_year
 
 # Every module has its PARTS by name, and runs those that are asked for.
-MODULES = [watch_audit, watch_year]
+MODULES = [watch_audit, watch_year, watch_clock]
 
 
 def main():
