@@ -372,7 +372,9 @@ impl Operating<'_> {
             "/v1/subscriptions" => kinds.push(Kind::TooManySubscriptions),
             "/v1/subscriptions/{subscriptionId}" => kinds.push(Kind::SubscriptionUnconfirmed),
             "/v1/accounts" => kinds.push(Kind::UserNameHeld),
-            "/v1/accounts/{accountId}" => kinds.push(Kind::AccountClosed),
+            "/v1/accounts/{accountId}" => {
+                kinds.extend([Kind::AccountClosed, Kind::MisuseSuspected]);
+            }
             "/v1/clients/{clientId}" => kinds.push(Kind::ClientClosed),
             _ => self.bodies_of_callers(kinds),
         }

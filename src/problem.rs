@@ -186,6 +186,8 @@ kinds! {
     AlertInvestigated 409 "alert-investigated" "The alert is looked into already";
     /// Misuse is suspected already.
     SuspectedAlready 409 "suspected-already" "Misuse is suspected already";
+    /// Misuse of the account is suspected, so it goes on only once that is decided.
+    MisuseSuspected 409 "misuse-suspected" "Misuse of the account is suspected";
     /// The investigation has its outcome.
     InvestigationClosed 409 "investigation-closed" "The investigation is closed";
     /// The end of this identity has been proposed, and waits for a second person.

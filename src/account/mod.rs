@@ -170,7 +170,8 @@ pub struct AccountChange {
     #[serde(default)]
     #[schema(nullable = false)]
     pub name: Option<PersonLine>,
-    /// `suspended` and `closed` stop every session of the account at once; `active` lets a suspended one go on.
+    /// `suspended` and `closed` stop every session of the account at once; `active` lets a suspended one go on, unless misuse of it is
+    /// suspected and that is not decided yet.
     #[serde(default)]
     #[schema(nullable = false)]
     pub status: Option<AccountStatus>,
@@ -210,6 +211,13 @@ impl AccountChange {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it lets a suspended account go on.
+    #[must_use]
+    pub fn lets_go_on(&self, held: AccountStatus) -> bool {
+        use AccountStatus::{Active, Invited, Suspended};
+        held == Suspended && matches!(self.status, Some(Active | Invited))
     }
 }
 

@@ -143,7 +143,7 @@ async fn open_account(
 /// Change, suspend or close an account
 ///
 /// A suspended or closed account gets no further answer from the moment of this one, on every instance and whatever token
-/// it holds. A renewed police check or training counts from its own date. Nobody changes their own account. Needs a sign-in
+/// it holds. An account that is suspended because misuse of it is suspected goes on only once that is decided. A renewed police check or training counts from its own date. Nobody changes their own account. Needs a sign-in
 /// within the last 5 minutes.
 #[utoipa::path(
     tag = "accounts",
@@ -173,6 +173,9 @@ async fn change_account(
     }
     let mut change = body.value;
     change.check(&account, enrolled, work.today())?;
+    if change.lets_go_on(account.status) && store::is_suspected(&mut work, *id).await? {
+        return Err(Kind::MisuseSuspected.into());
+    }
     store::save(&mut work, *id, &change).await?;
     let account = store::reread(&mut work, *id).await?;
     let version = account.version;

@@ -204,6 +204,15 @@ pub(crate) async fn suspend(work: &mut Work, id: AccountId) -> Result<bool, Prob
     Ok(done.execute(work.db()).await?.rows_affected() > 0)
 }
 
+/// Whether misuse of an account is suspected, by an investigation that is open.
+pub(super) async fn is_suspected(work: &mut Work, id: AccountId) -> Result<bool, Problem> {
+    let suspected = sqlx::query_scalar!(
+        r#"select exists (select from investigation where account_id = $1 and suspected_at is not null and outcome is null) as "suspected!""#,
+        id.0,
+    );
+    Ok(suspected.fetch_one(work.db()).await?)
+}
+
 /// Lets an account go on that was suspended because misuse was suspected, if it still is.
 pub(crate) async fn resume(work: &mut Work, id: AccountId) -> Result<bool, Problem> {
     let now = work.now;

@@ -171,7 +171,7 @@ async fn assign_investigation(
 /// Suspect misuse
 ///
 /// The account is suspended at once, its sessions end, and its administrators are told. It stays so until it turns out that there was
-/// reason for what was done, or until its administrator decides. Needs a sign-in within the last 5 minutes.
+/// reason for what was done; where there was none, until its administrator decides. Needs a sign-in within the last 5 minutes.
 #[utoipa::path(
     tag = "investigations",
     security(("bearer" = [DecideInvestigation::SCOPE])),

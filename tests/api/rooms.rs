@@ -133,7 +133,7 @@ const LEVELS: &[&[&str]] = &[
     &["audit::leaf", "audit::roots", "audit::export"],
     &["audit::ledger"],
     &["scribe"],
-    &["work"],
+    &["work", "work::*"],
     &["feed::batch::reader"],
     &[
         "database",
@@ -171,7 +171,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 19] = [
+const EDGE: [&str; 20] = [
     "access",
     "app",
     "catalogue",
@@ -188,13 +188,14 @@ const EDGE: [&str; 19] = [
     "server",
     "span",
     "work",
+    "work::*",
     "*::routes",
     "feed::batch::routes",
     "audit::roots::routes",
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 13] = [
+const SQL: [&str; 14] = [
     "audit::export::store",
     "audit::ledger",
     "audit::roots::store",
@@ -202,6 +203,7 @@ const SQL: [&str; 13] = [
     "detector::state",
     "scribe",
     "work",
+    "work::*",
     "feed::worker::held",
     "feed::worker::store",
     "matching::entry",

@@ -265,6 +265,11 @@ async fn an_investigation_opens_the_evidence_suspends_at_once_and_a_good_reason_
     index.get(&watched.teacher, &own.path("")).await.refused(401, "unauthenticated");
     index.put(&second, &suspicion, 3, suspend).await.refused(409, "suspected-already");
     let administrator = index.account(Role::AccountAdministrator, watched.school).await;
+    let account = format!("/v1/accounts/{}", watched.teacher.id);
+    let held = index.get(&administrator, &account).await.expect(200);
+    let go_on = json!({ "status": "active" });
+    let refused = index.patch(&administrator, &account, held.version(), go_on).await;
+    refused.refused(409, "misuse-suspected");
     let notices = index.get(&administrator, "/v1/notices").await.expect(200);
     assert_eq!(notices.body["items"][0]["kind"], "misuseSuspected");
     assert_eq!(notices.body["items"][0]["about"], format!("/v1/accounts/{}", watched.teacher.id));

@@ -112,13 +112,18 @@ pub(crate) async fn take<W: Unit>(
     model: &str,
 ) -> Result<Vec<Done>, Problem> {
     let mut tally = Tally::default();
+    word.give_way().await?;
     follow(word, source, steps, &mut tally).await?;
+    word.give_way().await?;
     create(word, source, steps, &mut tally).await?;
+    word.give_way().await?;
     ask(word, source, steps, model, &mut tally).await?;
     let Tally { mut done, changes, kept, changed, noted } = tally;
     let written = changes.write(word, source).await?;
+    word.give_way().await?;
     retention::store::schedule_all(word, &changed).await?;
     store::keep(word, source, &kept).await?;
+    word.give_way().await?;
     if let Some(written) = written {
         guard::store::guard(word, written).await?;
     }

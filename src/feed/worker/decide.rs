@@ -29,6 +29,9 @@ const TOO_MANY: &str = "tooMany";
 /// As many children as a steward is shown beside a row.
 const SHOWN: usize = 5;
 
+/// As many rows as are looked for between two moments at which others may go first.
+const AT_ONCE: usize = 10;
+
 /// What was found of a row.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -87,7 +90,11 @@ pub(super) async fn find(
     asked: &[&Asked<'_>],
 ) -> Result<Vec<Found>, Problem> {
     let whole: Vec<_> = asked.iter().map(|one| (&one.person, one.behind_shield)).collect();
-    let decided = decided(work, source, &whole).await?;
+    let mut decided = Vec::with_capacity(whole.len());
+    for few in whole.chunks(AT_ONCE) {
+        work.give_way().await?;
+        decided.extend(self::decided(work, source, few).await?);
+    }
     let matched = decided.iter().enumerate().filter_map(|(n, decided)| {
         let decision = decided.decision.as_ref()?;
         let child = decision.best.filter(|_| decision.outcome == Outcome::Match)?;
@@ -169,6 +176,7 @@ async fn near_shielded(work: &mut impl Unit, visible: &[Person]) -> Result<Vec<u
     let (today, in_force) = (work.today(), work.matcher());
     let floor = floor(&in_force.matcher.model.thresholds);
     let (people, mut near) = (visible.iter().collect::<Vec<_>>(), Vec::new());
+    work.give_way().await?;
     retrieve::each_shielded(work.db(), &people, today, |n, candidates| {
         let compared = candidates.compared(&in_force.matcher, people[n])?;
         near.extend(compared.iter().any(|(_, like)| counts(like, floor)).then_some(n));

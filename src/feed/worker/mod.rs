@@ -34,8 +34,8 @@ pub(crate) mod rule;
 pub(crate) mod store;
 pub(crate) mod unlink;
 
-/// As many rows as one transaction does: few enough that nobody waits for long on what it holds.
-pub const CHUNK: i64 = 100;
+/// As many rows as one transaction does: few, so that nobody waits for long on what it holds, nor for one of its steps to end.
+pub const CHUNK: i64 = 25;
 /// How often a chunk is tried that another is in the way of.
 const TRIES: u32 = 8;
 /// How long it waits before it is tried again.
@@ -180,6 +180,7 @@ pub async fn run_until_idle(
     let (mut all, mut busy, mut limit, mut tries) = (Progress::default(), Vec::new(), most, 0);
     let mut reached = HashMap::new();
     loop {
+        work.give_way().await?;
         work.now = clock.now();
         let Some(job) = store::next(work, &busy).await? else {
             work.undo().await?;
@@ -281,6 +282,7 @@ async fn worked_on(
     }
     let new = left.iter().filter(|row| row.told.known.is_none());
     let births: HashSet<_> = new.map(|row| row.told.said.date_of_birth).collect();
+    work.give_way().await?;
     matching::store::hold_all(work, births).await?;
     let new = left.iter().filter(|row| row.told.known.is_none());
     let new: Vec<_> = new.map(|row| row.told.reference()).collect();
@@ -411,6 +413,7 @@ async fn end(
     done: &[(i64, Done)],
     progress: &Progress,
 ) -> Result<(), Problem> {
+    work.give_way().await?;
     store::tell(work, job, done).await?;
     store::count(work, job, progress).await?;
     let children = done.iter().filter(|(_, one)| one.written).filter_map(|(_, one)| one.child);

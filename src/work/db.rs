@@ -1,0 +1,164 @@
+//! How the database is reached, and the limits under which.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Connection, Executor, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::Arrival;
+use crate::{
+    access::{Caller, Errand, Permission, ReadChild, Role},
+    audit::{Event, Trail},
+    clock::{Clock, day_in_london},
+    ids::IndexNumber,
+    matching::matcher::Matchers,
+    problem::Problem,
+    scribe::Scribe,
+};
+
+/// How the database is reached, by one worker: a socket's driver stays with the runtime that opened it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pub(super) reader: PgPool,
+    pub(super) writer: PgPool,
+    pub(super) scribe: Scribe,
+    pub(super) matchers: Matchers,
+    clock: Clock,
+}
+
+/// How many connections a worker holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Connections {
+    /// For looks.
+    pub readers: u32,
+    /// For changes.
+    pub writers: u32,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self { readers: 4, writers: 4 }
+    }
+}
+
+impl Db {
+    /// Reaches the database lazily, keeping time by `clock`; must be called on the runtime of a worker.
+    #[must_use]
+    pub fn new(
+        options: &PgConnectOptions,
+        connections: Connections,
+        scribe: Scribe,
+        clock: Clock,
+    ) -> Self {
+        let options = guarded(options);
+        let pool = |size| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(Duration::from_secs(1))
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > Duration::from_secs(10) {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
+        };
+        // Looks cannot write, so an autocommitted write cannot be lost on a connection left inside a transaction.
+        let reader = pool(connections.readers)
+            .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
+        // A transaction whose request went away is rolled back before its connection is used again.
+        let writer = pool(connections.writers)
+            .after_release(|connection, _| {
+                Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
+            })
+            .connect_lazy_with(options.clone());
+        let matchers = Matchers::default();
+        Self { reader, writer, scribe, matchers, clock }
+    }
+
+    /// The same, with the matcher that all workers share.
+    #[must_use]
+    pub fn with_matchers(self, matchers: Matchers) -> Self {
+        Self { matchers, ..self }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Writes down a request that is not done. A caller who may no longer act is told nothing else.
+    pub async fn record_refusal(
+        &self,
+        caller: Option<Caller>,
+        errand: Errand,
+        problem: &Problem,
+        trail: Trail,
+    ) -> Result<(), Problem> {
+        let known = caller.is_some();
+        let event = Event::refused(self.now(), caller, errand, problem, trail);
+        let verdict = self.scribe.write(event).await?;
+        verdict.filter(|_| known).map_or(Ok(()), |barred| Err(barred.into()))
+    }
+
+    /// Whether the database answers, is migrated and takes the audit.
+    pub async fn ready(&self) -> Result<(), Problem> {
+        sqlx::query_scalar!("select max(version) from _sqlx_migrations")
+            .fetch_one(&self.reader)
+            .await?;
+        Ok(())
+    }
+
+    /// The record in use into which a record was merged, where the caller sees it: a subject the own one alone.
+    pub async fn survivor(
+        &self,
+        caller: &Caller,
+        number: &str,
+    ) -> Result<Option<IndexNumber>, Problem> {
+        let (own, all) = match caller.role {
+            Role::Subject => (true, false),
+            role => (false, role == Role::Feed || ReadChild::HELD_BY.contains(&role)),
+        };
+        let survivor = sqlx::query_scalar!(
+            r#"select s.index_number as "number: IndexNumber" from child r join child s on s.child_id = r.merged_into
+               where r.index_number = $1 and in_use(s.status, s.archives_on, $2)
+                 and ($3 or $4 and exists (select from subject x
+                                           where x.child_id = s.child_id and x.account_id = $5 and x.ended_at is null))"#,
+            number,
+            day_in_london(self.now()),
+            all,
+            own,
+            caller.subject.uuid(),
+        );
+        Ok(survivor.fetch_optional(&self.reader).await?)
+    }
+
+    /// Somebody who is not signed in yet: to sign in, to exchange a token.
+    #[must_use]
+    pub fn arrive(&self, errand: Errand) -> Arrival {
+        Arrival { errand, now: self.now(), db: self.clone() }
+    }
+}
+
+/// The limits that every connection of the service works under (security rule D-4).
+#[must_use]
+pub fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().application_name("contactpoint").options([
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "1s"),
+        ("idle_in_transaction_session_timeout", "5s"),
+        ("timezone", "UTC"),
+        // Statements are planned once: planning a look anew costs more than the look.
+        ("plan_cache_mode", "force_generic_plan"),
+        // A page is as near as any other on the disks of today, so a few rows are had by their keys.
+        ("random_page_cost", "1.1"),
+        // Compiling a plan takes longer than any of these statements.
+        ("jit", "off"),
+    ])
+}
