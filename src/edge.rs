@@ -24,6 +24,7 @@ use crate::{
     audit::{Trail, refusal_details},
     describe::policy_of,
     involvement::Flag,
+    metric,
     problem::{Kind, Problem, harden},
     work::Db,
 };
@@ -107,6 +108,7 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let _under_way = UnderWay::begin();
     let operations = request.app_data::<Data<&'static Operations>>().cloned();
     let operation = operations.as_ref().map_or(UNMATCHED, |operations| operations.named(&request));
     let wrong_method = operations
@@ -276,14 +278,30 @@ fn tell(problem: &Problem, request: &HttpRequest) {
 }
 
 fn panicked(operation: &'static str, panic: &rt::task::JoinError) -> Error {
-    metrics::counter!("contactpoint_panics_total").increment(1);
+    metrics::counter!(metric::PANICS).increment(1);
     tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
     Problem::from(Kind::Internal).into()
 }
 
+/// A request that has no answer yet, for the metric that counts them.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Self {
+        metrics::gauge!(metric::REQUESTS_UNDER_WAY).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        metrics::gauge!(metric::REQUESTS_UNDER_WAY).decrement(1.0);
+    }
+}
+
 fn measure(operation: &'static str, status: u16, took: Duration) {
     let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
-    metrics::histogram!("http_server_request_duration_seconds", &labels).record(took.as_secs_f64());
+    metrics::histogram!(metric::REQUEST_DURATION, &labels).record(took.as_secs_f64());
 }
 
 /// The answer where no route serves.

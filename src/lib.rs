@@ -51,6 +51,7 @@ pub mod listener;
 pub mod load;
 pub mod matching;
 pub mod merge;
+pub mod metric;
 pub mod my;
 pub mod notice;
 pub mod oauth;

@@ -21,6 +21,7 @@ use crate::{
     },
     budget::{Charge, Exceeded, factor},
     clock::{day_in_london, midnight_in_london},
+    metric,
     problem::{Kind, Problem},
 };
 
@@ -49,7 +50,10 @@ impl From<Barred> for Problem {
     fn from(barred: Barred) -> Self {
         match barred {
             Barred::Altogether(kind) => kind.into(),
-            Barred::For(exceeded, until, now) => exceeded.problem(until, now),
+            Barred::For(exceeded, until, now) => {
+                metrics::counter!(metric::OVER_BUDGET, "limit" => exceeded.as_str()).increment(1);
+                exceeded.problem(until, now)
+            }
         }
     }
 }
@@ -136,6 +140,8 @@ async fn write_all(options: PgConnectOptions, ledger: Ledger, mut inbox: Inbox) 
         }
         crowded = batch.len() > 1;
         let (lines, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
+        let together = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        metrics::histogram!(metric::AUDIT_BATCH).record(f64::from(together));
         let written = insert(&mut connection, &options, &lines, &ledger).await;
         if written.is_err() {
             connection = None;

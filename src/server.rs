@@ -4,7 +4,10 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -32,6 +35,7 @@ use crate::{
     learning::task as learning,
     listener::{self, Limits},
     matching::task as indexing,
+    metric,
     problem::Problem,
     remote::Poster,
     retention::task,
@@ -62,10 +66,13 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let scribe = Scribe::start(&guarded(&settings.database), shared.ledger.clone())?;
+    let workers = Arc::new(AtomicUsize::new(0));
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let db = Db::new(&settings.database, settings.connections, scribe, clock)
             .with_matchers(shared.matchers.clone());
+        let worker = workers.fetch_add(1, Ordering::Relaxed);
+        actix_web::rt::spawn(measure_connections(db.clone(), worker));
         app::service(&shared, db)
     })
 }
@@ -82,6 +89,7 @@ pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> 
         errands.spawn_local(index(options.clone(), shared.clone()));
         errands.spawn_local(watch(options.clone(), shared.clone()));
         errands.spawn_local(work_on_feeds(options.clone(), shared.clone()));
+        errands.spawn_local(measure_queues(options.clone(), shared.clone()));
         errands.spawn_local(follow_matcher(options, shared));
         runtime.block_on(errands);
     })?;
@@ -199,8 +207,7 @@ async fn watch(options: PgConnectOptions, shared: Shared) {
             Ok(None) => {}
             Ok(Some(done)) => {
                 more = done.more;
-                let behind = i32::try_from(done.behind).unwrap_or(i32::MAX);
-                metrics::gauge!("contactpoint_watch_lag_seconds").set(f64::from(behind));
+                metrics::gauge!(metric::WATCH_LAG).set(metric::whole(done.behind));
                 if done.raised > 0 {
                     tracing::info!(raised = done.raised, "alerts are raised");
                 }
@@ -431,15 +438,54 @@ fn tell(problem: &Problem, what: &str) {
     tracing::error!(cause, "{what}");
 }
 
+/// Measures the connections of a worker, as long as it runs.
+async fn measure_connections(db: Db, worker: usize) {
+    let worker = worker.to_string();
+    loop {
+        for (pool, state, connections) in db.connections() {
+            let labels =
+                [("worker", worker.clone()), ("pool", pool.into()), ("state", state.into())];
+            metrics::gauge!(metric::POOL_CONNECTIONS, &labels).set(f64::from(connections));
+        }
+        tokio::time::sleep(MEASURED).await;
+    }
+}
+
+/// Measures what waits for all instances together; each tells the same.
+async fn measure_queues(options: PgConnectOptions, shared: Shared) {
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    loop {
+        if let Err(problem) = measure_queues_once(&db, &shared).await {
+            tell(&problem, "what waits could not be measured");
+        }
+        tokio::time::sleep(MEASURED).await;
+    }
+}
+
+async fn measure_queues_once(db: &PgPool, shared: &Shared) -> Result<(), Problem> {
+    let rows = worker::waiting(db).await?;
+    metrics::gauge!(metric::FEED_ROWS_WAITING).set(metric::whole(rows));
+    let (_, due) = events::waiting(db, shared.clock.now()).await?;
+    metrics::gauge!(metric::EVENTS_DUE).set(metric::whole(due));
+    Ok(())
+}
+
+/// How often what is not counted as it happens is measured.
+const MEASURED: Duration = Duration::from_secs(10);
+
 /// Collects metrics for the whole process.
 pub fn measure() -> anyhow::Result<PrometheusHandle> {
     let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-    let duration = Matcher::Full("http_server_request_duration_seconds".to_owned());
-    let delay = Matcher::Full("contactpoint_audit_seal_delay_seconds".to_owned());
+    let duration = Matcher::Full(metric::REQUEST_DURATION.to_owned());
+    let delay = Matcher::Full(metric::AUDIT_SEAL_DELAY.to_owned());
+    let batch = Matcher::Full(metric::AUDIT_BATCH.to_owned());
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(duration, &buckets)?
-        .set_buckets_for_metric(delay, &buckets)?;
-    Ok(builder.install_recorder()?)
+        .set_buckets_for_metric(delay, &buckets)?
+        .set_buckets_for_metric(batch, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])?;
+    let handle = builder.install_recorder()?;
+    metric::describe();
+    Ok(handle)
 }
 
 /// Serves the metrics on a port of their own.

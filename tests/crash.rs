@@ -5,6 +5,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
+    net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,6 +15,7 @@ use std::{
 
 use contactpoint::{
     clock::Clock,
+    metric::{self, MetricKind},
     session::totp::{Seed, code_at},
 };
 use reqwest::{Client, StatusCode};
@@ -25,11 +27,14 @@ struct Demo {
     folder: PathBuf,
     program: Child,
     told: Value,
+    metrics: SocketAddr,
 }
 
 impl Demo {
     fn start(folder: &Path) -> Self {
+        let metrics = free_address();
         let mut program = Command::new(env!("CARGO_BIN_EXE_contactpoint"))
+            .env("CONTACTPOINT_METRICS_LISTEN", metrics.to_string())
             .args(["demo", "--json", "--children", "20", "--listen", "127.0.0.1:0", "--folder"])
             .arg(folder)
             .env_remove("DATABASE_URL")
@@ -40,7 +45,7 @@ impl Demo {
         let mut line = String::new();
         BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let told = serde_json::from_str(&line).unwrap();
-        Self { folder: folder.to_owned(), program, told }
+        Self { folder: folder.to_owned(), program, told, metrics }
     }
 
     fn anew(name: &str) -> Self {
@@ -203,6 +208,58 @@ async fn what_was_acknowledged_outlives_a_kill_of_the_database() {
     println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
     demo.assert_kept(&acknowledged).await;
     fs::remove_dir_all(demo.folder.clone()).ok();
+}
+
+/// An address at which nobody listens.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[actix_web::test]
+async fn the_running_service_tells_what_it_measures_and_nothing_else() {
+    let demo = Demo::anew("metrics");
+    let client = Client::new();
+    let token = demo.sign_in("steward").await;
+    let look = client.get(format!("{}/v1/organisations", demo.url())).bearer_auth(&token);
+    assert_eq!(look.send().await.unwrap().status(), StatusCode::OK);
+    let metrics = async || {
+        let answer = client.get(format!("http://{}/metrics", demo.metrics)).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let (begun, mut text) = (Instant::now(), metrics().await);
+    while !text.contains(metric::FEED_ROWS_WAITING) && begun.elapsed() < Duration::from_secs(15) {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        text = metrics().await;
+    }
+    let told: Vec<_> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    for line in &told {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let known = metric::ALL.iter().any(|metric| match metric.kind {
+            MetricKind::Histogram => name
+                .strip_prefix(metric.name)
+                .is_some_and(|rest| ["_bucket", "_sum", "_count"].contains(&rest)),
+            MetricKind::Counter | MetricKind::Gauge => name == metric.name,
+        });
+        assert!(known, "{line}");
+    }
+    let expected = [
+        "http_server_request_duration_seconds_count{operation=\"list_organisations\",status=\"200\"} 1",
+        "contactpoint_requests_under_way 0",
+        "contactpoint_feed_rows_waiting 0",
+        "contactpoint_events_due 0",
+    ];
+    for line in expected {
+        assert!(told.contains(&line), "{line} in {told:#?}");
+    }
+    for part in [
+        "contactpoint_pool_connections{",
+        "contactpoint_audit_batch_events_bucket{",
+        "# HELP contactpoint_requests_under_way Requests",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("steward"), "nobody is named");
 }
 
 #[actix_web::test]

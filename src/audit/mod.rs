@@ -282,7 +282,7 @@ pub fn refusal_details(problem: &Problem, path: &[(String, String)]) -> Option<V
 /// The refusal that stands in for an answer when its event could not be made durable: no audit, no answer.
 #[must_use]
 pub fn unaudited(cause: impl Into<anyhow::Error>) -> Problem {
-    metrics::counter!("contactpoint_audit_failures_total").increment(1);
+    metrics::counter!(crate::metric::AUDIT_FAILURES).increment(1);
     Problem::unavailable(cause.into().context("the audit cannot be written")).retry_after(2)
 }
 

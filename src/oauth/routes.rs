@@ -21,6 +21,7 @@ use crate::{
     http::Form,
     ids::{AccountId, OrganisationId, SessionId},
     keys::JwkSet,
+    metric,
     problem::{Kind, Problem},
     remote::RemoteKeys,
     session::{Bearer, expires_in, new_secret, renewal::Use, store},
@@ -212,7 +213,7 @@ async fn refreshed(
 /// Two hold a refresh token: the session ends, and whoever watches is told.
 async fn reused(mut work: SignIn, session: SessionId) -> Result<Problem, Problem> {
     store::end(&mut work, session).await?;
-    metrics::counter!("contactpoint_refresh_reuse_total").increment(1);
+    metrics::counter!(metric::REFRESH_REUSE).increment(1);
     tracing::warn!(session = %session.0, "a refresh token was used again, so its session was ended");
     Ok(work.keep(Kind::InvalidGrant.into()).await)
 }

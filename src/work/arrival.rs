@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Answer, Db, Reply, spend_proof, write_down};
 use crate::{
@@ -37,9 +38,10 @@ impl Arrival {
 
     /// Begins to write.
     pub async fn begin(self) -> Result<SignIn, Problem> {
+        let place = self.db.enter()?;
         let transaction = self.db.writer.begin().await?;
         let ledger = self.db.scribe.ledger().clone();
-        Ok(SignIn { errand: self.errand, now: self.now, ledger, transaction })
+        Ok(SignIn { errand: self.errand, now: self.now, ledger, transaction, _place: place })
     }
 }
 
@@ -53,6 +55,7 @@ pub struct SignIn {
     pub now: DateTime<Utc>,
     ledger: Ledger,
     transaction: Transaction<'static, Postgres>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl SignIn {
@@ -98,7 +101,7 @@ impl SignIn {
         answer: T,
     ) -> Reply<T> {
         let answer = Answer::new(status, &answer)?;
-        let Self { errand, now, ledger, mut transaction } = self;
+        let Self { errand, now, ledger, mut transaction, .. } = self;
         let event = Event { caller, ..Event::done(now, errand, status.as_u16(), trail) };
         let numbers = write_down(&mut transaction, event, &ledger).await?;
         transaction.commit().await.map_err(unaudited)?;

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::{PgConnection, Postgres, Transaction};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{Answer, Author, Db, Reply, Unit, spend_proof, write_down};
@@ -29,7 +30,9 @@ impl<P: Permission> Access<P> {
             ));
         }
         let Access { caller, errand, .. } = self;
+        let place = db.enter()?;
         let mut work = Work::open(db, caller, errand).await?;
+        work.place = Some(place);
         work.must_stand().await?;
         if let Some(proof) = work.caller.proof {
             spend_proof(work.db(), &proof).await?;
@@ -52,6 +55,8 @@ pub struct Work {
     pub(super) key: Option<String>,
     matchers: Matchers,
     transaction: Transaction<'static, Postgres>,
+    /// Among those that are worked on; the later parts of a change go on without.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Work {
@@ -64,6 +69,7 @@ impl Work {
             key: None,
             matchers: db.matchers.clone(),
             transaction: db.writer.begin().await?,
+            place: None,
         })
     }
 

@@ -1,12 +1,13 @@
 //! How the database is reached, and the limits under which.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
     Connection, Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Arrival;
 use crate::{
@@ -15,7 +16,8 @@ use crate::{
     clock::{Clock, day_in_london},
     ids::IndexNumber,
     matching::matcher::Matchers,
-    problem::Problem,
+    metric,
+    problem::{Kind, Problem},
     scribe::Scribe,
 };
 
@@ -26,8 +28,14 @@ pub struct Db {
     pub(super) writer: PgPool,
     pub(super) scribe: Scribe,
     pub(super) matchers: Matchers,
+    places: Arc<Semaphore>,
     clock: Clock,
 }
+
+/// As many requests are worked on at a time for each connection: one has it, the others wait for it.
+const WAITING: usize = 4;
+/// The seconds after which one that found no place may come again, spread so that not all come at once.
+const SHED_FOR: RangeInclusive<u32> = 1..=3;
 
 /// How many connections a worker holds.
 #[derive(Debug, Clone, Copy)]
@@ -77,14 +85,25 @@ impl Db {
                 Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
-        let matchers = Matchers::default();
-        Self { reader, writer, scribe, matchers, clock }
+        let held = usize::try_from(connections.readers + connections.writers).unwrap_or_default();
+        let places = Arc::new(Semaphore::new(held * WAITING));
+        Self { reader, writer, scribe, matchers: Matchers::default(), places, clock }
     }
 
     /// The same, with the matcher that all workers share.
     #[must_use]
     pub fn with_matchers(self, matchers: Matchers) -> Self {
         Self { matchers, ..self }
+    }
+
+    /// Takes a place among the requests that are worked on, until it is dropped. Where all are taken, the request is refused at once rather
+    /// than kept waiting, since whoever waits too long asks again (security rule H-6). Nothing is decided by that, so nothing is written down.
+    pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            metrics::counter!(metric::SHED).increment(1);
+            let wait = rand::random_range(SHED_FOR);
+            Problem::from(Kind::Unavailable).retry_after(wait).recorded()
+        })
     }
 
     /// The present moment.
@@ -137,6 +156,22 @@ impl Db {
             caller.subject.uuid(),
         );
         Ok(survivor.fetch_optional(&self.reader).await?)
+    }
+
+    /// How many connections are held: for looks and for changes, idle and used.
+    #[must_use]
+    pub fn connections(&self) -> [(&'static str, &'static str, u32); 4] {
+        let of = |pool: &PgPool| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            (idle, pool.size().saturating_sub(idle))
+        };
+        let ((idle, used), (free, busy)) = (of(&self.reader), of(&self.writer));
+        [
+            ("looks", "idle", idle),
+            ("looks", "used", used),
+            ("changes", "idle", free),
+            ("changes", "used", busy),
+        ]
     }
 
     /// Somebody who is not signed in yet: to sign in, to exchange a token.

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use sqlx::PgPool;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Answer, Db, Lines, Reply, spend_proof};
 use crate::{
@@ -25,7 +26,7 @@ impl<P: Permission> Access<P> {
     /// Begins a look. Whether the caller may still act is told with the writing of its event; whether the one for whom
     /// they look may do the same, now.
     pub async fn look(self, db: &Db) -> Result<Look, Problem> {
-        let now = db.now();
+        let (place, now) = (db.enter()?, db.now());
         if let Some(proof) = &self.caller.proof {
             let mut transaction = db.writer.begin().await?;
             spend_proof(&mut transaction, proof).await?;
@@ -43,6 +44,7 @@ impl<P: Permission> Access<P> {
             reader: db.reader.clone(),
             scribe: db.scribe.clone(),
             matchers: db.matchers.clone(),
+            place: Some(place),
         })
     }
 }
@@ -71,6 +73,8 @@ pub struct Look {
     reader: PgPool,
     scribe: Scribe,
     matchers: Matchers,
+    /// Among those that are worked on; one who is told at length gives it up.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Look {
@@ -139,12 +143,13 @@ impl Look {
     /// Answers piece by piece, as text of this type, and writes each piece down before it leaves; the first before it is answered
     /// at all. Where one cannot be told, the answer breaks off.
     pub async fn record_pieces<T, P: 'static>(
-        self,
+        mut self,
         kind: &'static str,
         begin: P,
         read: impl AsyncFn(&Self, P, bool) -> Result<Piece<P>, Problem> + 'static,
     ) -> Reply<T> {
         let first = self.piece(read(&self, begin, true).await?).await?;
+        self.place = None;
         let rest = stream::try_unfold((self, read, first.1), async |(look, read, next)| {
             let Some(next) = next else { return Ok::<_, Problem>(None) };
             let (bytes, next) = look.piece(read(&look, next, false).await?).await?;

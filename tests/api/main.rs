@@ -43,6 +43,7 @@ mod learning;
 mod matching;
 mod mediated;
 mod merge;
+mod metric;
 mod my;
 mod notice;
 mod organisation;

@@ -10,6 +10,7 @@ const LEVELS: &[&[&str]] = &[
         "word",
         "object",
         "digest",
+        "metric",
         "told",
         "clock",
         "working_day",
@@ -260,6 +261,12 @@ fn only_the_clock_tells_the_time() {
     refuse("tells the time", &["Utc::now", "Local::now", "SystemTime::now"], |file| {
         file != "clock"
     });
+}
+
+#[test]
+fn what_is_measured_is_named_in_one_place() {
+    let marks = ["counter!(\"", "gauge!(\"", "histogram!(\""];
+    refuse("names a metric itself", &marks, |_| true);
 }
 
 #[test]

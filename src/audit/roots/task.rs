@@ -8,7 +8,7 @@ use super::{
     store::{self, Life, Pending},
     witness::Witness,
 };
-use crate::{audit::leaf::word, clock::Clock, seal::Vault};
+use crate::{audit::leaf::word, clock::Clock, metric, seal::Vault};
 
 /// As many events as one root is over at most, but for those of one transaction.
 pub const MOST: i64 = 50_000;
@@ -90,11 +90,10 @@ impl Sealer {
         self.seen = Some((made.n, hash));
         if let Some(first) = pending.iter().map(|event| event.at).min() {
             let waited = (made.at - first).to_std().unwrap_or_default();
-            metrics::histogram!("contactpoint_audit_seal_delay_seconds").record(waited);
+            metrics::histogram!(metric::AUDIT_SEAL_DELAY).record(waited);
         }
         if !made.doubted.is_empty() {
-            metrics::counter!("contactpoint_audit_doubted_total")
-                .increment(made.doubted.len() as u64);
+            metrics::counter!(metric::AUDIT_DOUBTED).increment(made.doubted.len() as u64);
             tracing::error!(
                 root = made.n,
                 events = made.doubted.len(),
@@ -133,9 +132,8 @@ impl Sealer {
         let Some(last) = store::last(&mut *db).await? else { return Ok(()) };
         let oldest = store::oldest(db, last.range.epoch, last.range.to).await?;
         let lag = oldest.map_or(0, |at| (self.clock.now() - at).num_milliseconds().max(0));
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
-        let seconds = lag as f64 / 1000.0;
-        metrics::gauge!("contactpoint_audit_seal_lag_seconds").set(seconds);
+        let seconds = metric::whole(lag) / 1000.0;
+        metrics::gauge!(metric::AUDIT_SEAL_LAG).set(seconds);
         if seconds > 5.0 {
             tracing::warn!(seconds, "events of the audit wait for a root");
         }

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::NaiveDate;
 use serde_json::json;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 use self::{
     apply::{Act, Step},
@@ -166,6 +166,11 @@ pub async fn take_turn(db: &mut PgConnection) -> Result<bool, Problem> {
 /// Gives the turn back.
 pub async fn give_turn_back(db: &mut PgConnection) -> Result<(), Problem> {
     Ok(store::give_turn_back(db).await?)
+}
+
+/// How many rows wait, of all feeds.
+pub async fn waiting(db: &PgPool) -> Result<i64, Problem> {
+    Ok(store::waiting(db).await?)
 }
 
 /// Does what waits, `most` rows at a time, until nothing is left that nobody else is at work on. Any number may be at work at once;

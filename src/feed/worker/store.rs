@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Done, Progress, Source, Told};
@@ -64,6 +64,15 @@ pub(super) async fn take_turn(db: &mut PgConnection) -> Result<bool, sqlx::Error
 pub(super) async fn give_turn_back(db: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query_scalar!("select pg_advisory_unlock(7261049)").fetch_one(db).await?;
     Ok(())
+}
+
+/// How many rows wait, of all feeds.
+pub(super) async fn waiting(db: &PgPool) -> Result<i64, sqlx::Error> {
+    let rows = sqlx::query_scalar!(
+        r#"select coalesce(sum(rows - linked - created - unchanged - review - rejected), 0)::bigint as "rows!"
+           from feed_batch where status in ('waiting', 'processing')"#
+    );
+    rows.fetch_one(db).await
 }
 
 /// The batch to work on of which least is done, of those of which no older one of the same feed is left, but for these: a small batch

@@ -385,7 +385,7 @@ async fn serve(
     let address = listener.local_addr().unwrap();
     let settings = Settings {
         database: application,
-        connections: Connections { readers: 2, writers: 2 },
+        connections: Connections::default(),
         workers: 1,
         limits: Limits::default(),
     };
