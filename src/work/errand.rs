@@ -1,15 +1,15 @@
 //! What is done without a request: by an operator, or by the service itself.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::Unit;
+use super::{
+    Unit,
+    way::{BREATH, give_way},
+};
 use crate::{
     access::Errand,
     audit::{Event, Trail, ledger::Ledger, unaudited},
@@ -20,11 +20,6 @@ use crate::{
     scribe::{self, Line},
     seal::Vault,
 };
-
-/// For how long an errand gives way before each of its steps: none is kept from its work for good.
-const PATIENCE: Duration = Duration::from_millis(10);
-/// How often it looks whether it may go on, and for how long it may then.
-const BREATH: Duration = Duration::from_millis(1);
 
 /// What an operator does at the command line: transactions of the application's role, each ending in its event.
 #[derive(Debug)]
@@ -100,19 +95,6 @@ impl Errands {
         day_in_london(self.now)
     }
 
-    /// Whether a request is at work here: a transaction is under way that began a moment ago, as those of requests do and those of
-    /// errands do not, or a statement has just ended, after which comes the next of the same request.
-    async fn others_are_at_work(&mut self) -> Result<bool, Problem> {
-        let at_work = sqlx::query_scalar!(
-            r#"select exists (
-                   select from pg_stat_get_activity(null)
-                   where pid <> pg_backend_pid() and datid = (select oid from pg_database where datname = current_database())
-                     and case state when 'idle' then clock_timestamp() - state_change < interval '2 ms'
-                                    else clock_timestamp() - xact_start < interval '100 ms' end) as "at_work!""#
-        );
-        Ok(at_work.fetch_one(&mut self.connection).await?)
-    }
-
     /// Undoes what was done since the last was recorded.
     pub(crate) async fn undo(&mut self) -> Result<(), Problem> {
         self.connection.execute("rollback; begin").await?;
@@ -165,15 +147,12 @@ impl Unit for Errands {
         self.matchers.current()
     }
 
-    /// Waits while a request is at work in the database, at whichever instance, for `PATIENCE` at most.
+    /// Waits while a request is at work, unless it did so a moment ago.
     async fn give_way(&mut self) -> Result<(), Problem> {
         if self.gave_way.elapsed() < BREATH {
             return Ok(());
         }
-        let until = Instant::now() + PATIENCE;
-        while self.others_are_at_work().await? && Instant::now() < until {
-            tokio::time::sleep(BREATH).await;
-        }
+        give_way(&mut self.connection).await?;
         self.gave_way = Instant::now();
         Ok(())
     }

@@ -8,6 +8,7 @@ mod errand;
 mod look;
 mod once;
 mod unit;
+mod way;
 
 pub use self::{
     answer::{Answer, Lines, Reply},
@@ -22,6 +23,7 @@ pub(crate) use self::{
     change::Midway,
     once::blind_location,
     unit::{Author, Unit, WordOf},
+    way::give_way,
 };
 
 use sqlx::PgConnection;

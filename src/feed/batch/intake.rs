@@ -1,6 +1,10 @@
 //! How a batch comes in: read as its pieces come, sealed row by row, and never more than a little of it in memory.
 
-use std::{cell::Cell, io, time::Duration};
+use std::{
+    cell::Cell,
+    io,
+    time::{Duration, Instant},
+};
 
 use futures_util::{Stream, StreamExt, future};
 use serde_json::json;
@@ -19,7 +23,7 @@ use crate::{
     http::IdempotencyKey,
     ids::{BatchId, FeedId},
     problem::{Kind, Problem},
-    work::{Answer, Db, Midway, Reply, Work},
+    work::{self, Answer, Db, Midway, Reply, Work},
 };
 
 /// As many pieces as wait to be read, and as many lots of rows as wait to go in.
@@ -216,7 +220,7 @@ impl Receiving<'_> {
         Ok(content)
     }
 
-    /// Keeps rows as they are read; says how many there were.
+    /// Keeps rows as they are read; says how many there were. It gives way to those who look, and rests as long as it works.
     async fn keep(&self, mut read: mpsc::Receiver<Result<Rows, Stop>>) -> Result<usize, Broken> {
         let mut all = 0;
         while let Some(rows) = read.recv().await {
@@ -227,8 +231,11 @@ impl Receiving<'_> {
             }
             all += some;
             let mut work = self.go_on().await?;
+            work::give_way(work.db()).await?;
+            let begun = Instant::now();
             store::add(&mut work, self.batch, rows, self.bytes.get()).await?;
             work.keep_part().await?;
+            tokio::time::sleep(begun.elapsed()).await;
         }
         Ok(all)
     }

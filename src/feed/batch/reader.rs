@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// As many rows as go in at once.
-const MOST_ROWS: usize = 1_000;
+const MOST_ROWS: usize = 250;
 /// As many sealed bytes of rows as go in at once, about.
-const MOST_BYTES: usize = 512 * 1024;
+const MOST_BYTES: usize = 256 * 1024;
 /// As many faults of a row as are told.
 const MOST_FAULTS: usize = 20;
 
