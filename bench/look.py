@@ -16,7 +16,8 @@ PROGRAMS = sys.argv[1]
 CHILDREN = int(os.environ.get("BENCH_CHILDREN", "100000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-CONNECTIONS = 64
+# Fewer than the places of two workers, so that none is refused.
+CONNECTIONS = 48
 
 
 def psql(folder, sql):

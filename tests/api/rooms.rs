@@ -153,6 +153,7 @@ const LEVELS: &[&[&str]] = &[
     &[
         "feed::worker",
         "feed::worker::held",
+        "feed::worker::queue",
         "feed::worker::round",
         "feed::worker::rule",
         "feed::worker::apply",
@@ -196,7 +197,7 @@ const EDGE: [&str; 20] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 14] = [
+const SQL: [&str; 15] = [
     "audit::export::store",
     "audit::ledger",
     "audit::roots::store",
@@ -206,6 +207,7 @@ const SQL: [&str; 14] = [
     "work",
     "work::*",
     "feed::worker::held",
+    "feed::worker::queue",
     "feed::worker::store",
     "matching::entry",
     "matching::retrieve",

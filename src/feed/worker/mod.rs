@@ -29,6 +29,7 @@ use crate::{
 pub(crate) mod apply;
 pub(crate) mod decide;
 pub(crate) mod held;
+mod queue;
 mod round;
 pub(crate) mod rule;
 pub(crate) mod store;
@@ -160,17 +161,17 @@ impl From<Problem> for Failed {
 /// Takes the turn to work on what waits, where nobody else has it, so that a database is busy with one chunk at a time and leaves
 /// room for those who look; says whether it did. The connection holds it: whoever dies gives it back.
 pub async fn take_turn(db: &mut PgConnection) -> Result<bool, Problem> {
-    Ok(store::take_turn(db).await?)
+    Ok(queue::take_turn(db).await?)
 }
 
 /// Gives the turn back.
 pub async fn give_turn_back(db: &mut PgConnection) -> Result<(), Problem> {
-    Ok(store::give_turn_back(db).await?)
+    Ok(queue::give_turn_back(db).await?)
 }
 
 /// How many rows wait, of all feeds.
 pub async fn waiting(db: &PgPool) -> Result<i64, Problem> {
-    Ok(store::waiting(db).await?)
+    Ok(queue::waiting(db).await?)
 }
 
 /// Does what waits, `most` rows at a time, until nothing is left that nobody else is at work on. Any number may be at work at once;
@@ -187,7 +188,7 @@ pub async fn run_until_idle(
     loop {
         work.give_way().await?;
         work.now = clock.now();
-        let Some(job) = store::next(work, &busy).await? else {
+        let Some(job) = queue::next(work, &busy).await? else {
             work.undo().await?;
             return Ok(all);
         };
@@ -247,14 +248,14 @@ pub(crate) fn fault(pointer: impl Into<String>, detail: impl Into<String>) -> Fa
 /// the beginning, where another may have left something.
 async fn chunk(
     work: &mut Errands,
-    job: &store::Job,
+    job: &queue::Job,
     after: &mut i64,
     limit: i64,
 ) -> Result<Progress, Failed> {
-    let mut rows = store::claim(work, job, *after, limit).await?;
+    let mut rows = queue::claim(work, job, *after, limit).await?;
     if rows.is_empty() && *after > 0 {
         *after = 0;
-        rows = store::claim(work, job, *after, limit).await?;
+        rows = queue::claim(work, job, *after, limit).await?;
     }
     let (count, line) = (rows.len(), rows.first().map_or(0, |row| row.line));
     let last = rows.last().map_or(0, |row| row.line);
@@ -270,11 +271,11 @@ async fn chunk(
 /// Does rows that are held, and makes what they bring about lasting.
 async fn worked_on(
     work: &mut Errands,
-    job: &store::Job,
-    rows: Vec<store::Row>,
+    job: &queue::Job,
+    rows: Vec<queue::Row>,
 ) -> Result<Progress, Problem> {
     if job.trial {
-        store::savepoint(work).await?;
+        queue::savepoint(work).await?;
     }
     let rows = rows.into_iter().map(|row| opened(work, job, row));
     let rows: Vec<_> = rows.collect::<Result<_, Problem>>()?;
@@ -291,13 +292,13 @@ async fn worked_on(
     matching::store::hold_all(work, births).await?;
     let new = left.iter().filter(|row| row.told.known.is_none());
     let new: Vec<_> = new.map(|row| row.told.reference()).collect();
-    store::nobody_knows(work, job, &new).await?;
+    queue::nobody_knows(work, job, &new).await?;
     while !left.is_empty() {
         left = round(work, job, round::split(left), &mut done).await?;
     }
     done.sort_by_key(|(line, _)| *line);
     if job.trial {
-        store::undo(work).await?;
+        queue::undo(work).await?;
         for (_, one) in &mut done {
             one.child = None;
         }
@@ -325,7 +326,7 @@ async fn worked_on(
 /// turns out to be waits for the next round.
 async fn round<'r>(
     work: &mut Errands,
-    job: &store::Job,
+    job: &queue::Job,
     (now, mut later): (Vec<Row<'r>>, Vec<Row<'r>>),
     done: &mut Vec<(i64, Done)>,
 ) -> Result<Vec<Row<'r>>, Problem> {
@@ -371,8 +372,8 @@ enum Plain<'r> {
 
 fn plain<'r>(
     work: &Errands,
-    job: &store::Job,
-    row: &'r store::Row,
+    job: &queue::Job,
+    row: &'r queue::Row,
     said: Option<&'r FeedRow>,
 ) -> Plain<'r> {
     if row.same && row.child.is_some() {
@@ -393,9 +394,9 @@ fn plain<'r>(
 /// The row as it was sent, where it has to be read and can be.
 fn opened(
     work: &Errands,
-    job: &store::Job,
-    row: store::Row,
-) -> Result<(store::Row, Option<FeedRow>), Problem> {
+    job: &queue::Job,
+    row: queue::Row,
+) -> Result<(queue::Row, Option<FeedRow>), Problem> {
     let vault = work.vault()?;
     let place = FeedRow::waiting_at(job.source.batch, row.line);
     let said = row.sent.as_ref().filter(|_| !row.same);
@@ -403,7 +404,7 @@ fn opened(
     Ok((row, said))
 }
 
-impl store::Job {
+impl queue::Job {
     /// The unit in which the word of the feed's organisation is written down.
     fn word<'w>(&self, work: &'w mut Errands) -> WordOf<'w, Errands> {
         let Source { organisation: source, as_at, .. } = self.source;
@@ -414,13 +415,13 @@ impl store::Job {
 /// Writes a chunk down, and makes it lasting.
 async fn end(
     work: &mut Errands,
-    job: &store::Job,
+    job: &queue::Job,
     done: &[(i64, Done)],
     progress: &Progress,
 ) -> Result<(), Problem> {
     work.give_way().await?;
-    store::tell(work, job, done).await?;
-    store::count(work, job, progress).await?;
+    queue::tell(work, job, done).await?;
+    queue::count(work, job, progress).await?;
     let children = done.iter().filter(|(_, one)| one.written).filter_map(|(_, one)| one.child);
     let mut children: Vec<_> = children.collect();
     children.sort_unstable();
@@ -435,11 +436,11 @@ async fn end(
 /// Rejects the one row that cannot be taken.
 async fn reject(
     work: &mut Errands,
-    job: &store::Job,
+    job: &queue::Job,
     line: i64,
     faults: Vec<Fault>,
 ) -> Result<(), Problem> {
-    if !store::claim_one(work, job, line).await? {
+    if !queue::claim_one(work, job, line).await? {
         return work.undo().await;
     }
     let progress = Progress { rejected: 1, ..Progress::default() };
@@ -447,8 +448,8 @@ async fn reject(
 }
 
 /// Ends a batch of which no row is left. What a complete batch does not hold is no longer confirmed; nothing is deleted by absence.
-async fn finish(work: &mut Errands, job: &store::Job) -> Result<bool, Problem> {
-    if !store::finish(work, job).await? {
+async fn finish(work: &mut Errands, job: &queue::Job) -> Result<bool, Problem> {
+    if !queue::finish(work, job).await? {
         work.undo().await?;
         return Ok(false);
     }
