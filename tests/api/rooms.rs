@@ -167,13 +167,13 @@ const LEVELS: &[&[&str]] = &[
     &["demo", "demo::*", "*::routes", "*::task", "learning::trial", "merge::act"],
     &["demo::protection"],
     &["app"],
-    &["server"],
+    &["server", "server::*"],
     &["command", "command::*"],
     &["lib", "main"],
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 20] = [
+const EDGE: [&str; 21] = [
     "access",
     "app",
     "catalogue",
@@ -188,6 +188,7 @@ const EDGE: [&str; 20] = [
     "main",
     "problem",
     "server",
+    "server::*",
     "span",
     "work",
     "work::*",

@@ -1,28 +1,17 @@
-//! The running service: its workers, its metrics, and how it stops.
+//! What is done without a request, as long as the service runs.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
-use actix_web::{App, HttpResponse, HttpServer, dev::ServerHandle, web};
 use chrono::Days;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use sqlx::{
     Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::{sync::Semaphore, task::LocalSet};
 
+use super::measure::measure_queues;
 use crate::{
-    app::{self, Shared},
+    app::Shared,
     audit::{
         roots::task::{MOST, Sealer},
         task as months,
@@ -33,49 +22,15 @@ use crate::{
     feed::{batch::task as batches, worker},
     keys::{rotation, sealing},
     learning::task as learning,
-    listener::{self, Limits},
     matching::task as indexing,
     metric,
     problem::Problem,
     remote::Poster,
     retention::task,
-    scribe::Scribe,
     subscription::task as events,
     token::Issuer,
-    work::{Connections, Db, Errands, guarded},
+    work::{Errands, guarded},
 };
-
-/// How the service is to run.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How the database is reached.
-    pub database: PgConnectOptions,
-    /// How many connections to it each worker holds.
-    pub connections: Connections,
-    /// How many workers there are: one a core.
-    pub workers: usize,
-    /// What connections are kept within.
-    pub limits: Limits,
-}
-
-/// Starts answering on `listener`. Await the server to wait for its end; stop it by its handle.
-pub fn start(
-    listener: TcpListener,
-    settings: &Settings,
-    shared: &Shared,
-) -> io::Result<actix_server::Server> {
-    let (settings, shared) = (settings.clone(), shared.clone());
-    let scribe = Scribe::start(&guarded(&settings.database), shared.ledger.clone())?;
-    let workers = Arc::new(AtomicUsize::new(0));
-    listener::serve(listener, settings.workers, settings.limits.clone(), move || {
-        let (scribe, clock) = (scribe.clone(), shared.clock.clone());
-        let db = Db::new(&settings.database, settings.connections, scribe, clock)
-            .with_matchers(shared.matchers.clone());
-        let worker = workers.fetch_add(1, Ordering::Relaxed);
-        actix_web::rt::spawn(measure_connections(db.clone(), worker));
-        app::service(&shared, db)
-    })
-}
 
 /// Begins what nobody waits for, on a thread of its own, so that it holds up nothing else.
 pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> {
@@ -433,101 +388,7 @@ pub async fn send_events(options: PgConnectOptions, shared: Shared) {
     }
 }
 
-fn tell(problem: &Problem, what: &str) {
+pub(super) fn tell(problem: &Problem, what: &str) {
     let cause = problem.cause().unwrap_or_else(|| problem.detail().to_owned());
     tracing::error!(cause, "{what}");
-}
-
-/// Measures the connections of a worker, as long as it runs.
-async fn measure_connections(db: Db, worker: usize) {
-    let worker = worker.to_string();
-    loop {
-        for (pool, state, connections) in db.connections() {
-            let labels =
-                [("worker", worker.clone()), ("pool", pool.into()), ("state", state.into())];
-            metrics::gauge!(metric::POOL_CONNECTIONS, &labels).set(f64::from(connections));
-        }
-        tokio::time::sleep(MEASURED).await;
-    }
-}
-
-/// Measures what waits for all instances together; each tells the same.
-async fn measure_queues(options: PgConnectOptions, shared: Shared) {
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
-    loop {
-        if let Err(problem) = measure_queues_once(&db, &shared).await {
-            tell(&problem, "what waits could not be measured");
-        }
-        tokio::time::sleep(MEASURED).await;
-    }
-}
-
-async fn measure_queues_once(db: &PgPool, shared: &Shared) -> Result<(), Problem> {
-    let rows = worker::waiting(db).await?;
-    metrics::gauge!(metric::FEED_ROWS_WAITING).set(metric::whole(rows));
-    let (_, due) = events::waiting(db, shared.clock.now()).await?;
-    metrics::gauge!(metric::EVENTS_DUE).set(metric::whole(due));
-    Ok(())
-}
-
-/// How often what is not counted as it happens is measured.
-const MEASURED: Duration = Duration::from_secs(10);
-
-/// Collects metrics for the whole process.
-pub fn measure() -> anyhow::Result<PrometheusHandle> {
-    let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-    let duration = Matcher::Full(metric::REQUEST_DURATION.to_owned());
-    let delay = Matcher::Full(metric::AUDIT_SEAL_DELAY.to_owned());
-    let batch = Matcher::Full(metric::AUDIT_BATCH.to_owned());
-    let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(duration, &buckets)?
-        .set_buckets_for_metric(delay, &buckets)?
-        .set_buckets_for_metric(batch, &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])?;
-    let handle = builder.install_recorder()?;
-    metric::describe();
-    Ok(handle)
-}
-
-/// Serves the metrics on a port of their own.
-pub fn serve_metrics(
-    address: SocketAddr,
-    metrics: PrometheusHandle,
-) -> io::Result<actix_web::dev::Server> {
-    let upkeep = metrics.clone();
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            upkeep.run_upkeep();
-        }
-    });
-    let server = HttpServer::new(move || {
-        let metrics = metrics.clone();
-        let render = move || {
-            let body = metrics.render();
-            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(body) }
-        };
-        App::new().route("/metrics", web::get().to(render))
-    });
-    Ok(server.workers(1).disable_signals().bind(address)?.run())
-}
-
-/// Waits to be told to stop, from this call on. On SIGTERM readiness is withdrawn at once and the balancer given time to
-/// see it; on SIGINT there is nobody to wait for. Requests under way are finished, within 25 seconds.
-pub fn stop_when_told(
-    handle: ServerHandle,
-    shared: Shared,
-    notice: Duration,
-) -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        let notice = tokio::select! {
-            _ = term.recv() => notice,
-            _ = interrupt.recv() => Duration::ZERO,
-        };
-        shared.draining.begin();
-        tokio::time::sleep(notice).await;
-        handle.stop(true).await;
-    })
 }
