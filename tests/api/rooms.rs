@@ -26,6 +26,7 @@ const LEVELS: &[&[&str]] = &[
         "jose",
         "jose::*",
         "problem",
+        "problem::*",
         "token",
         "session::user_name",
         "information_request::clock",
@@ -173,7 +174,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 21] = [
+const EDGE: [&str; 22] = [
     "access",
     "app",
     "catalogue",
@@ -187,6 +188,7 @@ const EDGE: [&str; 21] = [
     "listener::*",
     "main",
     "problem",
+    "problem::*",
     "server",
     "server::*",
     "span",
