@@ -16,6 +16,9 @@ mod form;
 mod numbers;
 mod tree;
 
+#[cfg(test)]
+mod logs;
+
 use form::{Event, Line, Of, Root};
 use numbers::Numbers;
 use tree::{Hash, Tree, climb, sha256};
