@@ -15,3 +15,5 @@ alter table sensitive_involvement alter column sealed set statistics 0;
 alter table source_record alter column sent set statistics 0, alter column hash set statistics 0;
 alter table watch_state alter column sealed set statistics 0;
 alter table whereabouts alter column sealed set statistics 0;
+
+reset role;
