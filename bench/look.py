@@ -16,7 +16,7 @@ PROGRAMS = sys.argv[1]
 CHILDREN = int(os.environ.get("BENCH_CHILDREN", "100000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-# Fewer than the places of two workers, so that none is refused.
+# Fewer than there are places for, so that none is refused.
 CONNECTIONS = 48
 
 

@@ -164,7 +164,7 @@ def tampered(site, database, statement, token, numbers):
 
 
 def wrk(url, script, seconds):
-    told = subprocess.run(["wrk", "-t1", "-c48", f"-d{seconds}s", "-s", script, url], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(["wrk", "-t1", "-c32", f"-d{seconds}s", "-s", script, url], check=True, capture_output=True, text=True).stdout
     errors = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
     if errors:
         sys.exit(f"{errors.group(1)} requests failed at {url}:\n{told}")

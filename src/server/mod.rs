@@ -25,7 +25,7 @@ use crate::{
     app::{self, Shared},
     listener::{self, Limits},
     scribe::Scribe,
-    work::{Connections, Db, guarded},
+    work::{Connections, Db, Places, guarded},
 };
 
 /// How the service is to run.
@@ -49,11 +49,13 @@ pub fn start(
 ) -> io::Result<actix_server::Server> {
     let (settings, shared) = (settings.clone(), shared.clone());
     let scribe = Scribe::start(&guarded(&settings.database), shared.ledger.clone())?;
+    let places = Places::of(settings.connections, settings.workers);
     let workers = Arc::new(AtomicUsize::new(0));
     listener::serve(listener, settings.workers, settings.limits.clone(), move || {
         let (scribe, clock) = (scribe.clone(), shared.clock.clone());
         let db = Db::new(&settings.database, settings.connections, scribe, clock)
-            .with_matchers(shared.matchers.clone());
+            .with_matchers(shared.matchers.clone())
+            .with_places(places.clone());
         let worker = workers.fetch_add(1, Ordering::Relaxed);
         actix_web::rt::spawn(measure_connections(db.clone(), worker));
         app::service(&shared, db)

@@ -28,7 +28,7 @@ pub struct Db {
     pub(super) writer: PgPool,
     pub(super) scribe: Scribe,
     pub(super) matchers: Matchers,
-    places: Arc<Semaphore>,
+    places: Places,
     clock: Clock,
 }
 
@@ -49,6 +49,19 @@ pub struct Connections {
 impl Default for Connections {
     fn default() -> Self {
         Self { readers: 4, writers: 4 }
+    }
+}
+
+/// Places for requests that are worked on.
+#[derive(Debug, Clone)]
+pub struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// As many as so many workers have who hold these connections each.
+    #[must_use]
+    pub fn of(connections: Connections, workers: usize) -> Self {
+        let held = usize::try_from(connections.readers + connections.writers).unwrap_or_default();
+        Self(Arc::new(Semaphore::new(held * WAITING * workers)))
     }
 }
 
@@ -85,8 +98,7 @@ impl Db {
                 Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
-        let held = usize::try_from(connections.readers + connections.writers).unwrap_or_default();
-        let places = Arc::new(Semaphore::new(held * WAITING));
+        let places = Places::of(connections, 1);
         Self { reader, writer, scribe, matchers: Matchers::default(), places, clock }
     }
 
@@ -96,10 +108,16 @@ impl Db {
         Self { matchers, ..self }
     }
 
+    /// The same, with the places that all workers share, so that none is refused by one while another has room.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
+    }
+
     /// Takes a place among the requests that are worked on, until it is dropped. Where all are taken, the request is refused at once rather
     /// than kept waiting, since whoever waits too long asks again (security rule H-6). Nothing is decided by that, so nothing is written down.
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+        Arc::clone(&self.places.0).try_acquire_owned().map_err(|_| {
             metrics::counter!(metric::SHED).increment(1);
             let wait = rand::random_range(SHED_FOR);
             Problem::from(Kind::Unavailable).retry_after(wait).recorded()

@@ -14,7 +14,7 @@ pub use self::{
     answer::{Answer, Lines, Reply},
     arrival::{Arrival, SignIn},
     change::Work,
-    db::{Connections, Db, guarded},
+    db::{Connections, Db, Places, guarded},
     errand::Errands,
     look::{Look, Piece, Requester},
     once::Begun,

@@ -9,7 +9,7 @@ use crate::{
     token::look,
 };
 
-/// As many requests as are worked on at a time: four for each of the eight connections of a worker.
+/// As many requests as are worked on at a time: four for each of the eight connections of the one worker.
 const PLACES: usize = 32;
 
 #[actix_web::test]
