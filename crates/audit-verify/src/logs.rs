@@ -127,7 +127,7 @@ fn other(member: &str, value: &Value) -> Value {
     }
 }
 
-fn changed(line: &mut Value, kind: &str, member: &Index, but: &[&str]) -> String {
+fn changed(line: &mut Value, kind: &str, member: Index, but: &[&str]) -> String {
     let object: &mut Map<String, Value> = line[kind].as_object_mut().unwrap();
     let members: Vec<_> =
         object.keys().filter(|name| !but.contains(&name.as_str())).cloned().collect();
@@ -163,7 +163,7 @@ proptest! {
         // The transaction of an event under no root yet is nowhere but in the database, which sets it.
         let sealed = log.sealed_places().contains(&place);
         let but: &[&str] = if sealed { &[] } else { &["tx", "epoch"] };
-        let name = changed(&mut log.lines[place], "event", &member, but);
+        let name = changed(&mut log.lines[place], "event", member, but);
         prop_assert!(log.verified().tampered > 0, "{}", name);
     }
 
@@ -171,7 +171,7 @@ proptest! {
     fn an_event_changed_with_its_leaf_under_a_root_is_found((spans, tail) in spans(), at: Index, member: Index) {
         let mut log = Log::of(&spans, &tail);
         let place = *at.get(&log.sealed_places());
-        let name = changed(&mut log.lines[place], "event", &member, &["details"]);
+        let name = changed(&mut log.lines[place], "event", member, &["details"]);
         if name != "leaf" {
             hashed(&mut log.lines[place]["event"]);
         }
@@ -218,7 +218,7 @@ proptest! {
         let lines = log.lines[..place].to_vec();
         let cut = Log { lines, keys: log.keys.clone(), witness: log.witness.clone(), sealed: 0 };
         prop_assert!(cut.verified().tampered > 0, "cut off");
-        let name = changed(&mut log.lines[place], "root", &member, &[]);
+        let name = changed(&mut log.lines[place], "root", member, &[]);
         prop_assert!(log.verified().tampered > 0, "{}", name);
     }
 }
