@@ -225,6 +225,8 @@ async fn everybody_reads_the_own_use_and_never_that_of_others() {
     for one in [&by, &colleague] {
         index.get(one, &child.path("")).await.expect(200);
     }
+    // A later event: of one moment they stand in no order.
+    index.clock.set(crate::session::after(1));
     let own = index.get(&by, OWN).await.expect(200);
     let items = own.body["items"].as_array().unwrap();
     assert_eq!(items.len(), 1);
@@ -233,6 +235,7 @@ async fn everybody_reads_the_own_use_and_never_that_of_others() {
         (&json!("open_child"), &json!("direct-service"), &json!(1))
     );
     written::done(&index, &own, &by, "list_own_events", &[], Value::Null).await;
+    index.clock.set(crate::session::after(2));
     let first = index.get(&by, &format!("{OWN}?limit=1")).await.expect(200);
     let next = first.body["next"].as_str().unwrap();
     let second = index.get(&by, &format!("{OWN}?limit=1&after={next}")).await.expect(200);
