@@ -15,6 +15,18 @@ lint:
 test *options:
     ./test {{ options }}
 
+# Feed what reads bytes of others with bytes that nobody thought of, for so many seconds each
+fuzz seconds="600" *targets:
+    scripts/fuzz {{ seconds }} {{ targets }}
+
+# Change the rules of access and tokens line by line, and see whether a test notices
+mutants *files:
+    scripts/mutants {{ files }}
+
+# List everything that the program is built of
+sbom file="contactpoint.cdx.json":
+    scripts/sbom {{ file }}
+
 # Licences, banned crates, sources and known vulnerabilities of what we build on
 deny:
     @cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: run cargo install --locked cargo-deny"; exit 1; }

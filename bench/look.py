@@ -129,4 +129,5 @@ def main():
                 stop(ceiling)
 
 
-main()
+if __name__ == "__main__":
+    main()

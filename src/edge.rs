@@ -16,6 +16,7 @@ use actix_web::{
     web::Data,
 };
 use serde_json::{Value, json};
+use tracing::Instrument;
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::{
     access::{Caller, Errand},
     audit::{Trail, refusal_details},
     describe::policy_of,
+    http::Received,
     involvement::Flag,
     metric,
     problem::{Kind, Problem, harden},
@@ -33,8 +35,8 @@ use crate::{
 const MAX_URI: usize = 2048;
 /// The ticks on which it is answered that nothing is there.
 const TICK: Duration = Duration::from_millis(5);
-/// How long a request may take from its header to its answer: 15 s for its body, 5 s for the work.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// How long the work on a request may take once it is here whole (security rule D-4): a database that has gone silent never answers.
+const DEADLINE: Duration = Duration::from_secs(5);
 /// What takes as long as its body takes to arrive; the door sees to that.
 const LONG: [&str; 1] = ["send_batch"];
 
@@ -124,13 +126,22 @@ pub async fn edge(
     } else if let Some(problem) = wrong_method {
         request.into_response(problem.error_response())
     } else {
-        let work = rt::spawn(next.call(request));
-        let deadline = if LONG.contains(&operation) { Duration::MAX } else { DEADLINE };
-        match tokio::time::timeout(deadline, work).await {
-            Ok(Ok(Ok(response))) => refusal(response.map_into_boxed_body()).await,
-            Ok(Ok(Err(error))) => return Err(error),
-            Ok(Err(panic)) => return Err(panicked(operation, &panic)),
-            Err(_) => return Err(Problem::from(Kind::Unavailable).into()),
+        let (received, db) = (Received::begin(&request), request.app_data::<Data<Db>>().cloned());
+        let mut work = rt::spawn(next.call(request).in_current_span());
+        let done = tokio::select! {
+            done = &mut work => done,
+            () = overdue(operation, &received) => {
+                work.abort();
+                if let Some(db) = db {
+                    db.doubt();
+                }
+                return Err(Problem::from(Kind::Unavailable).into());
+            }
+        };
+        match done {
+            Ok(Ok(response)) => refusal(response.map_into_boxed_body()).await,
+            Ok(Err(error)) => return Err(error),
+            Err(panic) => return Err(panicked(operation, &panic)),
         }
     };
     let status = response.status().as_u16();
@@ -143,6 +154,15 @@ pub async fn edge(
     }
     measure(operation, status, started.elapsed());
     Ok(response)
+}
+
+/// Waits until a request that is here whole has been worked on for as long as may be; without end for what takes as long as its body.
+async fn overdue(operation: &str, received: &Received) {
+    if LONG.contains(&operation) {
+        return std::future::pending().await;
+    }
+    received.awaited().await;
+    tokio::time::sleep(DEADLINE).await;
 }
 
 /// Waits for the next tick since the request began, so that what may not be seen and what is not there take as long

@@ -4,15 +4,22 @@ use std::{
     fmt,
     future::{Future, Ready, ready},
     pin::Pin,
+    rc::Rc,
     time::Duration,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Bytes};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::{Payload, ServiceRequest},
+    http::header,
+    web::Bytes,
+};
 use futures_util::StreamExt;
 use serde::{
     Deserialize,
     de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
+use tokio::sync::Notify;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 pub use crate::digest::sha256;
@@ -29,6 +36,37 @@ pub const MAX_DEPTH: usize = 32;
 /// How long a body may take to arrive (security rule H-2).
 const BODY_TIME: Duration = Duration::from_secs(15);
 
+/// That a request is here whole, told by whatever has read its body: from then on it is the service that is waited for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Received(Rc<Notify>);
+
+impl Received {
+    /// Of a request that begins: one without a body is here whole.
+    pub(crate) fn begin(request: &ServiceRequest) -> Self {
+        let received = Self::default();
+        let headers = request.headers();
+        let none = headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
+        if none && !headers.contains_key(header::TRANSFER_ENCODING) {
+            received.whole();
+        }
+        request.extensions_mut().insert(received.clone());
+        received
+    }
+
+    fn of(request: &HttpRequest) -> Self {
+        request.extensions().get::<Self>().cloned().unwrap_or_default()
+    }
+
+    fn whole(&self) {
+        self.0.notify_one();
+    }
+
+    /// Waits for the whole request, for as long as a body may take.
+    pub(crate) async fn awaited(&self) {
+        let _ = tokio::time::timeout(BODY_TIME, self.0.notified()).await;
+    }
+}
+
 /// A JSON body that has been read and checked.
 #[derive(Debug)]
 pub struct Json<T> {
@@ -44,13 +82,14 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let typed = is_json(request);
-        let payload = payload.take();
+        let (payload, received) = (payload.take(), Received::of(request));
         let declared = declared_length(request);
         Box::pin(async move {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
             let bytes = body(payload, declared, MAX_BODY).await?;
+            received.whole();
             let value = parse(&bytes)?;
             Ok(Self { value, digest: sha256(&bytes) })
         })
@@ -76,13 +115,14 @@ impl FromRequest for Form {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let typed =
             media_type(request).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
-        let payload = payload.take();
+        let (payload, received) = (payload.take(), Received::of(request));
         let declared = declared_length(request);
         Box::pin(async move {
             if !typed {
                 return Err(Kind::UnsupportedMediaType.into());
             }
             let bytes = body(payload, declared, MAX_BODY).await?;
+            received.whole();
             let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(&bytes)
                 .map_err(|_| Problem::from(Kind::InvalidRequest))?;
             let twice = |n: usize| pairs[..n].iter().any(|(key, _)| *key == pairs[n].0);

@@ -34,6 +34,7 @@ pub mod edge;
 pub mod examples;
 pub mod external;
 pub mod feed;
+pub mod generate;
 pub mod guard;
 pub mod health;
 pub mod hold;

@@ -53,6 +53,8 @@ metrics_of! {
     REFRESH_REUSE Counter "contactpoint_refresh_reuse_total" [];
     /// Connections to the database that a worker holds.
     POOL_CONNECTIONS Gauge "contactpoint_pool_connections" ["worker", "pool", "state"];
+    /// Seconds by which the replica is behind.
+    REPLICA_LAG Gauge "contactpoint_replica_lag_seconds" [];
     /// Answers that were not given because their event could not be written.
     AUDIT_FAILURES Counter "contactpoint_audit_failures_total" [];
     /// Events of looks that were written together.

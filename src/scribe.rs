@@ -108,6 +108,7 @@ impl Scribe {
     }
 
     /// Writes an event down; says why its caller may not act, if they may not.
+    #[tracing::instrument(name = "audit", skip_all)]
     pub(crate) async fn write(&self, event: Event) -> Result<Verdict, Problem> {
         let (done, written) = oneshot::channel();
         let line = Line::of(event, &self.ledger).await?;

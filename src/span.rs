@@ -5,8 +5,10 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
 };
+use opentelemetry::{global, propagation::Extractor};
 use tracing::{Span, field::Empty};
 use tracing_actix_web::RootSpanBuilder;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::access::Errand;
 
@@ -14,10 +16,25 @@ use crate::access::Errand;
 #[derive(Debug)]
 pub struct QuietSpan;
 
+/// What a request says of the trace that it is a part of (W3C Trace Context): numbers alone. Its `tracestate`, in which a caller may write
+/// anything, is not read.
+struct Parent<'r>(&'r ServiceRequest);
+
+impl Extractor for Parent<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.headers().get("traceparent").filter(|_| name == "traceparent")?;
+        value.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent"]
+    }
+}
+
 impl RootSpanBuilder for QuietSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-        tracing::info_span!(
+        let span = tracing::info_span!(
             "request",
             otel.name = %format!("{} {route}", request.method()),
             otel.kind = "server",
@@ -25,7 +42,11 @@ impl RootSpanBuilder for QuietSpan {
             http.route = %route,
             http.response.status_code = Empty,
             request_id = Empty,
-        )
+        );
+        let of = global::get_text_map_propagator(|propagator| propagator.extract(&Parent(request)));
+        // Where nobody gathers traces there is nothing to be a part of.
+        let _ = span.set_parent(of);
+        span
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {

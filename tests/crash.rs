@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -32,9 +32,15 @@ struct Demo {
 
 impl Demo {
     fn start(folder: &Path) -> Self {
+        Self::with(folder, &[])
+    }
+
+    /// With so much more in its environment.
+    fn with(folder: &Path, environment: &[(&str, &str)]) -> Self {
         let metrics = free_address();
         let mut program = Command::new(env!("CARGO_BIN_EXE_contactpoint"))
             .env("CONTACTPOINT_METRICS_LISTEN", metrics.to_string())
+            .envs(environment.iter().copied())
             .args(["demo", "--json", "--children", "20", "--listen", "127.0.0.1:0", "--folder"])
             .arg(folder)
             .env_remove("DATABASE_URL")
@@ -49,12 +55,16 @@ impl Demo {
     }
 
     fn anew(name: &str) -> Self {
+        Self::start(&Self::folder(name))
+    }
+
+    fn folder(name: &str) -> PathBuf {
         let folder =
             std::env::temp_dir().join(format!("contactpoint-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).unwrap();
-        Self::start(&folder)
+        folder
     }
 
     fn kill(&mut self) {
@@ -262,6 +272,84 @@ async fn the_running_service_tells_what_it_measures_and_nothing_else() {
     assert!(!text.contains("steward"), "nobody is named");
 }
 
+/// Takes whatever is sent to it by HTTP, one request a connection or several, and keeps the bytes.
+fn collector() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, kept) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+    let keeps = kept.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let keeps = keeps.clone();
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(&stream);
+                loop {
+                    let (mut length, mut line) = (0, String::new());
+                    while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                        let lower = line.to_lowercase();
+                        if let Some(value) = lower.strip_prefix("content-length:") {
+                            length = value.trim().parse().unwrap();
+                        }
+                        keeps.lock().unwrap().extend(line.drain(..).as_str().bytes());
+                    }
+                    let mut body = vec![0; length];
+                    if length == 0 || reader.read_exact(&mut body).is_err() {
+                        break;
+                    }
+                    keeps.lock().unwrap().extend(body);
+                    (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                }
+            });
+        }
+    });
+    (address, kept)
+}
+
+#[actix_web::test]
+async fn traces_tell_of_requests_and_of_nobody() {
+    let (address, kept) = collector();
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &*format!("http://{address}")),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+    ];
+    let demo = Demo::with(&Demo::folder("traces"), &environment);
+    let token = demo.sign_in("teacher").await;
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let name = json!({ "given": ["Secretgiven"], "family": "Secretfamily" });
+    let search = json!({ "name": name, "dateOfBirth": "2015-03-14" });
+    let answer = Client::new()
+        .post(format!("{}/v1/children/search?secretquery=Secretvalue", demo.url()))
+        .bearer_auth(&token)
+        .header("Access-Reason", "direct-service")
+        .header("traceparent", format!("00-{trace}-{parent}-01"))
+        .header("tracestate", "vendor=secretstate")
+        .header("baggage", "name=secretbaggage")
+        .header("User-Agent", "secretagent")
+        .json(&search);
+    answer.send().await.unwrap();
+    let bytes = |hex: &str| -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    };
+    let holds = |what: &[u8]| kept.lock().unwrap().windows(what.len()).any(|part| part == what);
+    let (route, begun) = (b"POST /v1/children/search", Instant::now());
+    while !holds(route) && begun.elapsed() < Duration::from_secs(10) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let told = String::from_utf8_lossy(&kept.lock().unwrap()).into_owned();
+    assert!(holds(route), "{told}");
+    assert!(
+        holds(&bytes(trace)) && holds(&bytes(parent)),
+        "it is a part of the caller's trace: {told}"
+    );
+    for name in ["POST /v1/traces", "contactpoint", "audit", "http.response.status_code"] {
+        assert!(holds(name.as_bytes()), "{name} in {told}");
+    }
+    assert!(!told.to_lowercase().contains("secret"), "{told}");
+    assert!(!told.contains("teacher"), "{told}");
+}
+
 #[actix_web::test]
 async fn the_running_service_takes_in_a_change_of_its_signing_keys() {
     let demo = Demo::anew("keys");
@@ -346,4 +434,129 @@ async fn the_running_service_takes_in_a_change_of_the_key_over_what_is_sealed() 
     tokio::time::sleep(Duration::from_secs(3)).await;
     demo.sign_in("operator").await;
     fs::remove_dir_all(demo.folder.clone()).ok();
+}
+
+/// A standby of a demo's database, in a folder beside it; stopped and removed with this.
+struct Standby(PathBuf);
+
+impl Standby {
+    const SCRIPT: &str = r#"
+        . scripts/prerequisites.sh
+        bin=$(postgres_bin) of=$1 to=$2
+        as() { if [ "$(id -u)" = 0 ]; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi; }
+        case $3 in
+        start)
+            mkdir "$to"
+            [ "$(id -u)" != 0 ] || chown postgres "$to"
+            as "$bin/pg_basebackup" -h "$of" -U contactpoint -D "$to/data" -R -X stream -c fast
+            as "$bin/pg_ctl" start -w -s -D "$to/data" -l "$to/log" -o "-k $to -c listen_addresses=''" ;;
+        stop) as "$bin/pg_ctl" stop -m immediate -s -D "$to/data" ;;
+        esac
+    "#;
+
+    fn start(demo: &Demo) -> Self {
+        let standby = Self(demo.folder.join("standby"));
+        assert!(standby.run("start"), "a standby");
+        standby
+    }
+
+    fn run(&self, what: &str) -> bool {
+        let of = self.0.with_file_name("postgres");
+        let done = Command::new("sh")
+            .args(["-ec", Self::SCRIPT, "sh"])
+            .arg(of)
+            .arg(&self.0)
+            .arg(what)
+            .status();
+        done.unwrap().success()
+    }
+
+    async fn ask<T>(&self, what: &'static str) -> T
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
+        let options = PgConnectOptions::new_without_pgpass().socket(&self.0);
+        let options = options.username("contactpoint").database("contactpoint");
+        let mut database = PgConnection::connect_with(&options).await.unwrap();
+        sqlx::query_scalar(what).fetch_one(&mut database).await.unwrap()
+    }
+}
+
+impl Drop for Standby {
+    fn drop(&mut self) {
+        self.run("stop");
+    }
+}
+
+#[actix_web::test]
+async fn what_may_be_a_little_old_is_read_at_a_replica_as_long_as_it_is_near() {
+    let folder = Demo::folder("replica");
+    let address = format!(
+        "postgres:///contactpoint?host={}&user=contactpoint_app",
+        folder.join("standby").display()
+    );
+    let demo = Demo::with(&folder, &[("DATABASE_REPLICA_URL", &address)]);
+    let (token, client) = (demo.sign_in("steward").await, Client::new());
+    let add = async |family: &str| {
+        let child = json!({
+            "names": [{ "kind": "current", "given": ["Test"], "family": family }], "dateOfBirth": "2015-03-14", "gender": "female",
+            "whereabouts": { "kind": "noneKnown" },
+        });
+        let adding =
+            client.post(format!("{}/v1/children", demo.url())).bearer_auth(&token).json(&child);
+        let key = uuid::Uuid::new_v4().to_string();
+        let answer = adding
+            .header("Access-Reason", "data-quality")
+            .header("Idempotency-Key", key)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        answer.json::<Value>().await.unwrap()["indexNumber"].as_str().unwrap().to_owned()
+    };
+    let report = async || {
+        let asking =
+            client.get(format!("{}/v1/reports/withoutSchool", demo.url())).bearer_auth(&token);
+        let answer = asking
+            .header("Access-Reason", "data-quality")
+            .header("Accept", "text/csv")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.text().await.unwrap()
+    };
+    let told_within = async |number: &str, seconds: u64| {
+        let begun = Instant::now();
+        while !report().await.contains(number) {
+            assert!(begun.elapsed() < Duration::from_secs(seconds), "{number} is not told");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    // There is no replica yet: the primary does its work.
+    let first = add("Firstley").await;
+    assert!(report().await.contains(&first));
+
+    let standby = Standby::start(&demo);
+    let near = async || {
+        let begun = Instant::now();
+        while standby.ask::<i64>("select count(*) from pg_stat_activity where application_name = 'contactpoint' and query ~ 'looked_through'").await == 0 {
+            report().await;
+            assert!(begun.elapsed() < Duration::from_secs(20), "nothing is read at the replica");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    near().await;
+    told_within(&first, 1).await;
+
+    // One that stands still is asked for five seconds at most, and what it tells is no older than that.
+    standby.ask::<String>("select pg_wal_replay_pause()::text").await;
+    let second = add("Secondley").await;
+    assert!(!report().await.contains(&second), "it is the replica that is read");
+    told_within(&second, 8).await;
+    standby.ask::<String>("select pg_wal_replay_resume()::text").await;
+    drop(standby);
+    let third = add("Thirdley").await;
+    told_within(&third, 8).await;
+    fs::remove_dir_all(folder).ok();
 }

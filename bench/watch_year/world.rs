@@ -16,7 +16,7 @@ use crate::{
     chance::{Chance, Weighted},
 };
 
-const FAMILY: &str = include_str!("../data/family-names.csv");
+const FAMILY: &str = include_str!("../../crates/population/data/family-names.csv");
 const GIVEN: &str = include_str!("../../data/given-names-england-wales.csv");
 
 /// Areas, and the children of each.

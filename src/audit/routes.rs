@@ -48,7 +48,7 @@ async fn list_audit_events(
 ) -> Reply<AuditEvents> {
     let before: Option<Place> = query.after.as_deref().map(cursor::read).transpose()?;
     let wish = Wish::from(&query);
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     let page = page(&look, &wish, before, query.limit.unwrap_or(PAGE)).await?;
     look.record(wish.trail(), page).await
 }
@@ -76,7 +76,7 @@ async fn search_audit_events(
     let before: Option<Place> =
         after.map_err(|_| Problem::invalid("/after", "must be the `next` of the page before"))?;
     let (wish, limit) = (Wish::from(&body.value), body.value.limit.unwrap_or(PAGE));
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     if wanted == Wanted::Lines {
         let piece = async move |look: &Look, before: Option<Place>, _| {
             let found = page(look, &wish, before, PIECE).await?;
@@ -128,7 +128,7 @@ async fn list_own_events(
 ) -> Reply<OwnEvents> {
     let before: Option<Place> = query.after.as_deref().map(cursor::read).transpose()?;
     let limit = query.limit.unwrap_or(PAGE);
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     let account = look.caller.account().ok_or(Kind::Forbidden)?;
     let found = store::of_account(&look, account, &query, before, i64::from(limit) + 1).await?;
     let (items, next) = cursor::page(found, limit, |last| (last.at, last.id.0));

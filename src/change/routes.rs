@@ -38,7 +38,7 @@ async fn list_changes(
     db: Data<Db>,
 ) -> Reply<Changes> {
     let after = query.after.as_deref().map(Place::read).transpose()?;
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     if !look.within_one_organisation() {
         return Err(Kind::Forbidden.into());
     }

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 
-use super::{Refused, cast::play, serve::Running, walk::print};
+use super::{Refused, cast::play, serve::Running, telemetry::Log, walk::print};
 use crate::{
     clock::{Clock, day_in_london},
     database,
@@ -67,7 +67,8 @@ struct Place {
 
 impl Demo {
     pub(super) async fn run(self) -> Result<(), Refused> {
-        log_errors();
+        // The reader wants the accounts and the walk.
+        let _telemetry = self.running.telemetry(Log::Errors)?;
         let issuers = self.running.issuers()?;
         let folder = self.folder();
         fs::create_dir_all(&folder)?;
@@ -204,16 +205,6 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(new, path)
-}
-
-/// Only what goes wrong: the demo's reader wants the accounts and the walk.
-fn log_errors() {
-    use tracing_subscriber::{EnvFilter, fmt, prelude::*};
-    let layer = fmt::layer().with_writer(std::io::stderr);
-    let _ = tracing_subscriber::registry()
-        .with(EnvFilter::new("error,actix_http=off"))
-        .with(layer)
-        .try_init();
 }
 
 /// How the present one-time code of an account of this demo is had; the name of the account follows.

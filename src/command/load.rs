@@ -123,7 +123,7 @@ fn said(summary: &Summary, took: Duration) -> String {
 }
 
 /// A problem in words for who sits at the command line.
-fn told(problem: &Problem) -> anyhow::Error {
+pub(super) fn told(problem: &Problem) -> anyhow::Error {
     match problem.cause() {
         Some(cause) => anyhow!("{cause}"),
         None => anyhow!("{}", problem.detail()),

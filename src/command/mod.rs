@@ -11,11 +11,13 @@ mod audit;
 mod cast;
 mod demo;
 mod feed;
+mod generate;
 mod keys;
 mod load;
 mod matching;
 mod retention;
 mod serve;
+mod telemetry;
 mod walk;
 mod watch;
 
@@ -45,6 +47,8 @@ enum Command {
     Migrate(Migrate),
     /// Load organisations and children from a file of NDJSON
     Load(load::Load),
+    /// Fill an empty index with fictitious children by the million
+    Generate(generate::Generate),
     /// Send what a source system holds
     #[command(subcommand)]
     Feed(feed::Feed),
@@ -155,6 +159,7 @@ pub fn run() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Migrate(migrate) => migrate.run().await,
             Command::Load(load) => load.run().await,
+            Command::Generate(generate) => generate.run().await,
             Command::Feed(feed) => feed.run().await,
             Command::Account(account) => account.run().await,
             Command::Keys(keys) => keys.run().await,
@@ -190,16 +195,6 @@ impl Migrate {
         }
         Ok(())
     }
-}
-
-/// Logs as JSON, one line an event, at the level that `RUST_LOG` says.
-fn log() {
-    use tracing_subscriber::{EnvFilter, fmt, prelude::*};
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,actix_http=off,actix_server=warn"));
-    let layer =
-        fmt::layer().json().with_writer(std::io::stderr).flatten_event(true).with_span_list(false);
-    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
 }
 
 #[cfg(test)]

@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use chrono::{Days, NaiveDate};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::{DatabaseUrl, Refused};
+use super::{DatabaseUrl, KeysFolder, Refused, load::told};
 use crate::{
     clock::{Clock, day_in_london},
     keys::Keys,
+    purge::{
+        Erasure,
+        task::{erasures, replay},
+    },
     retention::task::{self, Summary},
     seal::Vault,
     work::Errands,
@@ -23,6 +28,41 @@ pub(super) enum Retention {
     Run(Run),
     /// Say how many records are archived on each of the next days, if nothing changes
     Forecast(Forecast),
+    /// List which records were purged, to be kept beside the backups
+    Erasures(Erasures),
+    /// Purge again what has come back from a backup
+    Replay(Replay),
+}
+
+/// Prints one JSON object a line: the hash of a record that was purged, and the day. It tells nothing of anybody. Keep the list
+/// where it outlives the database: after a restore `contactpoint retention replay` takes it.
+#[derive(Debug, Args)]
+pub(super) struct Erasures {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    /// The first day
+    #[arg(long, value_name = "YYYY-MM-DD", default_value = "2000-01-01")]
+    since: NaiveDate,
+}
+
+/// Purges again every record of a list of erasures that a restored database has, before anybody uses it: two operators answer for
+/// it, as for every purge. It may be stopped at any moment and run again. Prints how many had come back, and how many are kept, as one
+/// JSON object; the exit code is 1 where any is kept.
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    #[command(flatten)]
+    database: DatabaseUrl,
+    #[command(flatten)]
+    keys: KeysFolder,
+    /// The operator who proposes it
+    #[arg(long, value_name = "USER NAME")]
+    proposed_by: String,
+    /// Another operator, who approves it
+    #[arg(long, value_name = "USER NAME")]
+    approved_by: String,
+    /// The list, as `contactpoint retention erasures` prints it; `-` for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
 }
 
 /// Does what is due, batch by batch; each batch is one transaction with its event in the audit. It may be stopped at any
@@ -57,6 +97,8 @@ impl Retention {
         match self {
             Self::Run(run) => run.run().await,
             Self::Forecast(forecast) => forecast.run().await,
+            Self::Erasures(erasures) => erasures.run().await,
+            Self::Replay(replay) => replay.run().await,
         }
     }
 }
@@ -112,5 +154,44 @@ impl Forecast {
             println!("{} {}", day.day, day.records);
         }
         Ok(())
+    }
+}
+
+impl Erasures {
+    async fn run(self) -> Result<(), Refused> {
+        let options = self.database.options()?;
+        let mut work = Errands::begin(&options, &Clock::System, "retention_erasures").await?;
+        for erasure in erasures(&mut work, self.since).await? {
+            println!("{}", serde_json::to_string(&erasure)?);
+        }
+        Ok(())
+    }
+}
+
+impl Replay {
+    async fn run(self) -> Result<(), Refused> {
+        let list =
+            self.list().with_context(|| format!("{} cannot be read", self.file.display()))?;
+        let options = self.database.options()?;
+        let work = Errands::begin(&options, &Clock::System, "retention_replay").await?;
+        let mut work = work.with_vault(self.keys.vault()?);
+        let by = [self.proposed_by.as_str(), self.approved_by.as_str()];
+        let replayed = replay(&mut work, &list, by).await.map_err(|problem| told(&problem))?;
+        println!("{}", serde_json::to_string(&replayed)?);
+        match replayed.kept {
+            0 => Ok(()),
+            kept => Err(anyhow::anyhow!("{kept} records have come back and are kept").into()),
+        }
+    }
+
+    fn list(&self) -> anyhow::Result<Vec<Erasure>> {
+        let text = match self.file.to_str() {
+            Some("-") => std::io::read_to_string(std::io::stdin())?,
+            _ => std::fs::read_to_string(&self.file)?,
+        };
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+        lines
+            .map(|(n, line)| serde_json::from_str(line).with_context(|| format!("line {n}")))
+            .collect()
     }
 }

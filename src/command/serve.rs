@@ -9,9 +9,14 @@ use std::{
 use actix_web::web::Data;
 use anyhow::Context;
 use clap::Args;
+use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use url::Url;
 
-use super::{DatabaseUrl, Refused, log};
+use super::{
+    DatabaseUrl, Refused,
+    telemetry::{Log, Telemetry},
+};
 use crate::{
     app::Shared,
     audit::{
@@ -33,7 +38,7 @@ use crate::{
     server::{self, Settings},
     session::{Door, secret::Credential},
     token::{Issuer, Verifier},
-    work::{Connections, Errands, guarded},
+    work::{Connections, Errands, Nearness, follow_replica, guarded},
 };
 
 /// Runs the service until it is told to stop. It refuses to start with exit code 78 where a secret is missing or readable
@@ -63,6 +68,12 @@ pub(super) struct Running {
     /// Where to serve metrics for Prometheus; not served unless said
     #[arg(long, env = "CONTACTPOINT_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
+    /// A replica of the database: changes and reports are read there, as long as it is no more than 5 seconds behind
+    #[arg(long, env = "DATABASE_REPLICA_URL", hide_env_values = true, value_name = "URL")]
+    replica: Option<SecretString>,
+    /// Where traces of requests go: an OpenTelemetry collector, by OTLP over HTTP; none are made unless said
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    traces_to: Option<Url>,
     /// The name of the service as issuer of tokens: the address under which callers reach it
     #[arg(long, env = "CONTACTPOINT_ISSUER", value_name = "URL")]
     issuer: Option<String>,
@@ -94,7 +105,7 @@ pub(super) struct Running {
 
 impl Serve {
     pub(super) async fn run(self) -> Result<(), Refused> {
-        log();
+        let _telemetry = self.running.telemetry(Log::Lines)?;
         let options = self.database.options()?;
         let keys = Keys::load(&self.keys).map_err(Refused::configuration)?;
         let issuers = self.running.issuers()?;
@@ -118,8 +129,14 @@ impl Running {
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));
         let shared = self.shared(&options, keys, issuer, issuers)?;
+        let replica = self.replica()?;
+        if let Some((replica, nearness)) = &replica {
+            let following = follow_replica(options.clone(), replica.clone(), nearness.clone());
+            actix_web::rt::spawn(following);
+        }
         let settings = Settings {
             database: options.clone(),
+            replica,
             connections: Connections::default(),
             workers: self.workers.unwrap_or_else(cores).max(1),
             limits: Limits { trusted_proxies: self.trusted_proxies, ..Limits::default() },
@@ -151,6 +168,17 @@ impl Running {
         let end = Errands::begin(&options, &clock, "end_instance").await?;
         end.with_ledger(ledger).record(Trail::default()).await?;
         Ok(())
+    }
+
+    /// Begins to tell what happens.
+    pub(super) fn telemetry(&self, log: Log) -> Result<Telemetry, Refused> {
+        Telemetry::begin(log, self.traces_to.as_ref()).map_err(Refused::configuration)
+    }
+
+    fn replica(&self) -> Result<Option<(PgConnectOptions, Nearness)>, Refused> {
+        let Some(url) = &self.replica else { return Ok(None) };
+        let options = database::options(url).map_err(Refused::configuration)?;
+        Ok(Some((options, Nearness::default())))
     }
 
     /// The issuers that are configured.

@@ -86,7 +86,7 @@ fn scatter(serial: u32, size: u32) -> u32 {
 }
 
 /// The check digit of the first nine digits of an NHS number; ten of eleven have one.
-pub(super) fn nhs_check(nine: &str) -> Option<u32> {
+pub(crate) fn nhs_check(nine: &str) -> Option<u32> {
     match 11 - weighted(nine) % 11 {
         10 => None,
         11 => Some(0),
@@ -108,7 +108,7 @@ fn weighted(nine: &str) -> u32 {
 }
 
 /// The check letter before the other twelve characters of a UPN.
-pub(super) fn upn_check(twelve: &str) -> Option<char> {
+pub(crate) fn upn_check(twelve: &str) -> Option<char> {
     let sum = twelve.bytes().zip(2..).try_fold(0, |sum, (byte, position)| {
         let value = match byte {
             b'0'..=b'9' => usize::from(byte - b'0'),

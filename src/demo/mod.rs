@@ -9,7 +9,7 @@ mod chance;
 mod directory;
 mod flags;
 mod household;
-mod identifiers;
+pub(crate) mod identifiers;
 mod involvements;
 mod lists;
 mod names;

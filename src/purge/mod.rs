@@ -15,6 +15,7 @@ use crate::{
 
 pub mod routes;
 pub(crate) mod store;
+pub mod task;
 
 codes! {
     /// How far a purge is.
@@ -80,6 +81,16 @@ impl Purge {
 pub struct Purges {
     /// The latest first, 100 at most.
     pub items: Vec<Purge>,
+}
+
+/// A record that was purged: a line of the list of erasures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Erasure {
+    /// SHA-256 of the record's number in the database, in hexadecimal: the number is random, so that it tells nothing of anybody.
+    pub record: String,
+    /// The day on which it was purged.
+    pub erased_on: NaiveDate,
 }
 
 /// The keyed hashes by which a child is known again who was purged: of each name with the birth, and of each identifier.

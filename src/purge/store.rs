@@ -3,16 +3,16 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{PgConnection, PgExecutor, types::Json};
 
-use super::{Purge, hashes};
+use super::{Erasure, Purge, hashes};
 use crate::{
     child::{
         identifier::{Identifier, IdentifierKind},
         name::Name,
     },
-    ids::{ChildId, PurgeId},
+    ids::{AccountId, ChildId, PurgeId},
     problem::{Kind, Problem},
     seal::Vault,
-    work::{Look, Work},
+    work::{Errands, Look, Work},
 };
 
 /// Proposes to purge every record that is due today, that no hold keeps and that no other purge reaches.
@@ -196,4 +196,75 @@ pub(crate) async fn known(
     hashes: &[Vec<u8>],
 ) -> Result<Vec<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar!("select hash from purged where hash = any($1)", hashes).fetch_all(db).await
+}
+
+/// The records that were purged on this day or later, each with its day.
+pub(super) async fn erasures(
+    db: &mut PgConnection,
+    since: NaiveDate,
+) -> Result<Vec<Erasure>, sqlx::Error> {
+    sqlx::query_as!(
+        Erasure,
+        r#"select encode(record, 'hex') as "record!", erased_on from erasure where erased_on >= $1 order by erased_on, record"#,
+        since,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Which of these records are here, though they were purged.
+pub(super) async fn back(
+    db: &mut PgConnection,
+    erased: &[String],
+) -> Result<Vec<ChildId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select child_id as "child: ChildId" from child where encode(sha256(uuid_send(child_id)), 'hex') = any($1) order by child_id"#,
+        erased,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The operator of this user name who may sign in.
+pub(super) async fn operator(
+    db: &mut PgConnection,
+    user_name: &str,
+) -> Result<Option<AccountId>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select account_id as "account: AccountId" from account where user_name = $1 and role = 'operator' and status = 'active'"#,
+        user_name,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Puts records under a purge of today that two operators answer for.
+pub(super) async fn put_under(
+    work: &mut Errands,
+    children: &[ChildId],
+    [proposed_by, approved_by]: [AccountId; 2],
+) -> Result<PurgeId, sqlx::Error> {
+    let (id, now, today) = (PurgeId::new(), work.now, work.today());
+    let children: Vec<_> = children.iter().map(|child| child.0).collect();
+    sqlx::query!(
+        "insert into purge (purge_id, due_on, proposed_by, proposed_at, approved_by, approved_at, status, proposed)
+         values ($1, $2, $3, $4, $5, $4, 'approved', cardinality($6::uuid[]))",
+        id.0,
+        today,
+        proposed_by.0,
+        now,
+        approved_by.0,
+        &children,
+    )
+    .execute(work.db())
+    .await?;
+    sqlx::query!(
+        "insert into purge_child (child_id, purge_id) select child, $2 from unnest($1::uuid[]) as back (child)
+         on conflict (child_id) do update set purge_id = excluded.purge_id",
+        &children,
+        id.0,
+    )
+    .execute(work.db())
+    .await?;
+    Ok(id)
 }

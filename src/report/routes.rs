@@ -58,7 +58,7 @@ async fn report_without_school(
     wanted: Wanted,
     db: Data<Db>,
 ) -> Reply<ReportedChildren> {
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     let read = async |look: &Look, after: Option<&str>, limit| {
         store::children_without(look, ServiceType::School, after, limit).await
     };
@@ -83,7 +83,7 @@ async fn report_without_practice(
     wanted: Wanted,
     db: Data<Db>,
 ) -> Reply<ReportedChildren> {
-    let look = access.look(&db).await?;
+    let look = access.look_at_aged(&db).await?;
     let read = async |look: &Look, after: Option<&str>, limit| {
         store::children_without(look, ServiceType::GeneralPractice, after, limit).await
     };
@@ -109,7 +109,7 @@ async fn report_unconfirmed_involvements(
     wanted: Wanted,
     db: Data<Db>,
 ) -> Reply<UnconfirmedInvolvements> {
-    told(access.look(&db).await?, query, wanted, store::unconfirmed).await
+    told(access.look_at_aged(&db).await?, query, wanted, store::unconfirmed).await
 }
 
 /// Report the records that may be of one child
@@ -131,7 +131,7 @@ async fn report_possible_duplicates(
     wanted: Wanted,
     db: Data<Db>,
 ) -> Reply<ReportedDuplicates> {
-    told(access.look(&db).await?, query, wanted, open_duplicates).await
+    told(access.look_at_aged(&db).await?, query, wanted, open_duplicates).await
 }
 
 async fn open_duplicates(
@@ -167,7 +167,7 @@ async fn report_feed_quality(
     wanted: Wanted,
     db: Data<Db>,
 ) -> Reply<FeedQualities> {
-    told(access.look(&db).await?, query, wanted, store::feeds).await
+    told(access.look_at_aged(&db).await?, query, wanted, store::feeds).await
 }
 
 /// A page of a report, or all of it as comma-separated values.

@@ -245,12 +245,18 @@ async fn work_on_what_waits(
     worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
 }
 
+/// How long one round of sealing may take: each of its few statements ends within 5 s, unless the database is silent.
+const SEALING: Duration = Duration::from_secs(30);
+
 /// Makes roots over the events of the audit, every second. One instance does at a time, and another where it dies.
 pub async fn seal_audit(options: PgConnectOptions, mut sealer: Sealer) {
     let options = guarded(&options);
     let mut connection = None;
     loop {
-        if let Err(error) = seal_once(&options, &mut connection, &mut sealer).await {
+        let sealing = seal_once(&options, &mut connection, &mut sealer);
+        let done = tokio::time::timeout(SEALING, sealing).await;
+        if let Err(error) = done.unwrap_or_else(|_| Err(anyhow::anyhow!("the database is silent")))
+        {
             connection = None;
             tracing::error!(error = format!("{error:#}"), "the audit could not be sealed");
         }

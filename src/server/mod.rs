@@ -25,7 +25,7 @@ use crate::{
     app::{self, Shared},
     listener::{self, Limits},
     scribe::Scribe,
-    work::{Connections, Db, Places, guarded},
+    work::{Connections, Db, Nearness, Places, guarded},
 };
 
 /// How the service is to run.
@@ -33,6 +33,8 @@ use crate::{
 pub struct Settings {
     /// How the database is reached.
     pub database: PgConnectOptions,
+    /// How a replica is reached, and whether it is near, where there is one.
+    pub replica: Option<(PgConnectOptions, Nearness)>,
     /// How many connections to it each worker holds.
     pub connections: Connections,
     /// How many workers there are: one a core.
@@ -56,6 +58,10 @@ pub fn start(
         let db = Db::new(&settings.database, settings.connections, scribe, clock)
             .with_matchers(shared.matchers.clone())
             .with_places(places.clone());
+        let db = match &settings.replica {
+            Some((options, nearness)) => db.with_replica(options, nearness.clone()),
+            None => db,
+        };
         let worker = workers.fetch_add(1, Ordering::Relaxed);
         actix_web::rt::spawn(measure_connections(db.clone(), worker));
         app::service(&shared, db)

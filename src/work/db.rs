@@ -1,6 +1,10 @@
 //! How the database is reached, and the limits under which.
 
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
@@ -9,7 +13,7 @@ use sqlx::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Arrival;
+use super::{Arrival, Nearness};
 use crate::{
     access::{Caller, Errand, Permission, ReadChild, Role},
     audit::{Event, Trail},
@@ -26,10 +30,39 @@ use crate::{
 pub struct Db {
     pub(super) reader: PgPool,
     pub(super) writer: PgPool,
+    replica: Option<(PgPool, Nearness)>,
     pub(super) scribe: Scribe,
     pub(super) matchers: Matchers,
     places: Places,
+    doubt: Doubt,
     clock: Clock,
+}
+
+/// When a request was last given up in the midst of its work: its connection may be one that never answers again, and is not to be
+/// taken back without an answer.
+#[derive(Debug, Clone, Default)]
+struct Doubt(Arc<Mutex<Option<Instant>>>);
+
+impl Doubt {
+    fn arise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn lasts(&self) -> bool {
+        let arisen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        arisen.is_some_and(|at| at.elapsed() < DOUBTED_FOR)
+    }
+}
+
+/// For how long connections that come back are doubted.
+const DOUBTED_FOR: Duration = Duration::from_secs(10);
+/// How long one that is doubted may take to answer.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
+
+/// What a connection answers in time; else it is closed.
+async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let answer = tokio::time::timeout(SIGN_OF_LIFE, answer).await;
+    answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// As many requests are worked on at a time for each connection: one has it, the others wait for it.
@@ -65,6 +98,41 @@ impl Places {
     }
 }
 
+/// Connections to a replica that a worker holds.
+const REPLICA: u32 = 2;
+
+/// Connections that are not asked for a sign of life each time they are taken.
+fn pool(size: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(1))
+        .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > Duration::from_secs(10) {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+/// Connections that cannot write, so that an autocommitted write cannot be lost on one left inside a transaction.
+fn looks(options: &PgConnectOptions, size: u32, doubt: &Doubt) -> PgPool {
+    let doubt = doubt.clone();
+    pool(size)
+        .after_release(move |connection, _| {
+            let doubted = doubt.lasts();
+            Box::pin(async move {
+                if doubted {
+                    in_time(connection.ping()).await?;
+                }
+                Ok(true)
+            })
+        })
+        .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]))
+}
+
 impl Db {
     /// Reaches the database lazily, keeping time by `clock`; must be called on the runtime of a worker.
     #[must_use]
@@ -75,31 +143,43 @@ impl Db {
         clock: Clock,
     ) -> Self {
         let options = guarded(options);
-        let pool = |size| {
-            PgPoolOptions::new()
-                .max_connections(size)
-                .acquire_timeout(Duration::from_secs(1))
-                .test_before_acquire(false)
-                .before_acquire(|connection, meta| {
-                    Box::pin(async move {
-                        if meta.idle_for > Duration::from_secs(10) {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                })
-        };
-        // Looks cannot write, so an autocommitted write cannot be lost on a connection left inside a transaction.
-        let reader = pool(connections.readers)
-            .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
+        let doubt = Doubt::default();
+        let reader = looks(&options, connections.readers, &doubt);
         // A transaction whose request went away is rolled back before its connection is used again.
         let writer = pool(connections.writers)
             .after_release(|connection, _| {
-                Box::pin(async move { connection.execute("rollback").await.map(|_| true) })
+                Box::pin(async move { in_time(connection.execute("rollback")).await.map(|_| true) })
             })
             .connect_lazy_with(options.clone());
         let places = Places::of(connections, 1);
-        Self { reader, writer, scribe, matchers: Matchers::default(), places, clock }
+        Self {
+            reader,
+            writer,
+            replica: None,
+            scribe,
+            matchers: Matchers::default(),
+            places,
+            doubt,
+            clock,
+        }
+    }
+
+    /// Says that a request was given up in the midst of its work.
+    pub(crate) fn doubt(&self) {
+        self.doubt.arise();
+    }
+
+    /// The same, with a replica for what may be a little old, as long as it is near.
+    #[must_use]
+    pub fn with_replica(self, options: &PgConnectOptions, nearness: Nearness) -> Self {
+        let pool = looks(&guarded(options), REPLICA, &self.doubt);
+        Self { replica: Some((pool, nearness)), ..self }
+    }
+
+    /// Where what may be a few seconds old is read.
+    pub(super) fn aged(&self) -> &PgPool {
+        let replica = self.replica.as_ref().filter(|(_, nearness)| nearness.is_near());
+        replica.map_or(&self.reader, |(pool, _)| pool)
     }
 
     /// The same, with the matcher that all workers share.

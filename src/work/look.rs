@@ -23,6 +23,12 @@ use crate::{
 };
 
 impl<P: Permission> Access<P> {
+    /// Begins a look at what may be a few seconds old: at a replica, where there is one that is near.
+    pub async fn look_at_aged(self, db: &Db) -> Result<Look, Problem> {
+        let reader = db.aged().clone();
+        Ok(Look { reader, ..self.look(db).await? })
+    }
+
     /// Begins a look. Whether the caller may still act is told with the writing of its event; whether the one for whom
     /// they look may do the same, now.
     pub async fn look(self, db: &Db) -> Result<Look, Problem> {

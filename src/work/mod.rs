@@ -7,6 +7,7 @@ mod db;
 mod errand;
 mod look;
 mod once;
+mod replica;
 mod unit;
 mod way;
 
@@ -18,6 +19,7 @@ pub use self::{
     errand::Errands,
     look::{Look, Piece, Requester},
     once::Begun,
+    replica::{Nearness, follow_replica},
 };
 pub(crate) use self::{
     change::Midway,

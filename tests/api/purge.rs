@@ -6,6 +6,10 @@ use contactpoint::{
         lines::Line,
         task::{News, load},
     },
+    purge::{
+        Erasure,
+        task::{Replayed, erasures, replay},
+    },
 };
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -256,4 +260,57 @@ async fn no_feed_makes_a_purged_child_again_and_people_are_told_nothing() {
         "gender": "female", "whereabouts": { "kind": "noneKnown" },
     });
     index.post(scene.caller(Role::Practitioner), "/v1/children", added).await.expect(201);
+}
+
+/// The user name of a person.
+async fn user_name(index: &Index, person: &Caller) -> String {
+    let name = sqlx::query_scalar("select user_name from account where account_id = $1");
+    name.bind(person.id).fetch_one(&index.db).await.unwrap()
+}
+
+/// As a list of erasures has a record.
+async fn erasure(index: &Index, child: Uuid) -> Erasure {
+    let record = sqlx::query_scalar("select encode(sha256(uuid_send($1)), 'hex')");
+    let record = record.bind(child).fetch_one(&index.db).await.unwrap();
+    Erasure { record, erased_on: "2033-11-16".parse().unwrap() }
+}
+
+#[actix_web::test]
+async fn whoever_was_purged_is_purged_again_after_a_backup_brought_them_back() {
+    let index = Index::start().await;
+    let scene = index.scene().await;
+    let (one, other) = (
+        index.account(Role::Operator, scene.national).await,
+        index.account(Role::Operator, scene.national).await,
+    );
+    let names = [user_name(&index, &one).await, user_name(&index, &other).await];
+    let [one, other] = [names[0].as_str(), names[1].as_str()];
+    let live = index.child(scene.authority).await;
+    let child = due(&index, &scene).await;
+    // As the lists of a database have them that was lost: of these three the last never was here.
+    let mut list = Vec::new();
+    for id in [child.id, live.id, Uuid::new_v4()] {
+        list.push(erasure(&index, id).await);
+    }
+    let mut work = index.errands("retention_replay").await;
+    for by in [[one, one], [one, "nobody"], ["nobody", one]] {
+        replay(&mut work, &list, by).await.unwrap_err();
+    }
+    let before = index.acts("retention_replay").await.len();
+    assert_eq!(before, 0);
+    let replayed = replay(&mut work, &list, [one, other]).await.unwrap();
+    assert_eq!(replayed, Replayed { back: 2, purged: 1, kept: 1 });
+    for (table, rows) in rows_of(&index, child.id).await {
+        assert_eq!(rows, 0, "{table}");
+    }
+    let events = index.acts("retention_replay").await;
+    assert_eq!(events[0]["details"]["proposedBy"], json!(one));
+    assert!(
+        events.iter().any(|event| event["children"].to_string().contains(&child.id.to_string()))
+    );
+    let erased = erasures(&mut work, "2000-01-01".parse().unwrap()).await.unwrap();
+    assert_eq!(erased.iter().map(|erasure| &erasure.record).collect::<Vec<_>>(), [&list[0].record]);
+    // Who is not due is kept, and that is said again each time.
+    let again = replay(&mut work, &list, [one, other]).await.unwrap();
+    assert_eq!(again, Replayed { back: 1, purged: 0, kept: 1 });
 }

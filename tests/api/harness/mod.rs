@@ -114,8 +114,28 @@ impl Index {
         self.another(Vec::new(), LargestBatch(bytes)).await
     }
 
+    /// Another server that reaches the same database at this address, where something may be in between; it ends when it is dropped.
+    pub(crate) async fn through(&self, address: SocketAddr) -> Self {
+        let host = address.ip().to_string();
+        let application = self.application().host(&host).port(address.port());
+        self.on(application, Vec::new(), LargestBatch::default()).await
+    }
+
+    /// How the service reaches the database.
+    pub(crate) fn application(&self) -> PgConnectOptions {
+        (*self.db.connect_options()).clone().options([("role", APPLICATION)])
+    }
+
     async fn another(&self, proxies: Vec<IpAddr>, largest: LargestBatch) -> Self {
-        let application = (*self.db.connect_options()).clone().options([("role", APPLICATION)]);
+        self.on(self.application(), proxies, largest).await
+    }
+
+    async fn on(
+        &self,
+        application: PgConnectOptions,
+        proxies: Vec<IpAddr>,
+        largest: LargestBatch,
+    ) -> Self {
         let (clock, db, issuers) = (self.clock.clone(), self.db.clone(), self.issuers.clone());
         let (address, server) =
             serve(application, clock.clone(), proxies, issuers.clone(), largest, None).await;
@@ -385,6 +405,7 @@ async fn serve(
     let address = listener.local_addr().unwrap();
     let settings = Settings {
         database: application,
+        replica: None,
         connections: Connections::default(),
         workers: 1,
         limits: Limits::default(),

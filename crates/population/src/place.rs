@@ -41,9 +41,9 @@ pub(crate) struct Places {
     towns: Vec<&'static str>,
     words: Vec<&'static str>,
     kinds: Vec<&'static str>,
-    postcodes: usize,
-    schools: usize,
-    practices: usize,
+    pub(crate) postcodes: usize,
+    pub(crate) schools: usize,
+    pub(crate) practices: usize,
 }
 
 impl Places {

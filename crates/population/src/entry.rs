@@ -10,18 +10,28 @@ pub const COLUMNS: &str = "child_id, shielded, scheme, keys, packed";
 /// Rows of a population, a block after the other, made on every core.
 pub fn entries<E: From<io::Error>>(
     population: &Population,
-    mut take: impl FnMut(Vec<u8>) -> Result<(), E>,
+    take: impl FnMut(Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    by_block(population, rows, take)
+}
+
+/// What is made of each block, one after the other, made on every core.
+pub fn by_block<T: Send, E: From<io::Error>>(
+    population: &Population,
+    make: impl Fn(&[Child]) -> T + Sync,
+    mut take: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         let makers: Vec<_> = (0..cores)
             .map(|core| {
-                let (to, from) = mpsc::sync_channel(2);
+                let (to, from) = mpsc::sync_channel(1);
+                let make = &make;
                 scope.spawn(move || {
                     let blocks = (core as u64..population.blocks()).step_by(cores);
                     blocks
-                        .map(|block| rows(&population.block(block)))
-                        .try_for_each(|rows| to.send(rows))
+                        .map(|block| make(&population.block(block)))
+                        .try_for_each(|made| to.send(made))
                 });
                 from
             })

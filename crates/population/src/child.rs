@@ -111,9 +111,10 @@ pub struct Population {
     pub(crate) names: Names,
     pub(crate) places: Places,
     seed: u64,
+    today: NaiveDate,
 }
 
-/// The day on which the children are 0 to 17 years old.
+/// The day on which the children are 0 to 17 years old, unless another is chosen.
 const TODAY: NaiveDate = match NaiveDate::from_ymd_opt(2026, 9, 1) {
     Some(day) => day,
     None => NaiveDate::MIN,
@@ -136,7 +137,38 @@ impl Population {
     #[must_use]
     pub fn new(children: u64, seed: u64) -> Self {
         let places = Places::new(usize::try_from(children).unwrap_or(usize::MAX));
-        Self { children, names: Names::new(), places, seed }
+        Self { children, names: Names::new(), places, seed, today: TODAY }
+    }
+
+    /// The same, of children who are 0 to 17 years old on this day.
+    #[must_use]
+    pub fn on(self, today: NaiveDate) -> Self {
+        Self { today, ..self }
+    }
+
+    /// How many schools there are.
+    #[must_use]
+    pub const fn schools(&self) -> usize {
+        self.places.schools
+    }
+
+    /// How many general practices there are.
+    #[must_use]
+    pub const fn practices(&self) -> usize {
+        self.places.practices
+    }
+
+    /// In which of so many areas, each as populous as the next, a home lies.
+    #[must_use]
+    pub const fn area(&self, home: &Home, areas: usize) -> usize {
+        home.at * areas / self.places.postcodes
+    }
+
+    /// Given and family name of an adult.
+    #[must_use]
+    pub fn adult(&self, chance: &mut Chance) -> (&'static str, &'static str) {
+        let male = chance.in_share(0.2);
+        (self.names.given(chance, male, false), self.names.family(chance, false))
     }
 
     /// How many blocks there are.
@@ -210,7 +242,7 @@ impl<'a> Household<'a> {
         for n in 0..count {
             let before = (n > 0).then(|| into.last().map(|child: &Child| child.born)).flatten();
             let twin_of = before.filter(|_| chance.in_share(0.03));
-            let born = twin_of.unwrap_or_else(|| day_of_birth(chance));
+            let born = twin_of.unwrap_or_else(|| day_of_birth(chance, self.population.today));
             let child = self.child(chance, &into[from..], household, born);
             if twin_of.is_some()
                 && let Some(other) = into.last_mut()
@@ -228,7 +260,7 @@ impl<'a> Household<'a> {
         household: u32,
         born: NaiveDate,
     ) -> Child {
-        let Population { names, places, .. } = self.population;
+        let Population { names, places, today, .. } = self.population;
         let male = chance.in_share(0.512);
         let mut given = names.given(chance, male, self.south_asian);
         // Nobody calls two children of one household by two spellings of one name.
@@ -244,7 +276,7 @@ impl<'a> Household<'a> {
         };
         let former_family =
             chance.in_share(0.03).then(|| names.family(chance, self.south_asian).to_owned());
-        let schooled = TODAY.year() - born.year() > 4 || chance.in_share(0.5);
+        let schooled = today.year() - born.year() > 4 || chance.in_share(0.5);
         let school =
             if chance.in_share(0.7) { self.school } else { places.school(chance, &self.home) };
         Child {
@@ -267,8 +299,8 @@ impl<'a> Household<'a> {
     }
 }
 
-fn day_of_birth(chance: &mut Chance) -> NaiveDate {
+fn day_of_birth(chance: &mut Chance, today: NaiveDate) -> NaiveDate {
     let days = chance.below(DAYS) as u64;
-    let day = TODAY.checked_sub_days(Days::new(days + 1)).unwrap_or(TODAY);
+    let day = today.checked_sub_days(Days::new(days + 1)).unwrap_or(today);
     if chance.in_share(0.01) { day.with_ordinal(1).unwrap_or(day) } else { day }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::chance::{Chance, Weighted};
 
 const GIVEN: &str = include_str!("../../../data/given-names-england-wales.csv");
-const FAMILY: &str = include_str!("../../data/family-names.csv");
+const FAMILY: &str = include_str!("../data/family-names.csv");
 const NICKNAMES: &str = include_str!("../../../data/nicknames.csv");
 
 /// Family names of one household in ten, with weights.

@@ -16,7 +16,7 @@ mod record;
 pub use chance::Chance;
 pub use child::{Child, Population};
 pub use corrupt::{Class, asked};
-pub use entry::{COLUMNS, entries, id, rows};
+pub use entry::{COLUMNS, by_block, entries, id, rows};
 pub use feed::Feed;
 pub use labelled::labelled;
 pub use place::Home;

@@ -1,0 +1,75 @@
+"""Whether one small machine carries the nation: looks among twelve million children, beside what the same statements could at most;
+kills of the service, of PostgreSQL and of both under writes; a network that fails in ten ways; a primary that is lost; an instance that
+is told to stop; five times as many who ask as can be served. `--only sizes,overload,kills,faults,cancelled,failover,leaving` does some."""
+
+import json
+import os
+import sys
+import time
+
+from nation_cluster import Cluster, failover, leaving
+from nation_faults import cancelled, faults
+from nation_kills import kills
+from nation_site import Site
+from nation_size import overload, size
+from service import say
+
+PROGRAMS = sys.argv[1]
+PARTS = ["overload", "kills", "faults", "cancelled", "failover", "leaving", "sizes"]
+
+
+def number(name, otherwise):
+    return int(os.environ.get("BENCH_" + name, otherwise))
+
+
+SIZES = [int(size) for size in os.environ.get("BENCH_SIZES", "100000,1000000,12000000").split(",")]
+SECONDS, ROUNDS = number("SECONDS", 8), number("ROUNDS", 3)
+KILLS, WRITES, CANCELLED = number("KILLS", 200), number("WRITES", 100_000), number("CANCELLED", 10_000)
+SMALL = number("SMALL", 50_000)
+
+
+def main():
+    only = sys.argv[sys.argv.index("--only") + 1].split(",") if "--only" in sys.argv else PARTS
+    told, took = {}, {}
+
+    def part(name, do):
+        if name in only:
+            say(f"{name}:")
+            began = time.monotonic()
+            figures = do()
+            took[name] = round(time.monotonic() - began)
+            say(f"  {figures} in {took[name]} s")
+            told.update(figures)
+
+    if set(only) & {"overload", "kills", "faults", "cancelled"}:
+        with Site(PROGRAMS, SMALL) as site:
+            part("overload", lambda: overload(site, SECONDS))
+            part("kills", lambda: kills(site, KILLS, WRITES))
+            part("faults", lambda: faults(site))
+            part("cancelled", lambda: cancelled(site, CANCELLED))
+    if set(only) & {"failover", "leaving"}:
+        with Cluster(PROGRAMS, 5_000) as cluster:
+            part("failover", lambda: failover(cluster))
+            part("leaving", lambda: leaving(cluster))
+    part("sizes", sizes)
+    told["seconds_of_parts"] = took
+    for name, figure in told.items():
+        if name != "growth":
+            shown = figure if not isinstance(figure, dict) else ", ".join(f"{k} {v}" for k, v in figure.items())
+            print(f"{name.replace('_', ' '):<32}{shown!s:>24}")
+    print(json.dumps(told))
+
+
+def sizes():
+    growth = []
+    for children in SIZES:
+        with Site(PROGRAMS, children) as site:
+            growth.append(size(site, SECONDS, ROUNDS))
+    names = list(growth[0])
+    print("".join(f"{name.replace('_', ' '):>22}" for name in names))
+    for row in growth:
+        print("".join(f"{row[name]:>22,}" for name in names))
+    return growth[-1] | {"growth": {str(row.pop("children")): row for row in [dict(row) for row in growth]}}
+
+
+main()

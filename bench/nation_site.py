@@ -1,0 +1,144 @@
+"""A site of one's own: a PostgreSQL that may be killed, fictitious children by the million in it, instances of the service."""
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from hidden import Crew
+from place import Instance, Place
+from service import say, stop
+
+# Nobody who is measured is kept from looking.
+PLENTY = ("update budget set searches_an_hour = 1000000, searches_a_day = 1000000, misses_in_a_row = 1000000, "
+          "children_a_day = 1000000, matches_a_day = 1000000")
+# Who looks and who writes: user name, role, organisation.
+PEOPLE = [("doctor", "practitioner", "ods:YG00000"), ("steward", "steward", "authority:201"),
+          ("account.administrator", "accountAdministrator", "authority:201")]
+
+
+def memory():
+    """The memory of this machine in MiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+
+
+class Server:
+    """PostgreSQL as an operator would run it on this machine: durable, a quarter of the memory for its buffers."""
+
+    def __init__(self, folder):
+        self.folder, self.data = folder, folder + "/data"
+        # PostgreSQL does not run as root.
+        self.user = None if os.geteuid() else next(
+            name for name in ("postgres", "nobody") if name in {one.pw_name for one in pwd.getpwall()})
+        os.makedirs(folder)
+        if self.user:
+            shutil.chown(folder, self.user)
+        self.run("initdb", "-D", self.data, "-U", "contactpoint", "-A", "trust", "-E", "UTF8", "--locale=C", "--data-checksums")
+        settings = {
+            "listen_addresses": "''", "unix_socket_directories": f"'{folder}'", "shared_buffers": f"'{memory() // 4}MB'",
+            "effective_cache_size": f"'{memory() // 2}MB'", "max_wal_size": "'8GB'", "min_wal_size": "'2GB'",
+            "checkpoint_timeout": "'15min'", "log_min_error_statement": "panic", "max_connections": "100",
+        }
+        with open(self.data + "/postgresql.conf", "a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        self.start()
+
+    def run(self, program, *words):
+        subprocess.run([shutil.which(program), *words], user=self.user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+
+    def start(self):
+        log = open(self.folder + "/log", "a")
+        self.process = subprocess.Popen([shutil.which("postgres"), "-D", self.data], user=self.user, cwd="/", stdout=log, stderr=log)
+        for _ in range(600):
+            if subprocess.run(["pg_isready", "-q", "-h", self.folder]).returncode == 0:
+                return
+            if self.process.poll() is not None:
+                sys.exit("PostgreSQL did not start: " + open(self.folder + "/log").read()[-2000:])
+            time.sleep(0.05)
+        sys.exit("PostgreSQL did not start in 30 seconds")
+
+    def kill(self):
+        """As a machine that loses its power, but for what the kernel holds."""
+        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
+        self.process.kill()
+        for child in children:
+            with contextlib.suppress(OSError):
+                os.kill(int(child), signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+
+class Site(Place):
+    """So many children; the instances are started by whoever measures."""
+
+    def __init__(self, programs, children):
+        self.programs, self.children, self.stepped, self.instances, self.accounts = programs, children, {}, [], {}
+        self.crew = Crew(self)
+
+    def __enter__(self):
+        self.folder = tempfile.mkdtemp(prefix="contactpoint-bench-")
+        os.chmod(self.folder, 0o711)
+        try:
+            self.server = Server(self.folder + "/postgres")
+            self.psql("create database contactpoint", "postgres")
+            self.keys("generate")
+            with open(self.folder + "/issuers.json", "w") as file:
+                json.dump([], file)
+            self.owner("migrate")
+            began = time.monotonic()
+            say(f"  {self.children:,} children are made")
+            self.owner("generate", "--children", str(self.children))
+            self.made_in = time.monotonic() - began
+            self.psql(PLENTY)
+            self.psql("checkpoint")
+            for who in PEOPLE:
+                self.person(*who)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for instance in self.instances:
+            instance.process.kill()
+        if hasattr(self, "server"):
+            self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def owner(self, *words):
+        """A command of the program as the role that owns the tables."""
+        environment = dict(os.environ, CONTACTPOINT_KEYS=self.folder + "/keys",
+                           DATABASE_URL=f"postgres:///contactpoint?host={self.folder}/postgres&user=contactpoint")
+        done = subprocess.run([self.programs + "/contactpoint", *words], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{words[0]} failed: {done.stderr[-2000:]}")
+        say("  " + done.stderr.strip().splitlines()[-1])
+
+    @contextlib.contextmanager
+    def serving(self, count=2, url=None):
+        """So many instances."""
+        self.instances = [Instance(self.programs, self.folder, f"instance-{n}", url=url) for n in range(count)]
+        self.a, self.b = self.instances[0], self.instances[-1]
+        self.crew.held = {}
+        try:
+            yield self
+        finally:
+            for instance in self.instances:
+                if instance.process.poll() is None:
+                    stop(instance.process)
+            self.instances = []
+
+    def numbers(self, most=10_000):
+        """Index numbers of children, of whom each is as likely."""
+        share = min(100, 100 * most * 2 / self.children)
+        found = self.psql(f"select index_number from child tablesample system ({share}) where status = 'active' limit {most}")
+        return found.split()

@@ -1,0 +1,100 @@
+//! What stands in `deploy/`, `compose.yaml` and `Dockerfile` names only what the program knows, and holds no secret.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use regex::Regex;
+
+fn files() -> Vec<(PathBuf, String)> {
+    let mut files: Vec<PathBuf> = ["compose.yaml", "Dockerfile"].map(PathBuf::from).into();
+    let mut folders = vec![PathBuf::from("deploy")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect()
+}
+
+/// Every variable that some command of the program reads.
+fn variables() -> BTreeSet<String> {
+    let read = Regex::new(r"\[env: ([A-Z_]+)").unwrap();
+    let commands = [&["serve"][..], &["migrate"], &["load"], &["generate"], &["retention", "run"]];
+    let helps = commands.map(|command| {
+        let help =
+            Command::new(env!("CARGO_BIN_EXE_contactpoint")).args(command).arg("--help").output();
+        String::from_utf8(help.unwrap().stdout).unwrap()
+    });
+    helps
+        .iter()
+        .flat_map(|help| read.captures_iter(help))
+        .map(|found| found[1].to_owned())
+        .collect()
+}
+
+#[test]
+fn only_variables_that_the_program_reads_are_set() {
+    let known = variables();
+    assert!(known.contains("DATABASE_URL") && known.contains("CONTACTPOINT_KEYS"), "{known:?}");
+    let named = Regex::new(r"\b(CONTACTPOINT_[A-Z_]+|DATABASE_[A-Z_]+)\b").unwrap();
+    for (file, text) in files() {
+        for name in named.find_iter(&text) {
+            assert!(known.contains(name.as_str()), "{} in {}", name.as_str(), file.display());
+        }
+    }
+}
+
+#[test]
+fn probes_ask_what_is_answered() {
+    let asked = Regex::new(r"/health/[a-z]+").unwrap();
+    let document: serde_json::Value = serde_json::from_str(&contactpoint::app::document()).unwrap();
+    for (file, text) in files() {
+        for path in asked.find_iter(&text) {
+            let known = document["paths"][path.as_str()].is_object();
+            assert!(known, "{} in {}", path.as_str(), file.display());
+        }
+    }
+}
+
+#[test]
+fn containers_may_do_nothing_but_serve() {
+    for file in ["deploy/kubernetes/contactpoint.yaml", "deploy/kubernetes/migrate.yaml"] {
+        let text = fs::read_to_string(file).unwrap();
+        let containers = text.matches("image: contactpoint").count();
+        for rule in [
+            "readOnlyRootFilesystem: true",
+            "allowPrivilegeEscalation: false",
+            "capabilities: { drop: [ALL] }",
+        ] {
+            assert_eq!(text.matches(rule).count(), containers, "{rule} in {file}");
+        }
+        assert!(text.contains("runAsNonRoot: true"), "{file}");
+        assert!(!text.contains("kind: Secret"), "{file} holds a secret");
+    }
+    let compose = fs::read_to_string("compose.yaml").unwrap();
+    assert!(compose.contains("cap_drop: [ALL]") && compose.contains("read_only: true"));
+    assert!(fs::read_to_string("Dockerfile").unwrap().contains("USER 10001:10001"));
+}
+
+#[test]
+fn an_instance_has_time_to_leave() {
+    let seconds = |file: &str, of: &str, mark: &str| -> u32 {
+        let text = fs::read_to_string(file).unwrap();
+        let (_, rest) = text.split_once(of).and_then(|(_, rest)| rest.split_once(mark)).unwrap();
+        rest.trim_start()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+            .parse()
+            .unwrap()
+    };
+    // 5 s of notice, 25 s for what is under way.
+    assert!(seconds("compose.yaml", "\n  one:", "stop_grace_period:") > 30);
+    assert!(
+        seconds(
+            "deploy/kubernetes/contactpoint.yaml",
+            "kind: Deployment",
+            "terminationGracePeriodSeconds:"
+        ) > 30
+    );
+}
