@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -10,7 +11,10 @@ use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ResourceDef, ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderMap, HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
     middleware::Next,
     rt,
     web::Data,
@@ -31,6 +35,7 @@ use crate::{
     work::Db,
 };
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest address that is read (security rule H-1), in bytes.
 const MAX_URI: usize = 2048;
 /// The ticks on which it is answered that nothing is there.
@@ -135,19 +140,23 @@ pub async fn edge(
                 if let Some(db) = db {
                     db.doubt();
                 }
-                return Err(Problem::from(Kind::Unavailable).into());
+                return Err(unanswered(Kind::Unavailable, operation, id, started));
             }
         };
         match done {
             Ok(Ok(response)) => refusal(response.map_into_boxed_body()).await,
             Ok(Err(error)) => return Err(error),
-            Err(panic) => return Err(panicked(operation, &panic)),
+            Err(panic) => {
+                metrics::counter!(metric::PANICS).increment(1);
+                tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
+                return Err(unanswered(Kind::Internal, operation, id, started));
+            }
         }
     };
     let status = response.status().as_u16();
     harden(response.headers_mut(), docs);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+        response.headers_mut().insert(REQUEST_ID, value);
     }
     if status == Kind::NotFound.status() && operation != UNMATCHED {
         next_tick(started).await;
@@ -297,10 +306,33 @@ fn tell(problem: &Problem, request: &HttpRequest) {
     }
 }
 
-fn panicked(operation: &'static str, panic: &rt::task::JoinError) -> Error {
-    metrics::counter!(metric::PANICS).increment(1);
-    tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
-    Problem::from(Kind::Internal).into()
+/// What is told where the work on a request came to no answer: the request went with it, and is known by its number alone.
+#[derive(Debug)]
+struct Unanswered(Problem, Uuid);
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl ResponseError for Unanswered {
+    fn status_code(&self) -> StatusCode {
+        self.0.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.0.error_response();
+        if let Ok(value) = HeaderValue::from_str(&self.1.to_string()) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        response
+    }
+}
+
+fn unanswered(kind: Kind, operation: &'static str, id: Uuid, started: Instant) -> Error {
+    measure(operation, kind.status(), started.elapsed());
+    Unanswered(kind.into(), id).into()
 }
 
 /// A request that has no answer yet, for the metric that counts them.

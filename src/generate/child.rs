@@ -27,7 +27,7 @@ use crate::{
 /// How long a school or a practice counts for the matcher after it has ended.
 const COUNTS: Months = Months::new(12);
 
-/// Children in the rows of the tables of [`super::store::Table::OF_CHILDREN`], in their order.
+/// Children in the rows of the eight tables that tell of them, in the order in which these are filled.
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) children: u64,

@@ -260,7 +260,7 @@ pub(super) async fn put_under(
     .await?;
     sqlx::query!(
         "insert into purge_child (child_id, purge_id) select child, $2 from unnest($1::uuid[]) as back (child)
-         on conflict (child_id) do update set purge_id = excluded.purge_id",
+         on conflict do nothing",
         &children,
         id.0,
     )

@@ -18,7 +18,7 @@ fn files() -> Vec<(PathBuf, String)> {
 
 /// Every variable that some command of the program reads.
 fn variables() -> BTreeSet<String> {
-    let read = Regex::new(r"\[env: ([A-Z_]+)").unwrap();
+    let read = Regex::new(r"\[env:\s+([A-Z_]+)").unwrap();
     let commands = [&["serve"][..], &["migrate"], &["load"], &["generate"], &["retention", "run"]];
     let helps = commands.map(|command| {
         let help =

@@ -37,7 +37,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use sqlx::{
     AssertSqlSafe, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
     types::Json,
 };
 use tokio::sync::oneshot;
@@ -116,8 +116,14 @@ impl Index {
 
     /// Another server that reaches the same database at this address, where something may be in between; it ends when it is dropped.
     pub(crate) async fn through(&self, address: SocketAddr) -> Self {
-        let host = address.ip().to_string();
-        let application = self.application().host(&host).port(address.port());
+        let known = self.db.connect_options();
+        let application = PgConnectOptions::new_without_pgpass()
+            .host(&address.ip().to_string())
+            .port(address.port())
+            .username(known.get_username())
+            .database(known.get_database().unwrap())
+            .ssl_mode(PgSslMode::Disable)
+            .options([("role", APPLICATION)]);
         self.on(application, Vec::new(), LargestBatch::default()).await
     }
 
