@@ -44,6 +44,11 @@ postgres_bin() {
     done
 }
 
+# The folder of all of PostgreSQL's programs, of which there may be links to some only.
+postgres_home() {
+    dirname "$(readlink -f "$(postgres_bin)/postgres")"
+}
+
 # install WHAT, and its packages for apt, dnf and brew
 install() {
     if has apt-get; then

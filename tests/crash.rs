@@ -442,14 +442,14 @@ struct Standby(PathBuf);
 impl Standby {
     const SCRIPT: &str = r#"
         . scripts/prerequisites.sh
-        bin=$(postgres_bin) of=$1 to=$2
+        bin=$(postgres_home) of=$1 to=$2
         as() { if [ "$(id -u)" = 0 ]; then (cd / && exec runuser -u postgres -- "$@"); else "$@"; fi; }
         case $3 in
         start)
             mkdir "$to"
             [ "$(id -u)" != 0 ] || chown postgres "$to"
             as "$bin/pg_basebackup" -h "$of" -U contactpoint -D "$to/data" -R -X stream -c fast
-            as "$bin/pg_ctl" start -w -s -D "$to/data" -l "$to/log" -o "-k $to -c listen_addresses=''" ;;
+            as "$bin/pg_ctl" start -w -s -D "$to/data" -l "$to/log" -o "-k $to -c listen_addresses='' -c max_connections=1000" ;;
         stop) as "$bin/pg_ctl" stop -m immediate -s -D "$to/data" ;;
         esac
     "#;
@@ -497,9 +497,9 @@ async fn what_may_be_a_little_old_is_read_at_a_replica_as_long_as_it_is_near() {
     );
     let demo = Demo::with(&folder, &[("DATABASE_REPLICA_URL", &address)]);
     let (token, client) = (demo.sign_in("steward").await, Client::new());
-    let add = async |family: &str| {
+    let add = async |given: &str, family: &str, born: &str| {
         let child = json!({
-            "names": [{ "kind": "current", "given": ["Test"], "family": family }], "dateOfBirth": "2015-03-14", "gender": "female",
+            "names": [{ "kind": "current", "given": [given], "family": family }], "dateOfBirth": born, "gender": "female",
             "whereabouts": { "kind": "noneKnown" },
         });
         let adding =
@@ -534,7 +534,7 @@ async fn what_may_be_a_little_old_is_read_at_a_replica_as_long_as_it_is_near() {
         }
     };
     // There is no replica yet: the primary does its work.
-    let first = add("Firstley").await;
+    let first = add("Ada", "Quillam", "2010-01-14").await;
     assert!(report().await.contains(&first));
 
     let standby = Standby::start(&demo);
@@ -551,12 +551,12 @@ async fn what_may_be_a_little_old_is_read_at_a_replica_as_long_as_it_is_near() {
 
     // One that stands still is asked for five seconds at most, and what it tells is no older than that.
     standby.ask::<String>("select pg_wal_replay_pause()::text").await;
-    let second = add("Secondley").await;
+    let second = add("Bertram", "Vossey", "2013-06-02").await;
     assert!(!report().await.contains(&second), "it is the replica that is read");
     told_within(&second, 8).await;
     standby.ask::<String>("select pg_wal_replay_resume()::text").await;
     drop(standby);
-    let third = add("Thirdley").await;
+    let third = add("Cosima", "Wragge", "2017-11-23").await;
     told_within(&third, 8).await;
     fs::remove_dir_all(folder).ok();
 }
