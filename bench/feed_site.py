@@ -117,6 +117,13 @@ class Site(Place):
         say("  " + told.strip().splitlines()[-1 if loading.returncode == 0 else -2])
         return held / (time.monotonic() - began)
 
+    def counted(self, database):
+        """Has the names of an index counted, as instances do by and by."""
+        with self.on(database):
+            wanted = int(self.psql("select count(*) from child", database)) * 0.95
+            while float(self.psql("select coalesce(max(children), 0) from match_frequencies", database)) < wanted:
+                time.sleep(0.5)
+
     def file(self, name, *words):
         """A file of what the generator writes."""
         path = f"{self.folder}/{name}"

@@ -21,7 +21,13 @@ mod telemetry;
 mod walk;
 mod watch;
 
-use crate::{app, database, keys::Keys, seal::Vault};
+use crate::{
+    app,
+    clock::{Clock, day_in_london},
+    database,
+    keys::Keys,
+    seal::Vault,
+};
 
 /// An exit that says the configuration must be put right before trying again (`sysexits.h`).
 const EX_CONFIG: u8 = 78;
@@ -186,6 +192,9 @@ impl Migrate {
     async fn run(self) -> Result<(), Refused> {
         let options = self.database.options()?;
         database::migrate(&options).await?;
+        // So that what is done before the service first runs is written down where it belongs.
+        let today = day_in_london(Clock::System.now());
+        database::prepare_audit_months(&options, today).await?;
         eprintln!("The database is up to date.");
         match database::await_an_entry(&options).await? {
             0 => {}

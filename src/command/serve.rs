@@ -150,6 +150,7 @@ impl Running {
             let mut connection = PgConnection::connect_with(&options).await?;
             witness.check(&mut connection).await.map_err(Refused::configuration)?;
         }
+        server::take_matcher(&options, &shared).await?;
         let (signer, vault) = (shared.signer.clone(), shared.door.vault.clone());
         let sealer = Sealer::new(signer, vault, shared.clock.clone(), witness);
         actix_web::rt::spawn(server::seal_audit(options.clone(), sealer));

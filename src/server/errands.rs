@@ -322,6 +322,15 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
     }
 }
 
+/// Takes in the matcher in force, so that nothing is ever compared by another.
+pub async fn take_matcher(options: &PgConnectOptions, shared: &Shared) -> Result<(), Problem> {
+    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(options));
+    let mut taken = learning::Taken::default();
+    learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await?;
+    db.close().await;
+    Ok(())
+}
+
 /// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
 /// so that its names are to be counted anew, which one instance at a time does.
 async fn follow_matcher(options: PgConnectOptions, shared: Shared) {

@@ -18,7 +18,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use self::measure::measure_connections;
 pub use self::{
-    errands::{follow_keys, run_errands, seal_audit, send_events},
+    errands::{follow_keys, run_errands, seal_audit, send_events, take_matcher},
     measure::{measure, serve_metrics},
 };
 use crate::{

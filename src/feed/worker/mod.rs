@@ -388,6 +388,9 @@ fn plain<'r>(
     if row.child.is_none() && row.dismissed {
         return Plain::Done(Done::new(RowOutcome::Unchanged, None));
     }
+    if row.child.is_none() && row.waits {
+        return Plain::Done(Done::new(RowOutcome::Review, None));
+    }
     Plain::Says(Told { line: row.line, said, hash, known: row.child, asked: row.asked })
 }
 

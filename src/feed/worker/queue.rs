@@ -28,6 +28,7 @@ pub(super) struct Job {
 
 /// A row that is held until the work is done, with what is known of its source's record.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is what the database says by itself")]
 pub(super) struct Row {
     pub(super) line: i64,
     pub(super) reference: Option<String>,
@@ -41,6 +42,8 @@ pub(super) struct Row {
     pub(super) unconfirmed_at: Option<DateTime<Utc>>,
     /// Whether a steward has said of the same words that they are not to be taken.
     pub(super) dismissed: bool,
+    /// Whether a steward has been asked about just this, and has not answered yet.
+    pub(super) waits: bool,
     /// Whether a steward is still to decide of what it said.
     pub(super) asked: bool,
 }
@@ -137,14 +140,16 @@ pub(super) async fn claim(
             where batch_id = $1 and outcome is null and line > $4 order by line limit $3 for update skip locked)
         select r.line as "line!", r.reference, r.hash, r.sent as "sent: Sealed<FeedRow>", s.child_id as "child?: ChildId",
                coalesce(s.hash = r.hash, false) as "same!", s.unconfirmed_at as "unconfirmed_at?: DateTime<Utc>",
-               coalesce(t.dismissed, false) as "dismissed!", coalesce(t.asked, false) as "asked!"
+               coalesce(t.dismissed, false) as "dismissed!", coalesce(t.waits, false) as "waits!",
+               coalesce(t.asked, false) as "asked!"
         from mine r
         left join lateral (
             select coalesce(c.merged_into, s.child_id) as child_id, s.hash, s.unconfirmed_at
             from source_record s left join child c on c.child_id = s.child_id
             where s.feed_id = $2 and s.reference = r.reference offset 0) s on true
         left join lateral (
-            select bool_or(t.status = 'dismissed' and t.hash = r.hash) as dismissed, bool_or(t.status = 'open') as asked
+            select bool_or(t.status = 'dismissed' and t.hash = r.hash) as dismissed,
+                   bool_or(t.status = 'open' and t.hash = r.hash) as waits, bool_or(t.status = 'open') as asked
             from review_task t where t.feed_id = $2 and t.reference = r.reference) t on true
         order by r.line
         "#,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Feed, amy_row, child_of, children, outcomes, put, surgery, work};
+use super::{Feed, amy_row, child_of, children, nth_row, outcomes, put, surgery, work};
 use crate::{
     harness::Child,
     parts::{Place, amy, bob, number},
@@ -24,7 +24,12 @@ async fn a_row_that_is_nearly_like_a_child_waits_for_a_steward_and_changes_nothi
         "select status || cardinality(candidates) from review_task order by raised_at, status desc";
     let told: Vec<String> = sqlx::query_scalar(tasks).fetch_all(&place.index.db).await.unwrap();
     assert_eq!(told, ["open1"]);
-    feed.send(&place.index, &[row]).await;
+    let again = feed.send(&place.index, &[row.clone(), nth_row(3)]).await;
+    work(&place.index).await;
+    assert_eq!(outcomes(&place.index, again).await[0], "review", "it waits on");
+    let told: Vec<String> = sqlx::query_scalar(tasks).fetch_all(&place.index.db).await.unwrap();
+    assert_eq!(told, ["open1"], "nobody is asked twice about the same");
+    feed.send(&place.index, &[put(row, "involvement/contact/team", json!("Other Team"))]).await;
     work(&place.index).await;
     let told: Vec<String> = sqlx::query_scalar(tasks).fetch_all(&place.index.db).await.unwrap();
     assert_eq!(told, ["superseded1", "open1"], "one waits for each record of a source");
