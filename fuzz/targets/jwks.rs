@@ -1,7 +1,7 @@
 //! Sets of keys that others publish: none that is read has a secret half, twice the same number, or no use.
 #![no_main]
 
-use contactpoint::jose::{key::PublicKey, set::PublicKeys};
+use contactpoint::jose::{PublicKey, PublicKeys};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -13,7 +13,11 @@ fuzz_target!(|names: (&str, &str)| {
         let folded = fold(name);
         assert!(folded.bytes().all(|letter| letter.is_ascii_lowercase()), "{folded}");
         assert_eq!(fold(&folded), folded);
-        assert!(tokens(name).iter().all(|token| token.bytes().all(|letter| letter.is_ascii_lowercase())));
+        assert!(
+            tokens(name)
+                .iter()
+                .all(|token| token.bytes().all(|letter| letter.is_ascii_lowercase()))
+        );
         let _ = sound(&folded);
     }
     let _ = PersonName::of(&[names.0], names.1);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use contactpoint::{
     client::assertion::Assertion,
-    jose::signed::Signed,
+    jose::Signed,
     keys::SigningKeys,
     token::{Issuer, Verifier},
 };
@@ -13,7 +13,11 @@ use libfuzzer_sys::fuzz_target;
 
 static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let keys = SigningKeys::ephemeral().expect("keys");
-    Verifier::new(Issuer { issuer: "http://contactpoint.test".to_owned(), audience: "contactpoint".to_owned(), keys })
+    Verifier::new(Issuer {
+        issuer: "http://contactpoint.test".to_owned(),
+        audience: "contactpoint".to_owned(),
+        keys,
+    })
 });
 
 fuzz_target!(|bytes: &[u8]| {
