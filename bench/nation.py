@@ -44,6 +44,7 @@ def main():
     if set(only) & {"overload", "kills", "faults", "cancelled"}:
         with Site(PROGRAMS, SMALL) as site:
             part("overload", lambda: overload(site, SECONDS))
+            site.written_by_one()
             part("kills", lambda: kills(site, KILLS, WRITES))
             part("faults", lambda: faults(site))
             part("cancelled", lambda: cancelled(site, CANCELLED))

@@ -12,7 +12,7 @@ import time
 import uuid
 
 from hidden import Crew
-from nation_site import PEOPLE, PLENTY
+from nation_site import ONE_AUTHORITY, PEOPLE, PLENTY
 from place import Line, Load, Place, free_port
 from service import say
 
@@ -37,6 +37,7 @@ class Cluster(Place):
             self.cluster("up")
             self.owner("generate", "--children", str(self.children))
             self.psql(PLENTY)
+            self.psql(ONE_AUTHORITY)
             for who in PEOPLE:
                 self.person(*who)
             self.instances = [self]

@@ -24,7 +24,7 @@ use crate::{
     learning::task as learning,
     matching::task as indexing,
     metric,
-    problem::Problem,
+    problem::{Kind, Problem},
     remote::Poster,
     retention::task,
     subscription::task as events,
@@ -322,13 +322,27 @@ pub async fn follow_keys(folder: PathBuf, shared: Shared) {
     }
 }
 
+/// How often an instance that begins asks for the matcher where it cannot be had at once, every half second: another instance may be
+/// writing it down, or a standby have to hear of it first.
+const BEGINNINGS: u32 = 60;
+
 /// Takes in the matcher in force, so that nothing is ever compared by another.
 pub async fn take_matcher(options: &PgConnectOptions, shared: &Shared) -> Result<(), Problem> {
     let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(options));
     let mut taken = learning::Taken::default();
-    learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await?;
-    db.close().await;
-    Ok(())
+    for _ in 0..BEGINNINGS {
+        match learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await {
+            Err(problem) if problem.kind() == Kind::Unavailable => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            Err(problem) => return Err(problem),
+            Ok(_) => {
+                db.close().await;
+                return Ok(());
+            }
+        }
+    }
+    Err(Problem::unavailable(anyhow::anyhow!("the matcher in force could not be read")))
 }
 
 /// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
