@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{
     DatabaseUrl, Refused,
+    load::told,
     telemetry::{Log, Telemetry},
 };
 use crate::{
@@ -144,13 +145,13 @@ impl Running {
         let metrics = server::measure()?;
         let today = crate::clock::day_in_london(shared.clock.now());
         database::prepare_audit_months(&options, today).await?;
-        shared.ledger.prepare(today).await?;
+        shared.ledger.prepare(today).await.map_err(|problem| told(&problem))?;
         let witness = self.audit_witness.as_deref().map(Witness::new);
         if let Some(witness) = &witness {
             let mut connection = PgConnection::connect_with(&options).await?;
             witness.check(&mut connection).await.map_err(Refused::configuration)?;
         }
-        server::take_matcher(&options, &shared).await?;
+        server::take_matcher(&options, &shared).await.map_err(|problem| told(&problem))?;
         let (signer, vault) = (shared.signer.clone(), shared.door.vault.clone());
         let sealer = Sealer::new(signer, vault, shared.clock.clone(), witness);
         actix_web::rt::spawn(server::seal_audit(options.clone(), sealer));
