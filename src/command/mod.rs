@@ -101,16 +101,23 @@ struct DatabaseUrl {
 impl DatabaseUrl {
     /// How the database is reached.
     fn options(&self) -> Result<PgConnectOptions, Refused> {
-        let held = |file: &PathBuf| match fs::read_to_string(file) {
-            Ok(address) => Ok(SecretString::from(address.trim())),
-            Err(error) => Err(anyhow::anyhow!("{} cannot be read: {error}", file.display())),
-        };
         let url = match (&self.url, &self.file) {
             (Some(url), _) => url.clone(),
-            (None, Some(file)) => held(file).map_err(Refused::configuration)?,
+            (None, Some(file)) => address_in(file)?,
             (None, None) => SecretString::default(),
         };
         database::options(&url).map_err(Refused::configuration)
+    }
+}
+
+/// The address of a database that a file holds.
+fn address_in(file: &PathBuf) -> Result<SecretString, Refused> {
+    match fs::read_to_string(file) {
+        Ok(address) => Ok(SecretString::from(address.trim())),
+        Err(error) => {
+            let why = anyhow::anyhow!("{} cannot be read: {error}", file.display());
+            Err(Refused::configuration(why))
+        }
     }
 }
 

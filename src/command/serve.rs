@@ -14,7 +14,7 @@ use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use url::Url;
 
 use super::{
-    DatabaseUrl, Refused,
+    DatabaseUrl, Refused, address_in,
     load::told,
     telemetry::{Log, Telemetry},
 };
@@ -72,6 +72,14 @@ pub(super) struct Running {
     /// A replica of the database: changes and reports are read there, as long as it is no more than 5 seconds behind
     #[arg(long, env = "DATABASE_REPLICA_URL", hide_env_values = true, value_name = "URL")]
     replica: Option<SecretString>,
+    /// A file that holds that address with its password
+    #[arg(
+        long,
+        env = "DATABASE_REPLICA_URL_FILE",
+        value_name = "FILE",
+        conflicts_with = "replica"
+    )]
+    replica_file: Option<PathBuf>,
     /// Where traces of requests go: an OpenTelemetry collector, by OTLP over HTTP; none are made unless said
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     traces_to: Option<Url>,
@@ -178,8 +186,9 @@ impl Running {
     }
 
     fn replica(&self) -> Result<Option<(PgConnectOptions, Nearness)>, Refused> {
-        let Some(url) = &self.replica else { return Ok(None) };
-        let options = database::options(url).map_err(Refused::configuration)?;
+        let kept = self.replica_file.as_ref().map(address_in).transpose()?;
+        let Some(url) = kept.or_else(|| self.replica.clone()) else { return Ok(None) };
+        let options = database::options(&url).map_err(Refused::configuration)?;
         Ok(Some((options, Nearness::default())))
     }
 

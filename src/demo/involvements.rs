@@ -69,7 +69,7 @@ impl Choices {
 }
 
 /// The first day of the reception class.
-pub(super) fn reception(born: NaiveDate) -> NaiveDate {
+pub(crate) fn reception(born: NaiveDate) -> NaiveDate {
     let year = born.year() + if born.month() >= 9 { 5 } else { 4 };
     NaiveDate::from_ymd_opt(year, 9, 1).unwrap_or(born)
 }
@@ -264,7 +264,7 @@ fn end_all(involvements: &mut Vec<Involvement>, day: NaiveDate) {
 }
 
 /// What the people who do this are called together.
-fn team(service: &str) -> &'static str {
+pub(crate) fn team(service: &str) -> &'static str {
     match service {
         "earlyYears" => "Nursery office",
         "school" => "School office",

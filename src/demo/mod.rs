@@ -10,7 +10,7 @@ mod directory;
 mod flags;
 mod household;
 pub(crate) mod identifiers;
-mod involvements;
+pub(crate) mod involvements;
 mod lists;
 mod names;
 mod people;

@@ -1,11 +1,12 @@
 //! Who works with a child, as befits its age.
 
-use chrono::{Datelike, Days, Months, NaiveDate};
+use chrono::{Days, Months, NaiveDate};
 use population::{Chance, Child, Population};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::directory::{DUTY, Directory, OFFICE};
+use crate::demo::involvements::{reception, team};
 
 /// Services that not every child has: in which share of children, from which age until which.
 const ADDITIONAL: [(&str, f64, u32, u32); 11] = [
@@ -187,12 +188,6 @@ impl Setting<'_> {
     }
 }
 
-/// The first day of the reception class.
-fn reception(born: NaiveDate) -> NaiveDate {
-    let year = born.year() + if born.month() >= 9 { 5 } else { 4 };
-    NaiveDate::from_ymd_opt(year, 9, 1).unwrap_or(born)
-}
-
 fn after(day: NaiveDate, days: u64) -> NaiveDate {
     day.checked_add_days(Days::new(days)).unwrap_or(day)
 }
@@ -205,26 +200,4 @@ fn before(day: NaiveDate, days: u64) -> NaiveDate {
 pub(super) fn between(chance: &mut Chance, first: NaiveDate, last: NaiveDate) -> NaiveDate {
     let days = usize::try_from((last - first).num_days()).unwrap_or_default();
     after(first, chance.below(days + 1) as u64)
-}
-
-/// What the people who do this are called together.
-fn team(service: &str) -> &'static str {
-    match service {
-        "earlyYears" => "Nursery office",
-        "school" => "School office",
-        "generalPractice" => "Reception",
-        "healthVisiting" => "Health visiting team",
-        "schoolNursing" => "School nursing team",
-        "socialCare" => "Children's social work team",
-        "earlyHelp" => "Early help hub",
-        "educationWelfare" => "Attendance team",
-        "youthJustice" => "Youth justice team",
-        "police" => "Vulnerability hub",
-        "paediatrics" => "Children's outpatients",
-        "speechAndLanguageTherapy" => "Speech and language team",
-        "communityHealth" => "Children's community nursing",
-        "familySupport" => "Family support team",
-        "youthService" => "Youth team",
-        _ => "Housing options team",
-    }
 }
