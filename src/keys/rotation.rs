@@ -65,9 +65,14 @@ fn step(
         }
     }
     match held.next() {
-        None => change.published = Some(publish(&held.folder)?),
+        None => {
+            let kid = publish(&held.folder)?;
+            date(&held.folder.join(format!("{kid}.pem")), now)?;
+            change.published = Some(kid);
+        }
         Some((kid, since)) if old_enough(since) => {
             activate(&held.folder, kid)?;
+            date(&held.folder.join(ACTIVE), now)?;
             change.signing = Some(kid.to_owned());
         }
         Some(_) => {}
@@ -172,6 +177,12 @@ fn modified(path: &Path) -> Result<SystemTime, KeyFault> {
     fs::metadata(path).and_then(|found| found.modified()).map_err(|fault| KeyFault::io(path, fault))
 }
 
+/// Sets since when a file stands as it is: by the clock that asks for its age, which is finer than that of the file system.
+fn date(path: &Path, at: SystemTime) -> Result<(), KeyFault> {
+    let file = fs::File::options().write(true).open(path);
+    file.and_then(|file| file.set_modified(at)).map_err(|fault| KeyFault::io(path, fault))
+}
+
 /// Makes a key and says its id.
 pub(super) fn publish(folder: &Path) -> Result<String, KeyFault> {
     let pair = Ed25519KeyPair::generate()?;
@@ -202,8 +213,7 @@ fn keep_public(folder: &Path, kid: &str) -> Result<bool, KeyFault> {
     let (new, since) = (folder.join(".public.new"), modified(&path)?);
     let _ = fs::remove_file(&new);
     write_secret(&new, &format!("{PUBLIC}{}", PublicKey::of(&pair)?.x))?;
-    let file = fs::File::options().write(true).open(&new);
-    file.and_then(|file| file.set_modified(since)).map_err(|fault| KeyFault::io(&new, fault))?;
+    date(&new, since)?;
     fs::rename(&new, &path).map_err(|fault| KeyFault::io(&path, fault))?;
     Ok(true)
 }
@@ -279,7 +289,8 @@ mod tests {
         let next = rotate_roots(&dir.0, now).unwrap().published.unwrap();
         let later = |days: u32| now + NOTICE * days;
         assert_eq!(rotate_roots(&dir.0, later(1)).unwrap().signing, Some(next.clone()));
-        assert!(rotate_roots(&dir.0, now).unwrap().published.is_some());
+        let soon_after = later(1) + Duration::from_secs(1);
+        assert!(rotate_roots(&dir.0, soon_after).unwrap().published.is_some());
         assert_eq!(rotate_roots(&dir.0, later(2)).unwrap().removed, [first.as_str()]);
         assert!(keys().verify(&first, b"root", &signature));
         let text = fs::read_to_string(dir.0.join(AUDIT).join(format!("{first}.pem"))).unwrap();
