@@ -1,6 +1,7 @@
 """Whether one small machine carries the nation: looks among twelve million children, beside what the same statements could at most;
 kills of the service, of PostgreSQL and of both under writes; a network that fails in ten ways; a primary that is lost; an instance that
-is told to stop; five times as many who ask as can be served. `--only sizes,overload,kills,faults,cancelled,failover,leaving` does some."""
+is told to stop; five times as many who ask as can be served; eight thousand slow clients.
+`--only sizes,overload,slow,kills,faults,cancelled,failover,leaving` does some."""
 
 import json
 import os
@@ -12,10 +13,11 @@ from nation_faults import cancelled, faults
 from nation_kills import kills
 from nation_site import Site
 from nation_size import overload, size
+from nation_slow import slow
 from service import say
 
 PROGRAMS = sys.argv[1]
-PARTS = ["overload", "kills", "faults", "cancelled", "failover", "leaving", "sizes"]
+PARTS = ["overload", "slow", "kills", "faults", "cancelled", "failover", "leaving", "sizes"]
 
 
 def number(name, otherwise):
@@ -25,6 +27,7 @@ def number(name, otherwise):
 SIZES = [int(size) for size in os.environ.get("BENCH_SIZES", "100000,1000000,12000000").split(",")]
 SECONDS, ROUNDS = number("SECONDS", 8), number("ROUNDS", 3)
 KILLS, WRITES, CANCELLED = number("KILLS", 200), number("WRITES", 100_000), number("CANCELLED", 10_000)
+SLOW = number("SLOW", 1_000)
 SMALL = number("SMALL", 50_000)
 
 
@@ -41,9 +44,10 @@ def main():
             say(f"  {figures} in {took[name]} s")
             told.update(figures)
 
-    if set(only) & {"overload", "kills", "faults", "cancelled"}:
+    if set(only) & {"overload", "slow", "kills", "faults", "cancelled"}:
         with Site(PROGRAMS, SMALL) as site:
             part("overload", lambda: overload(site, SECONDS))
+            part("slow", lambda: slow(site, SLOW))
             site.written_by_one()
             part("kills", lambda: kills(site, KILLS, WRITES))
             part("faults", lambda: faults(site))

@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import uuid
 
 from hidden import Crew
+from nation_kills import Writers
 from nation_site import ONE_AUTHORITY, PEOPLE, PLENTY
 from place import Line, Load, Place, free_port
 from service import say
@@ -99,48 +98,14 @@ def free_row(port):
     return True
 
 
-class Writing:
-    """Writers through the proxy, each with its own keys, who ask again until they are answered."""
-
-    def __init__(self, site, numbers, writers=8):
-        self.site, self.numbers, self.over, self.guard, self.acknowledged, self.at = site, numbers, threading.Event(), threading.Lock(), {}, []
-        self.token = site.crew.token("steward")
-        self.threads = [threading.Thread(target=self.run, args=(n,), daemon=True) for n in range(writers)]
-
-    def run(self, n):
-        line, at = self.site.line(), n
-        while not self.over.is_set():
-            key, at = str(uuid.uuid4()), at + len(self.threads)
-            body = {"name": {"given": ["Test"], "family": "Wr" + "".join(chr(97 + int(c, 16)) for c in key.replace("-", ""))},
-                    "relationship": "other", "parentalResponsibility": False}
-            number = self.numbers[at % len(self.numbers)]
-            while not self.over.is_set():
-                answer = line.ask("POST", f"/v1/children/{number}/carers", self.token, body, Idempotency_Key=key, X_Request_Id=key)
-                if answer.status == 201:
-                    with self.guard:
-                        self.acknowledged[key] = answer.json()["id"], body["name"]["family"]
-                        self.at.append(answer.ended)
-                    break
-                time.sleep(0.05)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-
-
 def failover(site):
     """The primary is lost under writes, and its standby promoted at once; then the old one is taken back, and it goes the other way."""
     numbers = site.psql("select index_number from child where status = 'active' limit 4000").split()
     pauses, lost, acknowledged = [], 0, 0
     for turn in (1, 2):
         site.crew.held = {}
-        with Writing(site, numbers) as writing:
+        lines = [site.line() for _ in range(8)]
+        with Writers(site, numbers, lambda n, _: lines[n], len(lines)) as writing:
             time.sleep(4)
             began = time.monotonic()
             site.cluster("kill")

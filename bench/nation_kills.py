@@ -14,17 +14,16 @@ EACH = 8
 
 
 class Writers:
-    """Adds carers until it is left. Whoever gets no answer asks again with the same key, until it is there."""
+    """Adds carers until it is left. Whoever gets no answer asks again with the same key, until it is there; `line` says where."""
 
-    def __init__(self, site, numbers):
-        self.site, self.over, self.guard = site, threading.Event(), threading.Lock()
+    def __init__(self, site, numbers, line, threads=WRITERS):
+        self.site, self.line, self.over, self.guard = site, line, threading.Event(), threading.Lock()
         self.left = [number for number in numbers for _ in range(EACH)]
         random.shuffle(self.left)
-        self.acknowledged, self.retried, self.refused = {}, 0, []
-        self.threads = [threading.Thread(target=self.run, args=(n,), daemon=True) for n in range(WRITERS)]
+        self.acknowledged, self.at, self.retried, self.refused = {}, [], 0, []
+        self.threads = [threading.Thread(target=self.run, args=(n,), daemon=True) for n in range(threads)]
 
     def run(self, n):
-        lines = {}
         while not self.over.is_set():
             with self.guard:
                 number = self.left.pop()
@@ -32,18 +31,17 @@ class Writers:
             body = {"name": {"given": ["Test"], "family": "Wr" + "".join(chr(97 + int(c, 16)) for c in key.replace("-", ""))},
                     "relationship": "other", "parentalResponsibility": False}
             while True:
-                instance = self.site.instances[(n + attempts) % len(self.site.instances)]
-                line = lines.setdefault(instance.port, Line(instance.port))
                 try:
                     token = self.site.crew.token("steward")
                 except SystemExit:
                     time.sleep(0.2)
                     continue
-                answer = line.ask("POST", f"/v1/children/{number}/carers", token, body, Idempotency_Key=key, X_Request_Id=key)
+                answer = self.line(n, attempts).ask("POST", f"/v1/children/{number}/carers", token, body, Idempotency_Key=key, X_Request_Id=key)
                 attempts += 1
                 if answer.status == 201:
                     with self.guard:
                         self.acknowledged[key] = answer.json()["id"], body["name"]["family"]
+                        self.at.append(answer.ended)
                         self.retried += attempts > 1
                     break
                 if answer.status not in (0, 401, 409, 503):
@@ -66,9 +64,14 @@ class Writers:
 def kills(site, count, wanted):
     """So many kills in turns, spread over as many writes as are wanted at least."""
     numbers = site.numbers(-(-(wanted + wanted // 2) // EACH))
-    done = {"service": 0, "postgres": 0, "both": 0}
+    done, lines = {"service": 0, "postgres": 0, "both": 0}, {}
+
+    def line(n, attempts):
+        port = site.instances[(n + attempts) % len(site.instances)].port
+        return lines.setdefault((n, port), Line(port))
+
     with site.serving():
-        with Writers(site, numbers) as writers:
+        with Writers(site, numbers, line) as writers:
             for n in range(count):
                 while len(writers.acknowledged) < wanted * n // count:
                     time.sleep(0.01)

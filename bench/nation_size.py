@@ -8,8 +8,12 @@ import sys
 import time
 
 from look import CONNECTIONS, lua
-from place import Line, free_port
+from place import Load, free_port
 from service import say, stop
+
+
+# As many requests as an instance works on at a time with two workers.
+PLACES = 64
 
 
 def wrk(url, script, seconds, connections=CONNECTIONS, failures=False):
@@ -97,23 +101,27 @@ def size(site, seconds, rounds):
 
 
 def overload(site, seconds):
-    """Five times as many who ask as there are places for, against as many as there are: what gets through, and whether health answers."""
+    """Five times as many who ask as there are places for, against as many as there are: what gets through, how late who gets through is, how
+    soon who does not is told, and whether health answers."""
     with site.serving(1):
-        made = scripts(site, site.crew.token("doctor"), people(site))
+        token, numbers = site.crew.token("doctor"), site.numbers(2000)
+        made = scripts(site, token, people(site))
         url = f"http://127.0.0.1:{site.a.port}"
+        lines = [site.a.line() for _ in range(8)]
+        ask = lambda n: lines[n].ask("GET", "/v1/children/" + random.choice(numbers), token)
         wrk(url, made["open"], seconds)
-        peak = wrk(url, made["open"], seconds)
-        crowd = subprocess.Popen(["wrk", "-t2", f"-c{5 * 64}", f"-d{seconds * 2}s", "--timeout", "30s", "--latency", "-s", made["open"], url],
-                                 stdout=subprocess.PIPE, text=True)
-        healthy, worst, line = 0, 0.0, Line(site.a.port)
-        for _ in range(seconds * 10):
-            answer = line.ask("GET", "/health/live")
-            healthy += answer.status == 200
-            worst = max(worst, answer.ended - answer.began)
-            time.sleep(0.1)
-        told, _ = crowd.communicate()
-    requests = float(re.search(r"Requests/sec:\s+([\d.]+)", told).group(1)) * seconds * 2
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    goodput = (requests - int(refused.group(1) if refused else 0)) / (seconds * 2)
-    return {"overload_goodput_share": round(goodput / peak[0], 3), "overload_refused": int(refused.group(1)) if refused else 0,
-            "overload_health_failed": seconds * 10 - healthy, "overload_health_worst_ms": round(worst * 1000, 1)}
+        with Load(40, ask, 8) as calm:
+            peak, *_ = wrk(url, made["open"], seconds * 2, connections=PLACES)
+        with Load(40, ask, 8) as pressed, Load(10, lambda n: site.a.line().ask("GET", "/health/live"), 4) as health:
+            rate, _, refused = wrk(url, made["open"], seconds * 2, connections=5 * PLACES, failures=True)
+    goodput = rate - refused / (seconds * 2)
+    p99 = lambda load, status: percentile([took for _, got, took in load.asked if got == status], 99)
+    return {"overload_goodput_share": round(goodput / peak, 3), "overload_refused": refused,
+            "overload_p99_ratio": round(p99(pressed, 200) / p99(calm, 200), 2), "overload_p99_ms": p99(pressed, 200),
+            "overload_refusal_p99_ms": p99(pressed, 503), "overload_other_status": sum(got not in (200, 503) for _, got, _ in pressed.asked),
+            "overload_health_failed": sum(got != 200 for _, got, _ in health.asked), "overload_health_p99_ms": p99(health, 200)}
+
+
+def percentile(took, of):
+    took = sorted(took)
+    return round(took[len(took) * of // 100] * 1000, 1) if took else 0.0

@@ -32,7 +32,7 @@ use crate::{
         retrieve,
     },
     problem::Problem,
-    work::Errands,
+    work::{Errands, goes_on},
 };
 
 /// What an instance has taken in.
@@ -138,6 +138,7 @@ pub async fn count(
     while let Some((_, person)) = sampled.try_next().await? {
         count.add(&person);
         if let Some(rest) = pace.after(READ_BETWEEN_RESTS) {
+            goes_on();
             tokio::time::sleep(rest).await;
         }
     }

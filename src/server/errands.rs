@@ -3,10 +3,7 @@
 use std::{io, path::PathBuf, sync::Arc, thread, time::Duration};
 
 use chrono::Days;
-use sqlx::{
-    Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::{sync::Semaphore, task::LocalSet};
 
 use super::measure::measure_queues;
@@ -29,7 +26,7 @@ use crate::{
     retention::task,
     subscription::task as events,
     token::Issuer,
-    work::{Errands, guarded},
+    work::{Errands, SHORT_SILENCE, SILENCE, alone, guarded, unless_silent},
 };
 
 /// Begins what nobody waits for, on a thread of its own, so that it holds up nothing else.
@@ -54,21 +51,27 @@ pub fn run_errands(options: PgConnectOptions, shared: Shared) -> io::Result<()> 
 /// Every hour prepares the audit's months, so that no month begins unprepared, and forgets what is kept for a while only.
 async fn keep_house(options: PgConnectOptions, shared: Shared) {
     loop {
-        let day = day_in_london(shared.clock.now());
-        if let Err(error) = database::prepare_audit_months(&options, day).await {
-            tracing::error!(%error, "the audit's months could not be prepared");
+        let (now, day) = (shared.clock.now(), day_in_london(shared.clock.now()));
+        let prepared = async { database::prepare_audit_months(&options, day).await.map_err(away) };
+        if let Err(problem) = unless_silent(SILENCE, prepared).await {
+            tell(&problem, "the audit's months could not be prepared");
         }
-        if let Err(problem) = shared.ledger.prepare(day).await {
+        if let Err(problem) = unless_silent(SILENCE, shared.ledger.prepare(day)).await {
             tell(&problem, "the keys of the audit's months could not be prepared");
         }
-        if let Err(problem) = forget_months(&options, &shared).await {
+        if let Err(problem) = unless_silent(SILENCE, forget_months(&options, &shared)).await {
             tell(&problem, "the keys of the audit's oldest months could not be destroyed");
         }
-        if let Err(error) = database::tidy(&options, shared.clock.now()).await {
-            tracing::error!(%error, "what is kept for a while could not be forgotten");
+        let tidied = async { database::tidy(&options, now).await.map_err(away) };
+        if let Err(problem) = unless_silent(SILENCE, tidied).await {
+            tell(&problem, "what is kept for a while could not be forgotten");
         }
         tokio::time::sleep(Duration::from_hours(1)).await;
     }
+}
+
+fn away(fault: database::DatabaseFault) -> Problem {
+    Problem::unavailable(fault)
 }
 
 async fn forget_months(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
@@ -82,7 +85,7 @@ async fn forget_months(options: &PgConnectOptions, shared: &Shared) -> Result<us
 /// one at a time does it.
 async fn retain(options: PgConnectOptions, shared: Shared) {
     loop {
-        match retain_once(&options, &shared).await {
+        match unless_silent(SILENCE, retain_once(&options, &shared)).await {
             Ok(None) => {}
             Ok(Some(done)) => tracing::info!(done = %done.told(), "what was due is done"),
             Err(problem) => tell(&problem, "what is due could not be done"),
@@ -99,7 +102,7 @@ async fn retain(options: PgConnectOptions, shared: Shared) {
 async fn index(options: PgConnectOptions, shared: Shared) {
     let mut anew = true;
     loop {
-        match index_once(&options, &shared, anew).await {
+        match unless_silent(SILENCE, index_once(&options, &shared, anew)).await {
             Ok(made) => {
                 anew = false;
                 if made > 0 {
@@ -137,7 +140,7 @@ async fn index_once(
 /// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
 async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
     loop {
-        match tidy_once(&options, &shared).await {
+        match unless_silent(SILENCE, tidy_once(&options, &shared)).await {
             Ok(0) => {}
             Ok(abandoned) => tracing::info!(abandoned, "batches have broken off"),
             Err(problem) => tell(&problem, "what is left of batches could not be forgotten"),
@@ -158,7 +161,7 @@ async fn watch(options: PgConnectOptions, shared: Shared) {
     let options = guarded(&options).options(patient);
     loop {
         let mut more = false;
-        match watch_once(&options, &shared).await {
+        match unless_silent(SILENCE, watch_once(&options, &shared)).await {
             Ok(None) => {}
             Ok(Some(done)) => {
                 more = done.more;
@@ -211,9 +214,9 @@ async fn work_on_feeds(options: PgConnectOptions, shared: Shared) {
         ("enable_mergejoin", "off"),
     ];
     let options = guarded(&options).options(patient);
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(options.clone());
+    let db = alone(&options);
     loop {
-        match work_on_feeds_once(&options, &db, &shared).await {
+        match unless_silent(SILENCE, work_on_feeds_once(&options, &db, &shared)).await {
             Ok(done) if done.rows() > 0 => tracing::info!(?done, "rows of feeds are done"),
             Ok(_) => {}
             Err(problem) => tell(&problem, "rows of feeds could not be done"),
@@ -328,7 +331,7 @@ const BEGINNINGS: u32 = 60;
 
 /// Takes in the matcher in force, so that nothing is ever compared by another.
 pub async fn take_matcher(options: &PgConnectOptions, shared: &Shared) -> Result<(), Problem> {
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(options));
+    let db = alone(options);
     let mut taken = learning::Taken::default();
     for _ in 0..BEGINNINGS {
         match learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await {
@@ -348,17 +351,21 @@ pub async fn take_matcher(options: &PgConnectOptions, shared: &Shared) -> Result
 /// Takes in the matcher in force whenever it has changed, within 2 seconds; every few seconds sees whether the index has grown
 /// so that its names are to be counted anew, which one instance at a time does.
 async fn follow_matcher(options: PgConnectOptions, shared: Shared) {
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let db = alone(&options);
     let mut taken = learning::Taken::default();
     for round in 0_u64.. {
-        match learning::take(&db, &shared.matchers, &shared.clock, &mut taken).await {
+        let found = learning::take(&db, &shared.matchers, &shared.clock, &mut taken);
+        match unless_silent(SHORT_SILENCE, found).await {
             Ok(None) => {}
             Ok(Some(version)) => tracing::info!(version, "the matcher has changed"),
             Err(problem) => tell(&problem, "the matcher in force cannot be read"),
         }
         if round.is_multiple_of(5)
-            && let Err(problem) =
-                learning::count(&options, &db, &shared.clock, &shared.ledger).await
+            && let Err(problem) = unless_silent(
+                SILENCE,
+                learning::count(&options, &db, &shared.clock, &shared.ledger),
+            )
+            .await
         {
             tell(&problem, "the names of the index could not be counted");
         }
@@ -371,16 +378,19 @@ const LANES: usize = 8;
 
 /// Makes events of what has changed, and sends them; every second sees whether there is something. Every instance does its part.
 pub async fn send_events(options: PgConnectOptions, shared: Shared) {
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let db = alone(&options);
     let poster = Poster::new(shared.remote.reach());
     let lanes = Arc::new(Semaphore::new(LANES));
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let due = match events::waiting(&db, shared.clock.now()).await {
+        let due = match unless_silent(SHORT_SILENCE, events::waiting(&db, shared.clock.now())).await
+        {
             Ok((behind, due)) => {
                 let clock = &shared.clock;
                 if behind
-                    && let Err(problem) = events::fan_out(&options, clock, &shared.ledger).await
+                    && let Err(problem) =
+                        unless_silent(SILENCE, events::fan_out(&options, clock, &shared.ledger))
+                            .await
                 {
                     tell(&problem, "events could not be made of what has changed");
                 }
@@ -402,7 +412,7 @@ pub async fn send_events(options: PgConnectOptions, shared: Shared) {
             };
             actix_web::rt::spawn(async move {
                 loop {
-                    match sender.deliver().await {
+                    match unless_silent(SILENCE, sender.deliver()).await {
                         Ok(true) => {}
                         Ok(false) => break,
                         Err(problem) => {

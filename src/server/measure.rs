@@ -4,10 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgPool, postgres::PgConnectOptions};
 
 use super::errands::tell;
 use crate::{
@@ -16,7 +13,7 @@ use crate::{
     metric,
     problem::Problem,
     subscription::task as events,
-    work::{Db, guarded},
+    work::{Db, SHORT_SILENCE, alone, unless_silent},
 };
 
 /// Measures the connections of a worker, as long as it runs.
@@ -34,9 +31,10 @@ pub(super) async fn measure_connections(db: Db, worker: usize) {
 
 /// Measures what waits for all instances together; each tells the same.
 pub(super) async fn measure_queues(options: PgConnectOptions, shared: Shared) {
-    let db = PgPoolOptions::new().max_connections(1).connect_lazy_with(guarded(&options));
+    let db = alone(&options);
     loop {
-        if let Err(problem) = measure_queues_once(&db, &shared).await {
+        let measured = unless_silent(SHORT_SILENCE, measure_queues_once(&db, &shared));
+        if let Err(problem) = measured.await {
             tell(&problem, "what waits could not be measured");
         }
         tokio::time::sleep(MEASURED).await;

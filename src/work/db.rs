@@ -133,6 +133,17 @@ fn looks(options: &PgConnectOptions, size: u32, doubt: &Doubt) -> PgPool {
         .connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]))
 }
 
+/// One connection, lazily made, for what the service does by itself. It is asked for a sign of life when it comes back: what it was
+/// used for may have been given up.
+#[must_use]
+pub fn alone(options: &PgConnectOptions) -> PgPool {
+    pool(1)
+        .after_release(|connection, _| {
+            Box::pin(async move { in_time(connection.ping()).await.map(|()| true) })
+        })
+        .connect_lazy_with(guarded(options))
+}
+
 impl Db {
     /// Reaches the database lazily, keeping time by `clock`; must be called on the runtime of a worker.
     #[must_use]
@@ -293,5 +304,9 @@ pub fn guarded(options: &PgConnectOptions) -> PgConnectOptions {
         ("random_page_cost", "1.1"),
         // Compiling a plan takes longer than any of these statements.
         ("jit", "off"),
+        // A machine that is gone is noticed, and what it held let go, within half a minute rather than hours.
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "4"),
     ])
 }

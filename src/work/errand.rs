@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use super::{
-    Unit,
+    Unit, goes_on,
     way::{BREATH, give_way},
 };
 use crate::{
@@ -86,6 +86,7 @@ impl Errands {
 
     /// The database, inside the present transaction.
     pub(crate) fn db(&mut self) -> &mut PgConnection {
+        goes_on();
         &mut self.connection
     }
 
@@ -129,6 +130,7 @@ impl Errands {
         // Apart, since PostgreSQL counts what a connection did, and so knows what to analyse, only between two transactions.
         self.connection.execute("commit").await?;
         numbers.keep();
+        goes_on();
         self.connection.execute("begin").await?;
         Ok(())
     }

@@ -8,6 +8,7 @@ mod errand;
 mod look;
 mod once;
 mod replica;
+mod silence;
 mod unit;
 mod way;
 
@@ -15,15 +16,17 @@ pub use self::{
     answer::{Answer, Lines, Reply},
     arrival::{Arrival, SignIn},
     change::Work,
-    db::{Connections, Db, Places, guarded},
+    db::{Connections, Db, Places, alone, guarded},
     errand::Errands,
     look::{Look, Piece, Requester},
     once::Begun,
     replica::{Nearness, follow_replica},
+    silence::{SHORT_SILENCE, SILENCE, unless_silent},
 };
 pub(crate) use self::{
     change::Midway,
     once::blind_location,
+    silence::goes_on,
     unit::{Author, Unit, WordOf},
     way::give_way,
 };
