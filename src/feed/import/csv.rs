@@ -71,9 +71,24 @@ pub(super) struct Csv<R> {
     parser: csv_core::Reader,
     header: Option<Header>,
     record: Record,
-    /// The line on which the reader stands.
-    line: i64,
+    lines: Lines,
     today: NaiveDate,
+}
+
+/// The line on which the reader stands. A line ends as a row may: with CR LF, as RFC 4180 has it, or with either alone.
+struct Lines {
+    number: i64,
+    after_cr: bool,
+}
+
+impl Lines {
+    fn pass(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            let ends = *byte == b'\r' || *byte == b'\n' && !self.after_cr;
+            self.number += i64::from(ends);
+            self.after_cr = *byte == b'\r';
+        }
+    }
 }
 
 /// Where each column stands.
@@ -102,20 +117,21 @@ impl<R: BufRead> Csv<R> {
     pub(super) fn of(reader: R, today: NaiveDate) -> Self {
         let (text, ends) = (vec![0; MAX_BODY], vec![0; MOST_VALUES]);
         let record = Record { text, ends, values: 0, line: 1 };
-        Self { reader, parser: csv_core::Reader::new(), header: None, record, line: 1, today }
+        let lines = Lines { number: 1, after_cr: false };
+        Self { reader, parser: csv_core::Reader::new(), header: None, record, lines, today }
     }
 
     /// Reads the next record; says whether there is one.
     fn advance(&mut self) -> io::Result<bool> {
         self.skip_empty_lines()?;
-        self.record.line = self.line;
+        self.record.line = self.lines.number;
         let (mut written, mut ended) = (0, 0);
         loop {
             let Some(held) = more(&mut self.reader)? else { continue };
             let Record { text, ends, .. } = &mut self.record;
             let (result, read, wrote, closed) =
                 self.parser.read_record(held, &mut text[written..], &mut ends[ended..]);
-            self.line += lines(&held[..read]);
+            self.lines.pass(&held[..read]);
             self.reader.consume(read);
             written += wrote;
             ended += closed;
@@ -141,7 +157,7 @@ impl<R: BufRead> Csv<R> {
             let Some(held) = more(&mut self.reader)? else { continue };
             let empty = held.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             let ends = empty < held.len() || held.is_empty();
-            self.line += lines(&held[..empty]);
+            self.lines.pass(&held[..empty]);
             self.reader.consume(empty);
             if ends {
                 return Ok(());
@@ -157,10 +173,6 @@ fn more(reader: &mut impl BufRead) -> io::Result<Option<&[u8]>> {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn lines(bytes: &[u8]) -> i64 {
-    bytes.iter().map(|byte| i64::from(*byte == b'\n')).sum()
 }
 
 impl<R: BufRead> Iterator for Csv<R> {

@@ -113,6 +113,18 @@ fn rows_have_the_numbers_of_their_lines_and_each_is_refused_by_itself() {
 }
 
 #[test]
+fn a_line_ends_with_cr_lf_or_with_either_alone() {
+    for end in ["\r\n", "\n", "\r"] {
+        let body = [COLUMNS, VALUES, "", VALUES, VALUES].join(end);
+        for buffer in [1, 4096] {
+            let reader = BufReader::with_capacity(buffer, body.as_bytes());
+            let told = rows(BatchFormat::Csv, reader, today()).map(|row| row.unwrap().0);
+            assert_eq!(told.collect::<Vec<_>>(), [2, 4, 5], "{end:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_utf_8_is_refused_by_itself() {
     let mut body = format!("{COLUMNS}\n{VALUES}\n{VALUES}\n").into_bytes();
     let at = body.windows(4).position(|window| window == b"Amy ").unwrap();
