@@ -140,6 +140,13 @@ class Site(Place):
                     stop(instance.process)
             self.instances = []
 
+    def counted(self):
+        """Waits until an instance has counted the names, as it does by and by where there are more."""
+        began = time.monotonic()
+        while float(self.psql("select coalesce(max(children), 0) from match_frequencies")) < self.children * 0.95:
+            time.sleep(0.5)
+        return time.monotonic() - began
+
     def written_by_one(self):
         self.psql(ONE_AUTHORITY)
 

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 
-from look import CONNECTIONS, lua
+from look import lua
 from place import Load, free_port
 from service import say, stop
 
 
 # As many requests as an instance works on at a time with two workers.
 PLACES = 64
+# As many as are asked at once, where it is measured how fast it is.
+CONNECTIONS = 32
 
 
 def wrk(url, script, seconds, connections=CONNECTIONS, failures=False):
@@ -29,10 +31,12 @@ def wrk(url, script, seconds, connections=CONNECTIONS, failures=False):
     return rate, float(amount) * {"us": 0.001, "ms": 1, "s": 1000}[unit], failed
 
 
-def scripts(site, token, rows):
+def scripts(site, token, rows, anyone=()):
     headers = '{["Authorization"]="Bearer %s", ["Access-Reason"]="direct-service", ["Content-Type"]="application/json"}' % token
     step = "function request() n = n % #items + 1; return wrk.format("
-    numbers = [json.dumps(number) for number, *_ in rows]
+    numbers, anybody = ([json.dumps(number) for number in numbers] for numbers in ([number for number, *_ in rows], anyone))
+    # Each run begins somewhere else.
+    somewhere = "\nmath.randomseed(os.time())\nn = math.random(#items)\n"
     bodies = ["[==[" + json.dumps({"name": {"given": [given], "family": family}, "dateOfBirth": born}) + "]==]"
               for _, given, family, born in rows]
     made = {}
@@ -40,21 +44,28 @@ def scripts(site, token, rows):
         ("open", numbers, step + '"GET", "/v1/children/" .. items[n], headers) end\nheaders = ' + headers),
         ("search", bodies, step + '"POST", "/v1/children/search", headers, items[n]) end\nheaders = ' + headers),
         ("ceiling-open", numbers, step + '"GET", "/open/" .. items[n]) end'),
+        ("any", anybody, step + '"GET", "/v1/children/" .. items[n], headers) end\nheaders = ' + headers),
+        ("ceiling-any", anybody, step + '"GET", "/open/" .. items[n]) end'),
         ("ceiling-search", bodies, step + '"POST", "/search", {["Content-Type"]="application/json"}, items[n]) end'),
     ]:
-        made[name] = lua(open(f"{site.folder}/{name}.lua", "w"), items, request)
+        made[name] = lua(open(f"{site.folder}/{name}.lua", "w"), items, request + somewhere)
     return made
 
 
 def people(site, most=20_000):
-    """Children by what they are searched with."""
-    share = min(100, 100 * most * 3 / site.children)
+    """Children by what they are searched with: whose rows stand far apart."""
+    share = min(100, 100 * most * 2 / site.children)
     rows = site.psql(
-        f"select c.index_number || '|' || n.given[1] || '|' || n.family || '|' || c.date_of_birth from child c tablesample system ({share}) "
-        f"join child_name n using (child_id) where n.kind = 'current' and c.status = 'active' and n.family ~ '^[A-Za-z]+$' limit {most}")
-    rows = [row.split("|") for row in rows.splitlines()]
-    random.shuffle(rows)
-    return rows
+        f"select c.index_number || '|' || n.given[1] || '|' || n.family || '|' || c.date_of_birth from child c tablesample bernoulli ({share}) "
+        f"join child_name n using (child_id) where n.kind = 'current' and c.status = 'active' and n.family ~ '^[A-Za-z]+$' order by random() limit {most}")
+    return [row.split("|") for row in rows.splitlines()]
+
+
+def anyone(site, most=300_000):
+    """Children of whom hardly any was looked at before."""
+    share = min(100, 100 * most * 1.1 / site.children)
+    numbers = site.psql(f"select index_number from child tablesample bernoulli ({share}) where status = 'active' order by random() limit {most}")
+    return numbers.split()
 
 
 def resident(process):
@@ -67,14 +78,16 @@ def size(site, seconds, rounds):
     port = free_port()
     with site.serving(1):
         ready = site.a.ready_after
+        counted = site.counted()
         time.sleep(20)
         idle = resident(site.a.process.pid)
-        made = scripts(site, site.crew.token("doctor"), people(site))
+        made = scripts(site, site.crew.token("doctor"), people(site), anyone(site))
         ceiling = subprocess.Popen([site.programs + "/examples/ceiling", site.folder + "/postgres", "contactpoint", f"127.0.0.1:{port}"])
         time.sleep(1)
         try:
             urls = {"open": f"http://127.0.0.1:{site.a.port}", "ceiling-open": f"http://127.0.0.1:{port}"}
-            urls |= {"search": urls["open"], "ceiling-search": urls["ceiling-open"]}
+            urls |= {name: urls["open"] for name in ("search", "any")}
+            urls |= {"ceiling-" + name: urls["ceiling-open"] for name in ("search", "any")}
             found = {name: [] for name in urls}
             for n in range(rounds + 1):
                 for name, url in urls.items():
@@ -91,9 +104,10 @@ def size(site, seconds, rounds):
     told = {
         "children": site.children, "made_per_s": round(site.children / site.made_in), "looks_per_s": round(rate["open"]),
         "p99_ms": round(late["open"], 2), "searches_per_s": round(rate["search"]), "search_p99_ms": round(late["search"], 2),
+        "looks_of_any_per_s": round(rate["any"]), "any_p99_ms": round(late["any"], 2), "any_vs_ceiling": round(ratio("any"), 3),
         "open_vs_ceiling": round(ratio("open"), 3), "search_vs_ceiling": round(ratio("search"), 3),
         "ceiling_open_per_s": round(rate["ceiling-open"]), "rss_mb_idle": round(idle), "rss_mb": round(max(idle, peak)),
-        "ready_s": round(ready, 2),
+        "ready_s": round(ready, 2), "names_counted_s": round(counted),
         "database_gb": round(int(site.psql("select pg_database_size(current_database())")) / 2**30, 1),
     }
     say(f"  {told}")

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// As many events as are looked through at once.
-pub const PIECE: i64 = 500;
+pub const PIECE: i64 = 4_000;
 /// As many people as are settled at once.
 const PEOPLE: i64 = 50;
 /// The name of it in the audit.
