@@ -68,12 +68,17 @@ class Server:
 
     def kill(self):
         """As a machine that loses its power, but for what the kernel holds."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True).stdout.split()
         self.process.kill()
-        for child in children:
-            with contextlib.suppress(OSError):
-                os.kill(int(child), signal.SIGKILL)
         self.process.wait()
+        while left := [process for process in os.listdir("/proc") if process.isdigit() and self.has(process)]:
+            for process in left:
+                with contextlib.suppress(OSError):
+                    os.kill(int(process), signal.SIGKILL)
+
+    def has(self, process):
+        with contextlib.suppress(OSError):
+            return os.readlink(f"/proc/{process}/cwd") == self.data
+        return False
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)

@@ -104,8 +104,7 @@ async fn read(
                    'responsibleAuthority', case when sight.sees then json_build_object(
                        'organisationId', a.organisation_id, 'code', a.authority_code, 'name', a.name) end,
                    'disputed', coalesce((
-                       select json_agg(distinct jsonb_strip_nulls(jsonb_build_object('fact', d.fact, 'id', d.fact_id)))
-                       from information_request d
+                       select json_agg(json_build_object('fact', d.fact, 'id', d.fact_id)) from information_request d
                        where d.child_id = c.child_id and d.status = 'forwarded'
                          and (sight.sees or d.fact in ('name', 'dateOfBirth', 'gender', 'carer'))), '[]'),
                    'status', c.status,
@@ -146,6 +145,9 @@ async fn read(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let mut record = row.told.0;
+    // More than one may dispute a fact. Nearly always nobody does, and nothing is to be sorted.
+    record.disputed.sort_by_key(|disputed| (disputed.fact, disputed.id));
+    record.disputed.dedup();
     record.restrict(caller.role, row.viewer);
     let (place, whereabouts, carers, contacts) =
         (row.place, row.whereabouts, row.carers, row.contacts);
