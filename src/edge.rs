@@ -132,24 +132,27 @@ pub async fn edge(
         request.into_response(problem.error_response())
     } else {
         let (received, db) = (Received::begin(&request), request.app_data::<Data<Db>>().cloned());
-        let mut work = rt::spawn(next.call(request).in_current_span());
-        let done = tokio::select! {
-            done = &mut work => done,
+        let work = rt::spawn(next.call(request).in_current_span());
+        let stop = work.abort_handle();
+        let answered = async {
+            match work.await {
+                Ok(Ok(response)) => Ok(refusal(response.map_into_boxed_body()).await),
+                Ok(Err(error)) => Err(error),
+                Err(panic) => {
+                    metrics::counter!(metric::PANICS).increment(1);
+                    tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
+                    Err(unanswered(Kind::Internal, operation, id, started))
+                }
+            }
+        };
+        tokio::select! {
+            answered = answered => answered?,
             () = overdue(operation, &received) => {
-                work.abort();
+                stop.abort();
                 if let Some(db) = db {
                     db.doubt();
                 }
                 return Err(unanswered(Kind::Unavailable, operation, id, started));
-            }
-        };
-        match done {
-            Ok(Ok(response)) => refusal(response.map_into_boxed_body()).await,
-            Ok(Err(error)) => return Err(error),
-            Err(panic) => {
-                metrics::counter!(metric::PANICS).increment(1);
-                tracing::error!(operation, panicked = panic.is_panic(), "a request failed");
-                return Err(unanswered(Kind::Internal, operation, id, started));
             }
         }
     };
@@ -165,7 +168,8 @@ pub async fn edge(
     Ok(response)
 }
 
-/// Waits until a request that is here whole has been worked on for as long as may be; without end for what takes as long as its body.
+/// Waits until a request that is here whole has been worked on, or its refusal written down, for as long as may be; without end for what
+/// takes as long as its body.
 async fn overdue(operation: &str, received: &Received) {
     if LONG.contains(&operation) {
         return std::future::pending().await;

@@ -92,7 +92,7 @@ async fn both(one: &mut TcpStream, mut other: impl AsyncReadExt + AsyncWriteExt 
 fn told_in_time(answer: Answer, took: Duration) {
     let answer = answer.refused(503, "unavailable");
     assert!(answer.header("Retry-After").parse::<u32>().unwrap() > 0);
-    assert!(took < Duration::from_secs(7), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
 }
 
 #[actix_web::test]
