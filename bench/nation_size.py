@@ -145,7 +145,7 @@ def overload(site, seconds):
         ask = lambda n: lines[n].ask("GET", "/v1/children/" + random.choice(numbers), token)
         wrk(url, made["open"], seconds)
         with Load(40, ask, 8) as calm:
-            peak, *_ = wrk(url, made["open"], seconds * 2, connections=PLACES)
+            peak, *_ = wrk(url, made["open"], seconds * 2, connections=PLACES * 3 // 4)
         with Load(40, ask, 8) as pressed, Load(10, lambda n: site.a.line().ask("GET", "/health/live"), 4) as health:
             rate, _, refused = wrk(url, made["open"], seconds * 2, connections=5 * PLACES, failures=True)
     goodput = rate - refused / (seconds * 2)

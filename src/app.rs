@@ -1,14 +1,15 @@
 //! The rooms put together, and their description.
 
-use std::sync::LazyLock;
+use std::{convert::Infallible, sync::LazyLock};
 
 use actix_web::{
     App, Error, HttpResponse,
-    body::BoxBody,
+    body::{BoxBody, SizedStream},
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::from_fn,
-    web::{self, Data, PathConfig},
+    web::{self, Bytes, Data, PathConfig},
 };
+use futures_util::stream;
 use tracing_actix_web::{StreamSpan, TracingLogger};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
@@ -150,8 +151,16 @@ pub fn document() -> String {
     describe().to_pretty_json().unwrap_or_default() + "\n"
 }
 
+/// The document goes out piece by piece, so that none who does not receive it has all of it held for them.
+const PIECE: usize = 16 * 1024;
+
 async fn read_document() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(DOCUMENT.as_bytes())
+    let document: &'static [u8] = DOCUMENT.as_bytes();
+    let pieces = document.chunks(PIECE).map(|piece| Ok::<_, Infallible>(Bytes::from_static(piece)));
+    let whole = u64::try_from(document.len()).unwrap_or(u64::MAX);
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(SizedStream::new(whole, stream::iter(pieces)))
 }
 
 /// The whole service, as one worker runs it.

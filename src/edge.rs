@@ -122,6 +122,12 @@ pub async fn edge(
         .filter(|_| operation == UNMATCHED)
         .and_then(|operations| operations.wrong_method(request.path()));
     let id = request_id(request.headers());
+    let db = request.app_data::<Data<Db>>().cloned();
+    if let Some(more) =
+        db.as_ref().filter(|_| takes_a_place(&request)).and_then(|db| db.refusal_of_more())
+    {
+        return Ok(at_once(request.into_response(more.error_response()), operation, id, started));
+    }
     let errand = errand(&request, id, operation);
     request.extensions_mut().insert(errand);
     let docs = request.path().starts_with("/docs");
@@ -131,7 +137,7 @@ pub async fn edge(
     } else if let Some(problem) = wrong_method {
         request.into_response(problem.error_response())
     } else {
-        let (received, db) = (Received::begin(&request), request.app_data::<Data<Db>>().cloned());
+        let received = Received::begin(&request);
         let work = rt::spawn(next.call(request).in_current_span());
         let stop = work.abort_handle();
         let answered = async {
@@ -157,15 +163,36 @@ pub async fn edge(
         }
     };
     let status = response.status().as_u16();
-    harden(response.headers_mut(), docs);
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
+    sign(response.headers_mut(), docs, id);
     if status == Kind::NotFound.status() && operation != UNMATCHED {
         next_tick(started).await;
     }
     measure(operation, status, started.elapsed());
     Ok(response)
+}
+
+/// Whether work on a request would take a place.
+fn takes_a_place(request: &ServiceRequest) -> bool {
+    request.path().starts_with("/v1/") || request.path().starts_with("/oauth/")
+}
+
+/// The answer to a request for which nothing was done: it is counted, and no line of the log tells of it.
+fn at_once(
+    mut response: ServiceResponse,
+    operation: &'static str,
+    id: Uuid,
+    started: Instant,
+) -> ServiceResponse {
+    sign(response.headers_mut(), false, id);
+    measure(operation, response.status().as_u16(), started.elapsed());
+    response
+}
+
+fn sign(headers: &mut HeaderMap, docs: bool, id: Uuid) {
+    harden(headers, docs);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(REQUEST_ID, value);
+    }
 }
 
 /// Waits until a request that is here whole has been worked on, or its refusal written down, for as long as may be; without end for what

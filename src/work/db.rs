@@ -59,9 +59,15 @@ const DOUBTED_FOR: Duration = Duration::from_secs(10);
 /// How long one that is doubted may take to answer.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 
+/// The same for one that somebody waits for: so long that another can be tried, and a third, within the second in which one is to be had.
+const AT_ONCE: Duration = Duration::from_millis(200);
+
 /// What a connection answers in time; else it is closed.
-async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
-    let answer = tokio::time::timeout(SIGN_OF_LIFE, answer).await;
+async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    let answer = tokio::time::timeout(limit, answer).await;
     answer.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
@@ -98,19 +104,27 @@ impl Places {
     }
 }
 
+fn shed() -> Problem {
+    metrics::counter!(metric::SHED).increment(1);
+    let wait = rand::random_range(SHED_FOR);
+    Problem::from(Kind::Unavailable).retry_after(wait).recorded()
+}
+
 /// Connections to a replica that a worker holds.
 const REPLICA: u32 = 2;
 
-/// Connections that are not asked for a sign of life each time they are taken.
-fn pool(size: u32) -> PgPoolOptions {
+/// Connections that are asked for a sign of life when they are taken only where they lay idle, or are doubted.
+fn pool(size: u32, doubt: &Doubt) -> PgPoolOptions {
+    let doubt = doubt.clone();
     PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(Duration::from_secs(1))
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            let doubted = doubt.lasts() || meta.idle_for > Duration::from_secs(10);
             Box::pin(async move {
-                if meta.idle_for > Duration::from_secs(10) {
-                    connection.ping().await?;
+                if doubted {
+                    within(AT_ONCE, connection.ping()).await?;
                 }
                 Ok(true)
             })
@@ -120,12 +134,12 @@ fn pool(size: u32) -> PgPoolOptions {
 /// Connections that cannot write, so that an autocommitted write cannot be lost on one left inside a transaction.
 fn looks(options: &PgConnectOptions, size: u32, doubt: &Doubt) -> PgPool {
     let doubt = doubt.clone();
-    pool(size)
+    pool(size, &doubt)
         .after_release(move |connection, _| {
             let doubted = doubt.lasts();
             Box::pin(async move {
                 if doubted {
-                    in_time(connection.ping()).await?;
+                    within(SIGN_OF_LIFE, connection.ping()).await?;
                 }
                 Ok(true)
             })
@@ -137,9 +151,9 @@ fn looks(options: &PgConnectOptions, size: u32, doubt: &Doubt) -> PgPool {
 /// used for may have been given up.
 #[must_use]
 pub fn alone(options: &PgConnectOptions) -> PgPool {
-    pool(1)
+    pool(1, &Doubt::default())
         .after_release(|connection, _| {
-            Box::pin(async move { in_time(connection.ping()).await.map(|()| true) })
+            Box::pin(async move { within(SIGN_OF_LIFE, connection.ping()).await.map(|()| true) })
         })
         .connect_lazy_with(guarded(options))
 }
@@ -157,9 +171,11 @@ impl Db {
         let doubt = Doubt::default();
         let reader = looks(&options, connections.readers, &doubt);
         // A transaction whose request went away is rolled back before its connection is used again.
-        let writer = pool(connections.writers)
+        let writer = pool(connections.writers, &doubt)
             .after_release(|connection, _| {
-                Box::pin(async move { in_time(connection.execute("rollback")).await.map(|_| true) })
+                Box::pin(async move {
+                    within(SIGN_OF_LIFE, connection.execute("rollback")).await.map(|_| true)
+                })
             })
             .connect_lazy_with(options.clone());
         let places = Places::of(connections, 1);
@@ -208,11 +224,13 @@ impl Db {
     /// Takes a place among the requests that are worked on, until it is dropped. Where all are taken, the request is refused at once rather
     /// than kept waiting, since whoever waits too long asks again (security rule H-6). Nothing is decided by that, so nothing is written down.
     pub(super) fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.places.0).try_acquire_owned().map_err(|_| {
-            metrics::counter!(metric::SHED).increment(1);
-            let wait = rand::random_range(SHED_FOR);
-            Problem::from(Kind::Unavailable).retry_after(wait).recorded()
-        })
+        Arc::clone(&self.places.0).try_acquire_owned().map_err(|_| shed())
+    }
+
+    /// The refusal of a request that would find no place, before anything is done for it: what a refusal costs, those who have a place lack.
+    #[must_use]
+    pub fn refusal_of_more(&self) -> Option<Problem> {
+        (self.places.0.available_permits() == 0).then(shed)
     }
 
     /// The present moment.

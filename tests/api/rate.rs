@@ -56,11 +56,14 @@ async fn of_more_than_can_be_worked_on_the_rest_are_refused_at_once_and_the_serv
     let health = async {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         let health = place.index.request(None, "GET", "/health/ready", (), &[]).await;
+        let nobody = place.index.request(None, "GET", &path, (), &[]).await;
         held.rollback().await.unwrap();
-        health
+        (health, nobody)
     };
-    let (answers, health) = join(corrections, health).await;
+    let (answers, (health, nobody)) = join(corrections, health).await;
     health.expect(200);
+    let unread = nobody.refused(503, "unavailable");
+    assert!(!unread.header("X-Request-Id").is_empty(), "before it was asked who calls");
     let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     let count = |status| statuses.iter().filter(|other| **other == status).count();
     assert_eq!(count(200), 1, "{statuses:?}");
