@@ -14,6 +14,16 @@ from service import say, stop
 
 # As many requests as an instance works on at a time with two workers.
 PLACES = 64
+# Five times as many requests as can be answered: whoever is refused asks again after so many milliseconds.
+AGAIN = """
+pending = 0
+function response(status) if status == 503 then pending = pending + 1 end end
+function delay()
+    if pending == 0 then return 0 end
+    pending = pending - 1
+    return %d
+end
+"""
 # As many as are asked at once, where it is measured how fast it is.
 CONNECTIONS = 32
 
@@ -135,8 +145,8 @@ def size(site, seconds, rounds):
 
 
 def overload(site, seconds):
-    """Five times as many who ask as there are places for, against as many as there are: what gets through, how late who gets through is, how
-    soon who does not is told, and whether health answers."""
+    """Five times as many requests as can be answered, against as many as can: what gets through, how late who gets through is, how soon who
+    does not is told, and whether health answers."""
     with site.serving(1):
         token, numbers = site.crew.token("doctor"), site.numbers(2000)
         made = scripts(site, token, people(site))
@@ -146,11 +156,13 @@ def overload(site, seconds):
         wrk(url, made["open"], seconds)
         with Load(40, ask, 8) as calm:
             peak, *_ = wrk(url, made["open"], seconds * 2, connections=PLACES * 3 // 4)
+        with open(made["open"]) as asked, open(site.folder + "/again.lua", "w") as again:
+            again.write(asked.read() + AGAIN % (5 * PLACES * 1000 / (5 * peak)))
         with Load(40, ask, 8) as pressed, Load(10, lambda n: site.a.line().ask("GET", "/health/live"), 4) as health:
-            rate, _, refused = wrk(url, made["open"], seconds * 2, connections=5 * PLACES, failures=True)
+            rate, _, refused = wrk(url, again.name, seconds * 2, connections=5 * PLACES, failures=True)
     goodput = rate - refused / (seconds * 2)
     p99 = lambda load, status: percentile([took for _, got, took in load.asked if got == status], 99)
-    return {"overload_goodput_share": round(goodput / peak, 3), "overload_refused": refused,
+    return {"overload_times": round(rate / peak, 1), "overload_goodput_share": round(goodput / peak, 3), "overload_refused": refused,
             "overload_p99_ratio": round(p99(pressed, 200) / p99(calm, 200), 2), "overload_p99_ms": p99(pressed, 200),
             "overload_refusal_p99_ms": p99(pressed, 503), "overload_other_status": sum(got not in (200, 503) for _, got, _ in pressed.asked),
             "overload_health_failed": sum(got != 200 for _, got, _ in health.asked), "overload_health_p99_ms": p99(health, 200)}

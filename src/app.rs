@@ -10,7 +10,7 @@ use actix_web::{
     web::{self, Bytes, Data, PathConfig},
 };
 use futures_util::stream;
-use tracing_actix_web::{StreamSpan, TracingLogger};
+use tracing_actix_web::TracingLogger;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_actix_web::{AppExt, scope, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
@@ -23,7 +23,7 @@ use crate::{
     consent, contact_request,
     describe::{self, Description},
     detector, duplicate,
-    edge::{Operations, TrustedProxies, edge, no_route, only_get},
+    edge::{Operations, TrustedProxies, edge, no_route, only_get, turn_away},
     examples, external,
     external::Issuers,
     feed::{self, batch::LargestBatch},
@@ -171,7 +171,7 @@ pub fn service(
     impl ServiceFactory<
         ServiceRequest,
         Config = (),
-        Response = ServiceResponse<StreamSpan<BoxBody>>,
+        Response = ServiceResponse<BoxBody>,
         Error = Error,
         InitError = (),
     > + use<>,
@@ -199,4 +199,5 @@ pub fn service(
         .default_service(web::to(no_route))
         .wrap(from_fn(edge))
         .wrap(TracingLogger::<QuietSpan>::new())
+        .wrap(from_fn(turn_away))
 }

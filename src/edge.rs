@@ -109,6 +109,22 @@ impl Operations {
     }
 }
 
+/// Turns a request away that would find no place, before anything is done for it: no route is sought, no line of the log is written.
+pub async fn turn_away(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let takes_a_place = request.path().starts_with("/v1/") || request.path().starts_with("/oauth/");
+    let db = request.app_data::<Data<Db>>().filter(|_| takes_a_place);
+    let Some(more) = db.and_then(|db| db.refusal_of_more()) else {
+        return next.call(request).await.map(ServiceResponse::map_into_boxed_body);
+    };
+    let id = request_id(request.headers());
+    let mut response = request.into_response(more.error_response());
+    sign(response.headers_mut(), false, id);
+    Ok(response)
+}
+
 /// Wraps every request. The work behind it runs to its end even if the client goes away.
 pub async fn edge(
     request: ServiceRequest,
@@ -123,11 +139,6 @@ pub async fn edge(
         .and_then(|operations| operations.wrong_method(request.path()));
     let id = request_id(request.headers());
     let db = request.app_data::<Data<Db>>().cloned();
-    if let Some(more) =
-        db.as_ref().filter(|_| takes_a_place(&request)).and_then(|db| db.refusal_of_more())
-    {
-        return Ok(at_once(request.into_response(more.error_response()), operation, id, started));
-    }
     let errand = errand(&request, id, operation);
     request.extensions_mut().insert(errand);
     let docs = request.path().starts_with("/docs");
@@ -169,23 +180,6 @@ pub async fn edge(
     }
     measure(operation, status, started.elapsed());
     Ok(response)
-}
-
-/// Whether work on a request would take a place.
-fn takes_a_place(request: &ServiceRequest) -> bool {
-    request.path().starts_with("/v1/") || request.path().starts_with("/oauth/")
-}
-
-/// The answer to a request for which nothing was done: it is counted, and no line of the log tells of it.
-fn at_once(
-    mut response: ServiceResponse,
-    operation: &'static str,
-    id: Uuid,
-    started: Instant,
-) -> ServiceResponse {
-    sign(response.headers_mut(), false, id);
-    measure(operation, response.status().as_u16(), started.elapsed());
-    response
 }
 
 fn sign(headers: &mut HeaderMap, docs: bool, id: Uuid) {
