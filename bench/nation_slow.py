@@ -128,7 +128,7 @@ async def one(kind, port, whole, told, gate):
 
 
 async def crowd(port, whole, kinds, each):
-    told, gate = {kind: [] for kind in kinds}, asyncio.Semaphore(200)
+    told, gate = {kind: [] for kind in kinds}, asyncio.Semaphore(20)
     await asyncio.gather(*(one(kind, port, whole, told, gate) for _ in range(each) for kind in kinds))
     return told
 
