@@ -63,7 +63,7 @@ pub(super) struct Revoke {
     #[command(flatten)]
     folder: Folder,
     /// The id of the key, as `contactpoint keys show` prints it
-    #[arg(value_name = "KID")]
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: String,
 }
 
@@ -184,5 +184,24 @@ fn tell(change: Change) {
     }
     for kid in change.removed {
         eprintln!("Key {kid} is removed.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Revoke;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        revoke: Revoke,
+    }
+
+    #[test]
+    fn a_key_is_revoked_whose_id_begins_with_a_hyphen() {
+        let line = Line::try_parse_from(["revoke", "--keys", "keys", "-GkN3"]).unwrap();
+        assert_eq!(line.revoke.kid, "-GkN3");
     }
 }
