@@ -60,12 +60,12 @@ pub async fn unless_silent<T>(
 mod tests {
     use super::*;
 
-    const MOMENT: Duration = Duration::from_millis(50);
+    const MOMENT: Duration = Duration::from_millis(100);
 
     #[actix_web::test]
     async fn an_errand_that_goes_on_is_let_go_on_and_one_that_is_silent_is_given_up() {
-        let busy = unless_silent(MOMENT * 4, async {
-            for _ in 0..8 {
+        let busy = unless_silent(MOMENT * 10, async {
+            for _ in 0..12 {
                 tokio::time::sleep(MOMENT).await;
                 goes_on();
             }
