@@ -3,7 +3,7 @@
 
 use std::{
     io::{ErrorKind, Read, Write},
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +15,7 @@ use std::{
 
 use actix_server::ServerHandle;
 use actix_web::{App, HttpResponse, rt::System, web};
-use contactpoint::listener::{Limits, serve};
+use contactpoint::listener::{Limits, listen, serve};
 use futures_util::{StreamExt, stream};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,13 +43,13 @@ fn short() -> Limits {
 }
 
 fn start(limits: Limits) -> Service {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
-    let (counter, (sender, handle)) = (Arc::clone(&calls), mpsc::channel());
+    let (counter, (sender, started)) = (Arc::clone(&calls), mpsc::channel());
     let thread = thread::spawn(move || {
         System::new().block_on(async move {
             let large = web::Bytes::from(vec![b'x'; LARGE]);
+            let listener = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+            let address = listener.local_addr().unwrap();
             let server = serve(listener, 2, limits, move || {
                 let (counter, large) = (Arc::clone(&counter), large.clone());
                 App::new()
@@ -74,11 +74,12 @@ fn start(limits: Limits) -> Service {
                     .route("/large", web::get().to(move || std::future::ready(large.clone())))
             })
             .unwrap();
-            sender.send(server.handle()).unwrap();
+            sender.send((address, server.handle())).unwrap();
             server.await.unwrap();
         });
     });
-    Service { address, handle: handle.recv().unwrap(), thread, calls }
+    let (address, handle) = started.recv().unwrap();
+    Service { address, handle, thread, calls }
 }
 
 async fn count(mut body: web::Payload) -> String {
@@ -327,6 +328,25 @@ fn a_client_that_does_not_take_its_answer_is_dropped() {
     let mut taken = Vec::new();
     let _ = stream.read_to_end(&mut taken);
     assert!(taken.len() < LARGE, "{}", taken.len());
+}
+
+#[test]
+fn the_system_holds_little_of_an_answer_that_nobody_takes() {
+    let service = start(Limits { write: PATIENCE, ..short() });
+    let mut stream = service.connect();
+    stream.write_all(b"GET /large HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    sleep(Duration::from_millis(800));
+    let held = held_to_send(service.address.port(), stream.local_addr().unwrap().port());
+    assert!((1..=256 * 1024).contains(&held), "{held} octets are held");
+}
+
+/// The octets that the system holds to be sent from a port of this machine to another.
+fn held_to_send(from: u16, to: u16) -> usize {
+    let (from, to) = (format!(":{from:04X}"), format!(":{to:04X}"));
+    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut fields = connections.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let found = fields.find(|field| field[1].ends_with(&from) && field[2].ends_with(&to)).unwrap();
+    usize::from_str_radix(found[4].split(':').next().unwrap(), 16).unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `contactpoint serve`: the service itself.
 
 use std::{
-    net::{IpAddr, SocketAddr, TcpListener},
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +11,6 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::net::TcpSocket;
 use url::Url;
 
 use super::{
@@ -33,7 +32,7 @@ use crate::{
     feed::batch::LargestBatch,
     health::Draining,
     keys::Keys,
-    listener::Limits,
+    listener::{self, Limits},
     matching::matcher::Matchers,
     remote::{Reach, RemoteKeys},
     seal::Vault,
@@ -124,16 +123,6 @@ impl Serve {
     }
 }
 
-/// As many connections wait to be accepted as the system lets wait, so that many that come at once are not kept from us.
-const BACKLOG: u32 = 4_096;
-
-fn listen(on: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if on.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(on)?;
-    socket.listen(BACKLOG)?.into_std()
-}
-
 impl Running {
     /// Serves until told to stop; `ready` is called once with the address that is listened on.
     pub(super) async fn serve(
@@ -144,7 +133,7 @@ impl Running {
         issuers: Issuers,
         ready: impl FnOnce(SocketAddr) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
-        let listener = listen(self.listen)
+        let listener = listener::listen(self.listen)
             .map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", self.listen))?;
         let address = listener.local_addr()?;
         let issuer = self.issuer.clone().unwrap_or_else(|| format!("http://{address}"));

@@ -5,7 +5,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     io,
-    net::{IpAddr, TcpListener},
+    net::{IpAddr, SocketAddr, TcpListener},
     pin::pin,
     rc::Rc,
     task::Poll,
@@ -20,7 +20,7 @@ use actix_service::{
 };
 use actix_web::{body::MessageBody, dev::AppConfig};
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, sleep},
 };
 
@@ -96,6 +96,21 @@ impl Limits {
 const DRAIN_SECONDS: u64 = 25;
 const LINGER: Duration = Duration::from_secs(1);
 const MAX_WORKERS: usize = 512;
+/// As many connections wait to be accepted as the system lets wait, so that many that come at once are not kept from us.
+const BACKLOG: u32 = 4_096;
+/// Octets of an answer that the system takes off our hands before the client has; it reserves twice as many. Left to itself it takes
+/// up to 4 MB a connection, of memory that all connections of the machine share, and no deadline of ours would see it.
+const SEND_BUFFER: u32 = 64 * 1024;
+
+/// Listens on an address, for `serve`; to be called within a runtime.
+pub fn listen(on: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if on.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Those that are accepted have it of the one that listens.
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(on)?;
+    socket.listen(BACKLOG)?.into_std()
+}
 
 /// Serves HTTP/1.1 on `listener` within `limits`; `factory` makes one app for each worker.
 ///
@@ -159,7 +174,7 @@ async fn attend<H>(
     http: Rc<H>,
 ) -> io::Result<()>
 where
-    H: Service<(GuardedStream, Option<std::net::SocketAddr>)>,
+    H: Service<(GuardedStream, Option<SocketAddr>)>,
 {
     let peer = io.peer_addr()?;
     let Some(_place) = door.enter(peer.ip()) else { return Ok(()) };
