@@ -1,13 +1,15 @@
-# The service in a container: docker build -t contactpoint .
+# The service in a container: docker build -t contactpoint . One that is the same whoever makes it: scripts/image
 # As `rust-version` in Cargo.toml says.
-FROM rust:1.95-slim-bookworm AS build
+ARG RUST=docker.io/library/rust:1.95-slim-bookworm
+ARG DEBIAN=docker.io/library/debian:bookworm-slim
+FROM $RUST AS build
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/source/target \
-    cargo build --release --locked --bin contactpoint && cp target/release/contactpoint /contactpoint
+# Nothing is kept of a build before, that could make this one another.
+RUN --mount=type=cache,target=/usr/local/cargo/registry cargo build --release --locked --bin contactpoint
 
-FROM debian:bookworm-slim
-COPY --from=build /contactpoint /contactpoint
+FROM $DEBIAN
+COPY --from=build /source/target/release/contactpoint /contactpoint
 # By which the published keys of clients and issuers are fetched.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # Whoever runs it owns nothing but the folder of the secrets; a new volume there takes its owner and mode.

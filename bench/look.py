@@ -17,7 +17,7 @@ CHILDREN = int(os.environ.get("BENCH_CHILDREN", "100000"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "8"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 # Fewer than there are places for, so that none is refused.
-CONNECTIONS = 48
+CONNECTIONS = 24
 
 
 def psql(folder, sql):

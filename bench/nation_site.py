@@ -70,10 +70,13 @@ class Server:
         """As a machine that loses its power, but for what the kernel holds."""
         self.process.kill()
         self.process.wait()
-        while left := [process for process in os.listdir("/proc") if process.isdigit() and self.has(process)]:
+        while left := self.processes():
             for process in left:
                 with contextlib.suppress(OSError):
                     os.kill(int(process), signal.SIGKILL)
+
+    def processes(self):
+        return [process for process in os.listdir("/proc") if process.isdigit() and self.has(process)]
 
     def has(self, process):
         with contextlib.suppress(OSError):
@@ -144,6 +147,13 @@ class Site(Place):
                 if instance.process.poll() is None:
                     stop(instance.process)
             self.instances = []
+
+    def pin(self, cores):
+        """Keeps the instances and PostgreSQL on these cores."""
+        for process in [str(instance.process.pid) for instance in self.instances] + self.server.processes():
+            with contextlib.suppress(OSError):
+                for thread in os.listdir(f"/proc/{process}/task"):
+                    os.sched_setaffinity(int(thread), cores)
 
     def counted(self):
         """Waits until an instance has counted the names, as it does by and by where there are more."""

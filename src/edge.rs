@@ -151,7 +151,7 @@ pub async fn edge(
         let received = Received::begin(&request);
         let work = rt::spawn(next.call(request).in_current_span());
         let stop = work.abort_handle();
-        let answered = async {
+        let answer = async {
             match work.await {
                 Ok(Ok(response)) => Ok(refusal(response.map_into_boxed_body()).await),
                 Ok(Err(error)) => Err(error),
@@ -163,7 +163,7 @@ pub async fn edge(
             }
         };
         tokio::select! {
-            answered = answered => answered?,
+            answer = answer => answer?,
             () = overdue(operation, &received) => {
                 stop.abort();
                 if let Some(db) = db {
@@ -178,7 +178,7 @@ pub async fn edge(
     if status == Kind::NotFound.status() && operation != UNMATCHED {
         next_tick(started).await;
     }
-    measure(operation, status, started.elapsed());
+    answered(operation, status, id, started.elapsed());
     Ok(response)
 }
 
@@ -321,9 +321,10 @@ fn audited(request: &HttpRequest) -> Option<(Data<Db>, Option<Caller>, Errand)> 
 /// Our own failures are logged once, here, and told as nothing.
 fn tell(problem: &Problem, request: &HttpRequest) {
     if let Some(cause) = problem.cause() {
-        let id = request.extensions().get::<Errand>().map(|errand| errand.request.to_string());
+        let errand = request.extensions().get::<Errand>().cloned();
         tracing::error!(
-            request_id = id,
+            operation = errand.as_ref().map(|errand| errand.operation),
+            request_id = errand.map(|errand| errand.request.to_string()),
             problem = problem.kind().slug(),
             cause,
             "a request failed"
@@ -356,7 +357,7 @@ impl ResponseError for Unanswered {
 }
 
 fn unanswered(kind: Kind, operation: &'static str, id: Uuid, started: Instant) -> Error {
-    measure(operation, kind.status(), started.elapsed());
+    answered(operation, kind.status(), id, started.elapsed());
     Unanswered(kind.into(), id).into()
 }
 
@@ -376,7 +377,15 @@ impl Drop for UnderWay {
     }
 }
 
-fn measure(operation: &'static str, status: u16, took: Duration) {
+/// Counts an answer, and writes its line of the log.
+fn answered(operation: &'static str, status: u16, id: Uuid, took: Duration) {
+    tracing::info!(
+        operation,
+        status,
+        request_id = %id,
+        milliseconds = took.as_secs_f64() * 1000.0,
+        "answered"
+    );
     let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
     metrics::histogram!(metric::REQUEST_DURATION, &labels).record(took.as_secs_f64());
 }

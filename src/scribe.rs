@@ -4,7 +4,13 @@
 //! organisation that was stopped gets no further answer, although a token itself lasts ten minutes; and whether what was looked
 //! for is within the caller's budget, which it spends.
 
-use std::{collections::HashMap, io, thread, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    ops::RangeInclusive,
+    thread,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Days, Utc};
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
@@ -27,8 +33,9 @@ use crate::{
 
 /// As many events as one statement takes.
 const BATCH: usize = 256;
-/// How long a batch waits for more events, where the one before it had several; an event that comes alone waits for nothing.
-const GATHER: Duration = Duration::from_millis(1);
+/// How long a batch waits for more events, where the one before it had several: as long as that took to write, within these bounds. What is
+/// slow because there is much to do is so done in fewer, larger batches. An event that comes alone waits for nothing.
+const GATHER: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(5);
 /// As many events as may wait.
 const QUEUE: usize = 4096;
 /// How long an event may take to become durable.
@@ -129,10 +136,11 @@ async fn write_all(options: PgConnectOptions, ledger: Ledger, mut inbox: Inbox) 
     let mut connection: Option<PgConnection> = None;
     let mut batch = Vec::with_capacity(BATCH);
     let mut crowded = false;
+    let mut pause = *GATHER.start();
     while inbox.recv_many(&mut batch, BATCH).await > 0 {
         if crowded && batch.len() < BATCH {
             // Nothing else runs on this thread, and the runtime's own timer would round up to its next tick.
-            thread::sleep(GATHER);
+            thread::sleep(pause);
             while batch.len() < BATCH
                 && let Ok(next) = inbox.try_recv()
             {
@@ -143,7 +151,9 @@ async fn write_all(options: PgConnectOptions, ledger: Ledger, mut inbox: Inbox) 
         let (lines, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
         let together = u32::try_from(lines.len()).unwrap_or(u32::MAX);
         metrics::histogram!(metric::AUDIT_BATCH).record(f64::from(together));
+        let began = Instant::now();
         let written = insert(&mut connection, &options, &lines, &ledger).await;
+        pause = began.elapsed().clamp(*GATHER.start(), *GATHER.end());
         if written.is_err() {
             connection = None;
         }

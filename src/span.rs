@@ -6,7 +6,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
 };
 use opentelemetry::{global, propagation::Extractor};
-use tracing::{Span, field::Empty};
+use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -40,8 +40,6 @@ impl RootSpanBuilder for QuietSpan {
             otel.kind = "server",
             http.request.method = %request.method(),
             http.route = %route,
-            http.response.status_code = Empty,
-            request_id = Empty,
         );
         let of = global::get_text_map_propagator(|propagator| propagator.extract(&Parent(request)));
         // Where nobody gathers traces there is nothing to be a part of.
@@ -54,12 +52,11 @@ impl RootSpanBuilder for QuietSpan {
             Ok(response) => response.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        span.record("http.response.status_code", status.as_u16());
+        span.set_attribute("http.response.status_code", i64::from(status.as_u16()));
         if let Ok(response) = outcome
             && let Some(errand) = response.request().extensions().get::<Errand>()
         {
-            span.record("request_id", tracing::field::display(errand.request));
-            tracing::info!(parent: &span, operation = errand.operation, "answered");
+            span.set_attribute("request_id", errand.request.to_string());
         }
     }
 }

@@ -4,13 +4,18 @@ use opentelemetry::{KeyValue, global, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing::Level;
-use tracing_subscriber::{EnvFilter, filter::Targets, fmt, prelude::*};
+use tracing_subscriber::{
+    EnvFilter,
+    filter::{FilterExt, Targets, filter_fn},
+    fmt,
+    prelude::*,
+};
 use url::Url;
 
 /// What is told on standard error.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Log {
-    /// One JSON object an event, at the level that `RUST_LOG` says.
+    /// One JSON object an event, at the level that `RUST_LOG` says. It says all by itself: spans are for traces alone.
     Lines,
     /// Only what goes wrong, for a person to read.
     Errors,
@@ -42,12 +47,13 @@ impl Telemetry {
                 .with_writer(std::io::stderr)
                 .flatten_event(true)
                 .with_span_list(false)
+                .with_current_span(false)
                 .boxed(),
             Log::Errors => fmt::layer().with_writer(std::io::stderr).boxed(),
         };
         let _ = tracing_subscriber::registry()
             .with(traces)
-            .with(lines.with_filter(log.filter()))
+            .with(lines.with_filter(log.filter().and(filter_fn(|of| of.is_event()))))
             .try_init();
         Ok(Self(provider))
     }

@@ -72,7 +72,7 @@ async fn within<T>(
 }
 
 /// As many requests are worked on at a time for each connection: one has it, the others wait for it.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 /// The seconds after which one that found no place may come again, spread so that not all come at once.
 const SHED_FOR: RangeInclusive<u32> = 1..=3;
 
