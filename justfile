@@ -27,6 +27,10 @@ mutants *files:
 sbom file="contactpoint.cdx.json":
     scripts/sbom {{ file }}
 
+# Make the container image, the same for everybody who makes it of this commit
+image name="contactpoint":
+    scripts/image {{ name }}
+
 # Licences, banned crates, sources and known vulnerabilities of what we build on
 deny:
     @cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: run cargo install --locked cargo-deny"; exit 1; }
