@@ -379,13 +379,9 @@ impl Drop for UnderWay {
 
 /// Counts an answer, and writes its line of the log.
 fn answered(operation: &'static str, status: u16, id: Uuid, took: Duration) {
-    tracing::info!(
-        operation,
-        status,
-        request_id = %id,
-        milliseconds = took.as_secs_f64() * 1000.0,
-        "answered"
-    );
+    let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+    let milliseconds = f64::from(micros) / 1000.0;
+    tracing::info!(operation, status, request_id = %id, milliseconds, "answered");
     let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
     metrics::histogram!(metric::REQUEST_DURATION, &labels).record(took.as_secs_f64());
 }

@@ -76,6 +76,39 @@ fn containers_may_do_nothing_but_serve() {
     assert!(fs::read_to_string("Dockerfile").unwrap().contains("USER 10001:10001"));
 }
 
+/// The folders and files at the top that the build reads: what `Cargo.toml` names, and what is taken into the program.
+fn read_by_the_build() -> BTreeSet<String> {
+    let (mut read, mut folders) = (BTreeSet::new(), vec![PathBuf::from("src"), "crates".into()]);
+    let path = Regex::new(r#"(?:path = |members = \[|, )"([a-z-]+)/"#).unwrap();
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    read.extend(path.captures_iter(&manifest).map(|found| found[1].to_owned()));
+    let taken = Regex::new(r#"include_str!\((?:concat!\()?"(?:\.\./)+([a-z-]+)/"#).unwrap();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                let text = fs::read_to_string(path).unwrap();
+                read.extend(taken.captures_iter(&text).map(|found| found[1].to_owned()));
+            }
+        }
+    }
+    // Tests alone take these in.
+    read.retain(|folder| !["tests", "docs"].contains(&folder.as_str()));
+    read
+}
+
+#[test]
+fn the_image_is_built_of_all_that_the_build_reads() {
+    let ignored = fs::read_to_string(".dockerignore").unwrap();
+    let sent: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let read = read_by_the_build();
+    assert!(["api-spec", "bench", "crates", "data"].iter().all(|known| read.contains(*known)));
+    for folder in read.iter().map(String::as_str).chain([".sqlx", "Cargo.lock", "migrations"]) {
+        assert!(sent.contains(folder), "{folder}");
+    }
+}
+
 #[test]
 fn an_instance_has_time_to_leave() {
     let seconds = |file: &str, of: &str, mark: &str| -> u32 {

@@ -9,8 +9,8 @@ use crate::{
     token::look,
 };
 
-/// As many requests as are worked on at a time: four for each of the eight connections of the one worker.
-const PLACES: usize = 32;
+/// As many requests as are worked on at a time: two for each of the eight connections of the one worker.
+const PLACES: usize = 16;
 
 #[actix_web::test]
 async fn a_system_that_calls_too_often_waits_and_nobody_else_does() {
