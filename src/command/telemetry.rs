@@ -3,7 +3,7 @@
 use opentelemetry::{KeyValue, global, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
-use tracing::Level;
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter,
     filter::{FilterExt, Targets, filter_fn},
@@ -53,10 +53,14 @@ impl Telemetry {
         };
         let _ = tracing_subscriber::registry()
             .with(traces)
-            .with(lines.with_filter(log.filter().and(filter_fn(|of| of.is_event()))))
+            .with(lines.with_filter(log.filter().and(filter_fn(is_event))))
             .try_init();
         Ok(Self(provider))
     }
+}
+
+fn is_event(what: &Metadata<'_>) -> bool {
+    what.is_event()
 }
 
 impl Drop for Telemetry {
