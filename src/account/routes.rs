@@ -143,8 +143,9 @@ async fn open_account(
 /// Change, suspend or close an account
 ///
 /// A suspended or closed account gets no further answer from the moment of this one, on every instance and whatever token
-/// it holds. An account that is suspended because misuse of it is suspected goes on only once that is decided. A renewed police check or training counts from its own date. Nobody changes their own account. Needs a sign-in
-/// within the last 5 minutes.
+/// it holds. An account that is suspended because misuse of it is suspected goes on only once that is decided. A renewed
+/// police check or training counts from its own date. Nobody changes their own account. Needs a sign-in within the last 5
+/// minutes.
 #[utoipa::path(
     tag = "accounts",
     security(("bearer" = [WriteAccount::SCOPE])),
