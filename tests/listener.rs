@@ -335,9 +335,13 @@ fn the_system_holds_little_of_an_answer_that_nobody_takes() {
     let service = start(Limits { write: PATIENCE, ..short() });
     let mut stream = service.connect();
     stream.write_all(b"GET /large HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
-    sleep(Duration::from_millis(800));
-    let held = held_to_send(service.address.port(), stream.local_addr().unwrap().port());
-    assert!((1..=256 * 1024).contains(&held), "{held} octets are held");
+    let held = || held_to_send(service.address.port(), stream.local_addr().unwrap().port());
+    let begun = Instant::now();
+    while held() == 0 && begun.elapsed() < PATIENCE {
+        sleep(STEP);
+    }
+    sleep(Duration::from_millis(500));
+    assert!((1..=256 * 1024).contains(&held()), "{} octets are held", held());
 }
 
 /// The octets that the system holds to be sent from a port of this machine to another.
