@@ -5,8 +5,9 @@ ARG DEBIAN=docker.io/library/debian:bookworm-slim
 FROM $RUST AS build
 WORKDIR /source
 COPY . .
-# Nothing is kept of a build before, that could make this one another.
-RUN --mount=type=cache,target=/usr/local/cargo/registry cargo build --release --locked --bin contactpoint
+# Nothing is kept of a build before, that could make this one another; the allocator's C code would hold the time of its making.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    SOURCE_DATE_EPOCH=0 cargo build --release --locked --bin contactpoint
 
 FROM $DEBIAN
 COPY --from=build /source/target/release/contactpoint /contactpoint
