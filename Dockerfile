@@ -1,4 +1,4 @@
-# The service in a container: docker build -t contactpoint . One that is the same whoever makes it: scripts/image
+# The service in a container: docker build -t contactpoint . With nothing in it of when it is made: scripts/image
 # As `rust-version` in Cargo.toml says.
 ARG RUST=docker.io/library/rust:1.95-slim-bookworm
 ARG DEBIAN=docker.io/library/debian:bookworm-slim

@@ -27,7 +27,7 @@ mutants *files:
 sbom file="contactpoint.cdx.json":
     scripts/sbom {{ file }}
 
-# Make the container image, the same for everybody who makes it of this commit
+# Make the container image, with nothing in it of when and where it was made
 image name="contactpoint":
     scripts/image {{ name }}
 
