@@ -142,6 +142,8 @@ mod tests {
         let holder = Holder::new();
         let proof = judge(&holder.sign(&holder.header(), &claims())).unwrap();
         assert_eq!(proof.jkt.len(), 43);
+        // As long as it could be used, by whoever's clock is behind.
+        assert_eq!(proof.once.until.timestamp(), NOW + 60 + 30);
         for htu in [
             "https://index.example/v1/organisations?name=x#y",
             "HTTPS://INDEX.example:443/v1/organisations",

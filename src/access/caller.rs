@@ -198,3 +198,73 @@ pub struct Errand {
     /// The person for whom the caller looks, where the look is mediated.
     pub on_behalf_of: Option<AccountId>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(subject: Subject, role: Role) -> Caller {
+        Caller {
+            subject,
+            actor: None,
+            organisation: OrganisationId(Uuid::from_u128(1)),
+            authority: None,
+            role,
+            session: SessionId(Uuid::from_u128(2)),
+            token: Uuid::from_u128(3),
+            authenticated_at: DateTime::UNIX_EPOCH,
+            proof: None,
+        }
+    }
+
+    #[test]
+    fn a_reason_has_the_code_by_which_it_is_read() {
+        for (reason, code, _) in Reason::ALL {
+            assert_eq!(reason.code(), code);
+            assert_eq!(serde_json::to_value(reason).unwrap(), code);
+        }
+    }
+
+    #[test]
+    fn a_person_with_a_system_is_both_and_a_system_is_itself_alone() {
+        let [person, system] = [Uuid::from_u128(4), Uuid::from_u128(5)];
+        let mut with = caller(Subject::Account(AccountId(person)), Role::Practitioner);
+        assert_eq!((with.account(), with.client()), (Some(AccountId(person)), None));
+        with.actor = Some(ClientId(system));
+        assert_eq!(
+            (with.account(), with.client()),
+            (Some(AccountId(person)), Some(ClientId(system)))
+        );
+        let alone = caller(Subject::Client(ClientId(system)), Role::Feed);
+        assert_eq!((alone.account(), alone.client()), (None, Some(ClientId(system))));
+        assert_eq!((with.subject.uuid(), alone.subject.uuid()), (person, system));
+    }
+
+    #[test]
+    fn five_minutes_after_it_a_sign_in_is_of_late_and_no_moment_longer() {
+        let caller = caller(Subject::Account(AccountId(Uuid::from_u128(4))), Role::Steward);
+        let after = |time| caller.signed_in_of_late(caller.authenticated_at + time).is_ok();
+        assert!(after(TimeDelta::zero()) && after(FRESH));
+        assert!(!after(FRESH + TimeDelta::nanoseconds(1)) && !after(TimeDelta::days(1)));
+    }
+
+    #[test]
+    fn two_together_see_past_a_shield_as_approvers_of_one_organisation_alone_and_by_no_grant() {
+        let roles = [Role::ShieldApprover, Role::Practitioner];
+        let organisations = [1, 9].map(|number| OrganisationId(Uuid::from_u128(number)));
+        for (role, other, organisation) in roles
+            .into_iter()
+            .flat_map(|role| roles.map(|other| (role, other)))
+            .flat_map(|(role, other)| organisations.map(|at| (role, other, at)))
+        {
+            let caller = caller(Subject::Account(AccountId(Uuid::from_u128(4))), role);
+            let requester = Viewer { role: other, organisation };
+            let sight = Sight::of_both(&caller, requester, DateTime::UNIX_EPOCH);
+            let both = role == Role::ShieldApprover && requester == caller.viewer();
+            assert_eq!(sight.role, if both { "shieldApprover" } else { "" });
+            assert_eq!((sight.account, sight.session), (None, None));
+            let alone = Sight::of(&caller, DateTime::UNIX_EPOCH);
+            assert_eq!((alone.role, alone.account.is_some()), (role.as_str(), true));
+        }
+    }
+}

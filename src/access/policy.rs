@@ -298,3 +298,28 @@ pub(crate) const GOES_ON: [&str; 10] = [
 pub(crate) fn goes_on(operation: &str) -> bool {
     GOES_ON.contains(&operation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_be_given_what_is_its_roles_and_a_case_system_what_its_practitioners_may() {
+        let systems = [Role::Feed, Role::CaseSystem];
+        assert!(Role::ALL.iter().all(|role| role.is_system() == systems.contains(role)));
+        let given = |scope, role| {
+            POLICIES.iter().find(|policy| policy.scope == scope).unwrap().may_be_given_to(role)
+        };
+        // A feed's own, a practitioner's, both of a person and of a case system, and of neither.
+        assert_eq!(systems.map(|role| given(MatchChildren::SCOPE, role)), [true, false]);
+        assert_eq!(systems.map(|role| given(ReadChild::SCOPE, role)), [false, true]);
+        assert_eq!(systems.map(|role| given(ReadChanges::SCOPE, role)), [true, true]);
+        assert_eq!(systems.map(|role| given(CorrectChild::SCOPE, role)), [false, false]);
+    }
+
+    #[test]
+    fn what_stops_and_lifts_the_stop_goes_on_meanwhile_and_looking_does_not() {
+        assert!(goes_on("stop_everything") && goes_on("lift_stop"));
+        assert!(!goes_on("open_child") && !goes_on("search_children"));
+    }
+}
