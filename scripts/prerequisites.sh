@@ -17,6 +17,11 @@ need_compiler() {
     has cc || install "A C compiler" "gcc libc6-dev" "gcc" "gcc"
 }
 
+# For LLVM's fuzzer.
+need_cpp_compiler() {
+    has c++ || install "A C++ compiler" "g++" "gcc-c++" "gcc"
+}
+
 need_postgres() {
     has_postgres || install "PostgreSQL" "postgresql" "postgresql-server postgresql-contrib" "postgresql@17"
 }
