@@ -56,7 +56,7 @@ async fn create_session(
     let sealed = account.as_ref().and_then(|a| Some((a.id, a.seed.as_deref()?)));
     let step = door.step(sealed, told.one_time_code.expose_secret(), arrival.now);
 
-    let mut work = arrival.begin().await?;
+    let mut work = arrival.go_on().await?;
     let right = account.filter(|account| known && account.may_act).zip(step);
     let (id, step) =
         right.as_ref().map_or((AccountId(Uuid::nil()), 0), |(account, step)| (account.id, *step));

@@ -39,6 +39,16 @@ impl Arrival {
     /// Begins to write.
     pub async fn begin(self) -> Result<SignIn, Problem> {
         let place = self.db.enter()?;
+        self.open(Some(place)).await
+    }
+
+    /// The same for a request that was let in before and has been judged since: what it cost is not thrown away for want of a place.
+    /// Those who judge are few, so these are.
+    pub async fn go_on(self) -> Result<SignIn, Problem> {
+        self.open(None).await
+    }
+
+    async fn open(self, place: Option<OwnedSemaphorePermit>) -> Result<SignIn, Problem> {
         let transaction = self.db.writer.begin().await?;
         let ledger = self.db.scribe.ledger().clone();
         Ok(SignIn { errand: self.errand, now: self.now, ledger, transaction, _place: place })
@@ -55,7 +65,7 @@ pub struct SignIn {
     pub now: DateTime<Utc>,
     ledger: Ledger,
     transaction: Transaction<'static, Postgres>,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl SignIn {
