@@ -371,7 +371,7 @@ async fn invited(
     guesses(&mut work).await?.check(work.now)?;
     let guess = note_guess(&mut work).await?;
     work.note().await?;
-    let mut work = db.arrive(errand(request)?).begin().await?;
+    let mut work = db.arrive(errand(request)?).go_on().await?;
     let open = store::usable(&mut work, &secret_hash(invitation.expose_secret())).await?;
     forget(&mut work, guess).await?;
     Ok((work, open.ok_or(Kind::InvitationRefused)?))

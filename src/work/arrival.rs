@@ -42,8 +42,8 @@ impl Arrival {
         self.open(Some(place)).await
     }
 
-    /// The same for a request that was let in before and has been judged since: what it cost is not thrown away for want of a place.
-    /// Those who judge are few, so these are.
+    /// The same for a request that was let in before and is noted as a guess in vain until it ends: for want of a place it is not
+    /// refused, which would count as a wrong one. How many are at it is limited where guesses and hashes are.
     pub async fn go_on(self) -> Result<SignIn, Problem> {
         self.open(None).await
     }
