@@ -207,9 +207,11 @@ fn write_secret(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::rename(new, path)
 }
 
-/// How the present one-time code of an account of this demo is had; the name of the account follows.
+/// How the present one-time code of an account of this demo is had, from whatever folder; the name of the account follows.
 fn code_command(folder: &Path) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "contactpoint".to_owned());
+    let called = std::env::args().next().unwrap_or_else(|| "contactpoint".to_owned());
+    let whole = std::path::absolute(&called).ok().filter(|_| called.contains('/'));
+    let program = whole.map_or(called, |path| format!("'{}'", path.display()));
     if folder == default_dir("demo") {
         return format!("{program} account code");
     }
