@@ -52,11 +52,18 @@ async fn create_session(
     let attempt = throttle(db.arrive(errand(&request)?).begin().await?, &told).await?;
     let arrival = db.arrive(errand(&request)?);
     let account = store::account(&arrival, &told.user_name).await?;
-    let known = judge(&door, &told, account.as_ref()).await?;
+    let judged = judge(&door, &told, account.as_ref()).await;
     let sealed = account.as_ref().and_then(|a| Some((a.id, a.seed.as_deref()?)));
     let step = door.step(sealed, told.one_time_code.expose_secret(), arrival.now);
 
     let mut work = arrival.go_on().await?;
+    let known = match judged {
+        Ok(known) => known,
+        Err(refusal) => {
+            throttle::store::count_of_place_alone(&mut work, attempt).await?;
+            return Err(work.keep(refusal).await);
+        }
+    };
     let right = account.filter(|account| known && account.may_act).zip(step);
     let (id, step) =
         right.as_ref().map_or((AccountId(Uuid::nil()), 0), |(account, step)| (account.id, *step));

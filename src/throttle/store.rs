@@ -107,6 +107,13 @@ async fn note(work: &mut SignIn, name: &str, address: Option<String>) -> Result<
     Ok(id)
 }
 
+/// Lets a try that could not be judged count of the place it came from alone: nothing was learnt of the name.
+pub(crate) async fn count_of_place_alone(work: &mut SignIn, id: Uuid) -> Result<(), Problem> {
+    forget(work, id).await?;
+    let address = Place::of(work.errand.address).address;
+    note(work, "", Some(address)).await.map(drop)
+}
+
 /// Forgets a try or a guess that was not in vain.
 pub(crate) async fn forget(work: &mut SignIn, id: Uuid) -> Result<(), Problem> {
     sqlx::query!("delete from sign_in_failure where attempt_id = $1", id)

@@ -1,8 +1,11 @@
 //! Whoever guesses waits, and nobody else.
 
+use std::sync::Arc;
+
 use contactpoint::{access::Role, database};
-use futures_util::future::join_all;
+use futures_util::{future::join_all, poll};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::{
     harness::{Answer, Index},
@@ -203,6 +206,31 @@ async fn nobody_is_locked_out_by_ten_thousand_wrong_guesses_from_elsewhere() {
         assert!(began.elapsed().as_secs() < 30);
     };
     tokio::join!(flood, victim);
+}
+
+#[actix_web::test]
+async fn a_try_that_found_no_room_to_be_judged_counts_of_its_place_and_not_of_its_name() {
+    let (index, _, person) = place().await;
+    let door = Index::other_door();
+    let crowded = index.with_door(door.clone()).await;
+    let gate = Arc::new(Mutex::new(()));
+    let shut = gate.clone().lock_owned().await;
+    let mut crowd: Vec<_> = (0..1000)
+        .map(|_| (door.pool.clone(), gate.clone()))
+        .map(|(pool, gate)| {
+            Box::pin(async move { pool.run(move || drop(gate.blocking_lock())).await })
+        })
+        .collect();
+    for one in &mut crowd {
+        let _ = poll!(one);
+    }
+    let refused = person.sign_in(&crowded).await.refused(503, "unavailable");
+    assert_eq!(refused.header("Retry-After"), "2");
+    drop((shut, crowd));
+    let noted = "select count(*) filter (where user_name_hash = sha256($1::bytea)), count(address) from sign_in_failure";
+    let noted = sqlx::query_as::<_, (i64, i64)>(noted).bind(person.user_name.as_str().as_bytes());
+    assert_eq!(noted.fetch_one(&index.db).await.unwrap(), (0, 1));
+    person.sign_in(&index).await.expect(200);
 }
 
 #[actix_web::test]

@@ -97,6 +97,7 @@ impl Index {
             Vec::new(),
             issuers.clone(),
             LargestBatch::default(),
+            Self::door(),
             Some(database),
         )
         .await;
@@ -124,7 +125,12 @@ impl Index {
             .database(known.get_database().unwrap())
             .ssl_mode(PgSslMode::Disable)
             .options([("role", APPLICATION)]);
-        self.on(application, Vec::new(), LargestBatch::default()).await
+        self.on(application, Vec::new(), LargestBatch::default(), Self::door()).await
+    }
+
+    /// Another server on the same database, whose sign-ins are judged by a door of their own; it ends when it is dropped.
+    pub(crate) async fn with_door(&self, door: Data<Door>) -> Self {
+        self.on(self.application(), Vec::new(), LargestBatch::default(), door).await
     }
 
     /// How the service reaches the database.
@@ -133,7 +139,7 @@ impl Index {
     }
 
     async fn another(&self, proxies: Vec<IpAddr>, largest: LargestBatch) -> Self {
-        self.on(self.application(), proxies, largest).await
+        self.on(self.application(), proxies, largest, Self::door()).await
     }
 
     async fn on(
@@ -141,10 +147,11 @@ impl Index {
         application: PgConnectOptions,
         proxies: Vec<IpAddr>,
         largest: LargestBatch,
+        door: Data<Door>,
     ) -> Self {
         let (clock, db, issuers) = (self.clock.clone(), self.db.clone(), self.issuers.clone());
         let (address, server) =
-            serve(application, clock.clone(), proxies, issuers.clone(), largest, None).await;
+            serve(application, clock.clone(), proxies, issuers.clone(), largest, door, None).await;
         Self { clock, db, address, http: http(), issuers, server }
     }
 
@@ -160,7 +167,12 @@ impl Index {
 
     /// Who judges those who sign in.
     pub(crate) fn door() -> Data<Door> {
-        SECRETS.1.clone()
+        SECRETS.1[0].clone()
+    }
+
+    /// Another who judges them by the same secrets, for one test that keeps it from judging.
+    pub(crate) fn other_door() -> Data<Door> {
+        SECRETS.1[1].clone()
     }
 
     /// The present moment of this index.
@@ -405,6 +417,7 @@ async fn serve(
     proxies: Vec<IpAddr>,
     issuers: Value,
     largest_batch: LargestBatch,
+    door: Data<Door>,
     database: Option<Database>,
 ) -> (SocketAddr, ServerHandle) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -418,7 +431,7 @@ async fn serve(
     };
     let (started, handle) = oneshot::channel();
     thread::spawn(move || {
-        let (verifier, door) = SECRETS.clone();
+        let verifier = Index::verifier();
         let issuers = issuers.to_string();
         let shared = Shared {
             ledger: Ledger::new(&settings.database, door.vault.clone()),
@@ -470,16 +483,18 @@ fn opened(mut event: Value) -> Value {
 }
 
 /// Keys that end with this process, made once, since making them takes a while.
-static SECRETS: LazyLock<(Data<Verifier>, Data<Door>)> = LazyLock::new(|| {
+static SECRETS: LazyLock<(Data<Verifier>, [Data<Door>; 2])> = LazyLock::new(|| {
     let folder = env::temp_dir().join(format!("contactpoint-test-keys-{}", std::process::id()));
     let keys = Keys::generate(&folder).unwrap();
+    let doors = [&folder; 2].map(|folder| {
+        let keys = Keys::load(folder).unwrap();
+        let vault = Vault::new(keys.sealer, &keys.pepper);
+        Data::new(Door::new(Credential::new(keys.pepper).unwrap(), vault).unwrap())
+    });
     fs::remove_dir_all(&folder).unwrap();
     let issuer = "http://contactpoint.test".to_owned();
     let issuer = Issuer { issuer, audience: "contactpoint".to_owned(), keys: keys.signing };
-    let vault = Vault::new(keys.sealer, &keys.pepper);
-    let credential = Credential::new(keys.pepper).unwrap();
-    let door = Door::new(credential, vault).unwrap();
-    (Data::new(Verifier::new(issuer)), Data::new(door))
+    (Data::new(Verifier::new(issuer)), doors)
 });
 
 /// Keys of roots that end with this process.
