@@ -4,8 +4,6 @@ mod json;
 mod key;
 mod set;
 mod signed;
-#[cfg(test)]
-mod tests;
 
 use serde::{Deserialize, Deserializer};
 
@@ -65,3 +63,6 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(reader).map(Some)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,9 @@ use std::{
 use aws_lc_rs::signature::Ed25519KeyPair;
 
 use super::{
-    ACTIVE, AUDIT, Folder, KeyFault, PUBLIC, PublicKey, SIGNING, SigningKeys, from_pem, new_folder,
-    read_folder, read_secret, to_pem, write_secret,
+    AUDIT, KeyFault, SIGNING, SigningKeys,
+    folder::{ACTIVE, Folder, new_folder, read_folder, read_secret, write_secret},
+    signing::{PUBLIC, PublicKey, from_pem, to_pem},
 };
 
 /// How long a key is published before it signs, so that whoever verifies our tokens has read it; and how long it is kept

@@ -8,7 +8,10 @@ use aws_lc_rs::{
 };
 use secrecy::{ExposeSecret, SecretSlice, zeroize::Zeroizing};
 
-use super::{ACTIVE, Folder, KeyFault, read_folder, thirty_two_bytes};
+use super::{
+    KeyFault,
+    folder::{ACTIVE, Folder, read_folder, thirty_two_bytes},
+};
 
 /// A value sealed by the service's key itself; only opened any more.
 const DIRECT: u8 = 1;

@@ -7,8 +7,10 @@ use std::{
 };
 
 use super::{
-    ACTIVE, Folder, KeyFault, SEALING, Sealer, random_base64, read_folder,
-    rotation::activate as name, sealer::key_id, write_secret,
+    KeyFault, SEALING, Sealer,
+    folder::{ACTIVE, Folder, random_base64, read_folder, write_secret},
+    rotation::activate as name,
+    sealer::key_id,
 };
 
 /// Puts the next key beside the others, which does not seal yet, and says its number. One that is there already is the next.

@@ -28,6 +28,7 @@ const LEVELS: &[&[&str]] = &[
         "problem",
         "problem::*",
         "token",
+        "token::*",
         "session::user_name",
         "information_request::clock",
     ],
@@ -47,7 +48,7 @@ const LEVELS: &[&[&str]] = &[
         "listener::*",
     ],
     &["budget", "budget::limits"],
-    &["http", "span", "describe", "examples"],
+    &["http", "http::*", "span", "describe", "describe::*", "examples"],
     &["child::address", "child::birth", "child::identifier", "child::provenance"],
     &["child::name", "child::whereabouts"],
     &["carer", "consent", "organisation", "organisation::codes"],
@@ -58,7 +59,9 @@ const LEVELS: &[&[&str]] = &[
         "record",
         "matching",
         "matching::asked",
+        "matching::candidate",
         "matching::candidates",
+        "matching::criteria",
         "matching::fuzzy",
         "matching::matcher",
         "learning",
@@ -73,6 +76,8 @@ const LEVELS: &[&[&str]] = &[
         "external::issuers",
         "throttle",
         "audit",
+        "audit::search",
+        "audit::trail",
         "load",
         "load::lines",
         "feed",
@@ -114,6 +119,7 @@ const LEVELS: &[&[&str]] = &[
         "feed::import::pupil",
         "sensitive",
         "information_request",
+        "information_request::found",
         "withholding",
         "subscription",
         "subscription::event",
@@ -145,6 +151,7 @@ const LEVELS: &[&[&str]] = &[
         "matching::entry",
         "matching::retrieve",
         "*::store",
+        "child::store::*",
         "feed::batch::store",
         "audit::roots::store",
     ],
@@ -178,7 +185,7 @@ const LEVELS: &[&[&str]] = &[
 ];
 
 /// Where HTTP is spoken.
-const EDGE: [&str; 22] = [
+const EDGE: [&str; 23] = [
     "access",
     "app",
     "catalogue",
@@ -188,6 +195,7 @@ const EDGE: [&str; 22] = [
     "edge",
     "health",
     "http",
+    "http::*",
     "listener",
     "listener::*",
     "main",
@@ -204,7 +212,7 @@ const EDGE: [&str; 22] = [
 ];
 
 /// Where SQL stands.
-const SQL: [&str; 15] = [
+const SQL: [&str; 16] = [
     "audit::export::store",
     "audit::ledger",
     "audit::roots::store",
@@ -219,6 +227,7 @@ const SQL: [&str; 15] = [
     "matching::entry",
     "matching::retrieve",
     "*::store",
+    "child::store::*",
     "feed::batch::store",
 ];
 

@@ -1,125 +1,22 @@
-//! What the API description says beside what each route says of itself.
+//! What every operation takes and gives, by its permission, its path and its method.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use utoipa::{
-    Modify, OpenApi, PartialSchema,
-    openapi::{
-        self, Content, RefOr, Required, Response, ResponseBuilder,
-        header::Header,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn},
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
+use utoipa::openapi::{
+    self, Content, RefOr, Required, Response, ResponseBuilder,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
 };
-use utoipa_swagger_ui::Config;
 
+use super::headers::{
+    FOR_A_TOKEN, WITH_A_TOKEN, any_text, compact, idempotency_key, if_match, location, mirrored,
+    on_behalf_of, proof, reason, reference, request_id, seconds,
+};
 use crate::{
-    access::{POLICIES, Policy, Reason, goes_on},
+    access::{POLICIES, Policy, goes_on},
     budget::is_limited,
-    problem::{Fault, Kind, OAuthError, ProblemBody},
+    problem::Kind,
 };
-
-/// The description, before the routes are added.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "ContactPoint",
-        description = include_str!("../api-spec/introduction.md"),
-        contact(name = "ContactPoint maintainers"),
-        license(name = "MIT", identifier = "MIT"),
-    ),
-    tags(
-        (name = "signing in", description = "Tokens for people and for systems."),
-        (name = "children", description = "Find the one right child; open, add and correct a record."),
-        (name = "possible duplicates", description = "Records that may be of one child, and what stewards decide of them."),
-        (name = "merges", description = "Two records of one child made one by two stewards, and two again."),
-        (name = "carers", description = "Parents, and others with care of a child."),
-        (name = "involvements", description = "Who is working with a child, and how to reach them."),
-        (name = "flags", description = "What those who work with a child indicate to one another."),
-        (name = "subjects", description = "Children, and carers who act for them: whose record an account is about."),
-        (name = "my record", description = "The own record of a child in plain words, and who has looked at it."),
-        (name = "information requests", description = "What children and carers ask: to see the record, to have it put right, or to complain."),
-        (name = "withholdings", description = "Looks that children and carers are told later, and why."),
-        (name = "consents", description = "Consents to sensitive services, and their withdrawal."),
-        (name = "contact requests", description = "Ask to be put in touch with services of which nobody is told, and broker it."),
-        (name = "shields", description = "What hides a child from everyone who need not know: asked for, decided, looked past, lifted."),
-        (name = "identities", description = "How an identity ends."),
-        (name = "alerts", description = "What detectors found in how the index is used, by reference alone, and from which measure on."),
-        (name = "investigations", description = "What is looked into because of how the index was used."),
-        (name = "retention", description = "When records end: deaths, consents to stay, legal holds, purges."),
-        (name = "archive", description = "Records that are not in use any more, and their way back."),
-        (name = "organisations", description = "Who works with children, and how to reach them."),
-        (name = "accounts", description = "Who may sign in: made, invited, enrolled, suspended and closed."),
-        (name = "clients", description = "Systems that may call, for themselves or with a person."),
-        (name = "access requests", description = "Who asks to have an account, and who decides."),
-        (name = "feeds", description = "What other systems send, and what became of it."),
-        (name = "review", description = "What stewards decide about what feeds send: of whom it is, and that it is not of a child."),
-        (name = "transfers", description = "Which authority answers for a record, and handing it over."),
-        (name = "changes", description = "What has changed of the children with whom an organisation works, by a cursor."),
-        (name = "subscriptions", description = "Changes sent to an address as signed events."),
-        (name = "reports", description = "What stewards look through to keep records accurate."),
-        (name = "notices", description = "What people are told to do or to know."),
-        (name = "audit", description = "How the index has been used."),
-        (name = "policies", description = "Who may do what, and the code lists."),
-        (name = "running", description = "Health, and the catalogue of problems."),
-    ),
-    components(schemas(ProblemBody<'_>, Fault, OAuthError<'_>, Reason)),
-    modifiers(&Security),
-)]
-pub(crate) struct Description;
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, api: &mut openapi::OpenApi) {
-        let bearer = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("at+jwt")
-            .description(Some("The `accessToken` of `POST /v1/sessions`, or the `access_token` of `POST /oauth/token`."))
-            .build();
-        let components = api.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
-        api.servers = Some(vec![openapi::Server::new("/")]);
-    }
-}
-
-/// How the documentation page is shown: offline, with what was entered kept.
-pub(crate) fn page() -> Config<'static> {
-    Config::from("/openapi.json")
-        .use_base_layout()
-        .deep_linking(true)
-        .default_models_expand_depth(0)
-        .try_it_out_enabled(true)
-        .persist_authorization(true)
-        .display_request_duration(true)
-        .doc_expansion("list")
-}
-
-/// What a reader looks for first; a path before those whose parameter it would match too.
-const FIRST: [&str; 5] = [
-    "/v1/sessions",
-    "/oauth/token",
-    "/v1/children/search",
-    "/v1/children/match",
-    "/v1/children/{indexNumber}",
-];
-
-/// Adds to every operation the headers that it takes, the problems that it can give and who may call it.
-pub(crate) fn complete(api: &mut openapi::OpenApi) {
-    let first = |path: &str| FIRST.iter().position(|first| *first == path).unwrap_or(usize::MAX);
-    api.paths.paths.sort_by(|a, _, b, _| first(a).cmp(&first(b)));
-    for (path, item) in &mut api.paths.paths {
-        let methods =
-            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        for (n, slot) in methods.into_iter().enumerate() {
-            if let Some(operation) = slot {
-                let method = ["get", "post", "put", "patch", "delete"][n];
-                Operating { path, method, operation }.complete();
-            }
-        }
-    }
-}
 
 /// Where a POST makes nothing that could be made twice.
 const NOT_CREATING: [&str; 11] = [
@@ -149,14 +46,14 @@ const RECONCILIATIONS: &str = "/v1/feeds/{feedId}/reconciliations";
 /// What is put and taken away whatever its version: a stop must not fail because something else has changed.
 const UNCONDITIONAL: [&str; 2] = ["/v1/stop", "/v1/organisations/{organisationId}/suspension"];
 
-struct Operating<'a> {
-    path: &'a str,
-    method: &'static str,
-    operation: &'a mut Operation,
+pub(super) struct Operating<'a> {
+    pub(super) path: &'a str,
+    pub(super) method: &'static str,
+    pub(super) operation: &'a mut Operation,
 }
 
 impl Operating<'_> {
-    fn complete(&mut self) {
+    pub(super) fn complete(&mut self) {
         let policy = policy_of(self.operation);
         self.operation.security.get_or_insert_default();
         let mut kinds =
@@ -525,128 +422,4 @@ fn example(kind: Kind, policy: Option<&Policy>) -> serde_json::Value {
         example["policy"] = json!(policy);
     }
     example
-}
-
-fn mirrored() -> Header {
-    let mut header = Header::new(uuid());
-    header.description = Some(
-        "The request's number, as sent or made, by which it is found in the audit.".to_owned(),
-    );
-    header
-}
-
-fn location() -> Header {
-    let mut header = Header::new(String::schema());
-    header.description = Some("Where the record is now.".to_owned());
-    header
-}
-
-fn seconds() -> Header {
-    let mut header = Header::new(u32::schema());
-    header.description = Some("Seconds to wait before the request is repeated.".to_owned());
-    header
-}
-
-fn parameter(
-    name: &str,
-    required: bool,
-    described: &str,
-    schema: RefOr<openapi::Schema>,
-    example: &str,
-) -> Parameter {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Header)
-        .required(if required { Required::True } else { Required::False })
-        .description(Some(described))
-        .schema(Some(schema))
-        .example((!example.is_empty()).then(|| json!(example)))
-        .build()
-}
-
-fn text(pattern: &str) -> RefOr<openapi::Schema> {
-    openapi::ObjectBuilder::new()
-        .schema_type(openapi::schema::Type::String)
-        .pattern(Some(pattern))
-        .into()
-}
-
-fn uuid() -> RefOr<openapi::Schema> {
-    let format = openapi::SchemaFormat::KnownFormat(openapi::KnownFormat::Uuid);
-    openapi::ObjectBuilder::new()
-        .schema_type(openapi::schema::Type::String)
-        .format(Some(format))
-        .into()
-}
-
-fn reason() -> Parameter {
-    parameter(
-        "Access-Reason",
-        true,
-        "Why you look or write: one of the codes of `GET /v1/code-lists`. It is kept in the audit.",
-        openapi::Ref::from_schema_name("Reason").into(),
-        "direct-service",
-    )
-}
-
-fn reference(required: bool) -> Parameter {
-    parameter(
-        "Access-Reference",
-        required,
-        "Your own reference for this look: 1 to 40 letters, digits, slashes and hyphens. It is kept in the audit.",
-        text("^[A-Za-z0-9/-]{1,40}$"),
-        "CASE/2026-104",
-    )
-}
-
-fn on_behalf_of() -> Parameter {
-    parameter(
-        "On-Behalf-Of",
-        false,
-        "The account of the person for whom you look, where the look is mediated. Both must hold the permission, nothing is told that either may not see, and both are kept in the audit.",
-        uuid(),
-        "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11",
-    )
-}
-
-const WITH_A_TOKEN: &str = "A proof of the key that the token is bound to (RFC 9449), where it is bound to one; the token is then sent as `Authorization: DPoP`.";
-const FOR_A_TOKEN: &str = "A proof of a key (RFC 9449), to which the tokens are then bound. Needed where the registration of a client says so.";
-
-fn proof(described: &str, form: RefOr<openapi::Schema>) -> Parameter {
-    parameter("DPoP", false, described, form, "")
-}
-
-/// A signed token in the compact form of RFC 7515.
-fn compact() -> RefOr<openapi::Schema> {
-    text(r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$")
-}
-
-/// It is not looked at where the token is not bound to a key.
-fn any_text() -> RefOr<openapi::Schema> {
-    openapi::ObjectBuilder::new().schema_type(openapi::schema::Type::String).into()
-}
-
-fn request_id() -> Parameter {
-    let described = "A number of yours for the request: a UUID is mirrored in the answer, anything else is replaced by one of ours.";
-    parameter("X-Request-Id", false, described, any_text(), "5f0c7f6e-2f9b-4a41-9c39-0f5d6d9f2c11")
-}
-
-fn idempotency_key() -> Parameter {
-    parameter(
-        "Idempotency-Key",
-        true,
-        "A key of your choice, a new one for each request: 8 to 64 printable ASCII characters. Repeating the request with it gives the first answer again, for 7 days.",
-        text("^[!-~]{8,64}$"),
-        "",
-    )
-}
-
-fn if_match() -> Parameter {
-    parameter(
-        "If-Match",
-        true,
-        "The `ETag` of what you change, as you read it.",
-        text("^\"[0-9]{1,18}\"$"),
-        "\"1\"",
-    )
 }
