@@ -1,8 +1,9 @@
 """Whether one small machine carries the nation: looks among twelve million children, beside what the same statements could at most;
 kills of the service, of PostgreSQL and of both under writes; a network that fails in ten ways; a primary that is lost; an instance that
 is told to stop; five times as many who ask as can be served; eight thousand slow clients.
-`--only sizes,overload,slow,kills,faults,cancelled,failover,leaving` does some. The largest index is made first and measured last: a
-disk that has just taken fifty gigabytes is slow for a while, and what is measured is looking, not that."""
+`--only sizes,overload,slow,kills,faults,cancelled,failover,leaving` does some. The largest index is made after the smaller ones were
+measured and is itself measured last: a disk that has just taken fifty gigabytes is slow for a while, and what is measured is looking, not
+that."""
 
 import contextlib
 import json
@@ -13,7 +14,7 @@ import time
 from nation_cluster import Cluster, failover, leaving
 from nation_faults import cancelled, faults
 from nation_kills import kills
-from nation_site import Site
+from nation_site import Site, room_for
 from nation_size import overload, size
 from nation_slow import slow
 from service import say
@@ -46,9 +47,24 @@ def main():
             say(f"  {figures} in {took[name]} s")
             told.update(figures)
 
-    with contextlib.ExitStack() as kept:
-        made = {max(SIZES): kept.enter_context(Site(PROGRAMS, max(SIZES)))} if "sizes" in only else {}
-        parts(only, part, made)
+    *smaller, largest = sorted(SIZES)
+    growth = []
+
+    def grown(site):
+        growth.append(size(site, SECONDS, ROUNDS))
+        return growth[-1] | {"growth": {str(one["children"]): one for one in growth}}
+
+    if "sizes" in only:
+        room_for(largest)
+        for children in smaller:
+            with Site(PROGRAMS, children) as site:
+                grown(site)
+        with Site(PROGRAMS, largest) as site:
+            others(only, part)
+            part("sizes", lambda: grown(site))
+        table(growth)
+    else:
+        others(only, part)
     told["seconds_of_parts"] = took
     for name, figure in told.items():
         if name != "growth":
@@ -57,7 +73,7 @@ def main():
     print(json.dumps(told))
 
 
-def parts(only, part, made):
+def others(only, part):
     if set(only) & {"overload", "slow", "kills", "faults", "cancelled"}:
         with Site(PROGRAMS, SMALL) as site:
             part("overload", lambda: overload(site, SECONDS))
@@ -70,20 +86,14 @@ def parts(only, part, made):
         with Cluster(PROGRAMS, 5_000) as cluster:
             part("failover", lambda: failover(cluster))
             part("leaving", lambda: leaving(cluster))
-    part("sizes", lambda: sizes(made))
 
 
-def sizes(made):
-    """The figures of each size, the smallest first; of `made` those that there are already."""
-    growth = []
-    for children in sorted(SIZES):
-        with contextlib.nullcontext(made[children]) if children in made else Site(PROGRAMS, children) as site:
-            growth.append(size(site, SECONDS, ROUNDS))
+def table(growth):
+    """What each size was found to cost, for people."""
     names = list(growth[0])
     print("".join(f"{name.replace('_', ' '):>22}" for name in names))
     for row in growth:
         print("".join(f"{row[name]:>22,}" for name in names))
-    return growth[-1] | {"growth": {str(row.pop("children")): row for row in [dict(row) for row in growth]}}
 
 
 main()

@@ -31,6 +31,15 @@ def memory():
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
+def room_for(children):
+    """Ends where the disk would be full before so many children are made: at once, and not after an hour."""
+    # Rows and indexes, what one index is sorted in, and the log of what is written.
+    needed = (children * 5_000 + 2**33 * min(1, children / 1_000_000)) / 2**30
+    free = shutil.disk_usage(tempfile.gettempdir()).free / 2**30
+    if free < needed:
+        sys.exit(f"{children:,} children take {needed:.0f} GiB of disk in {tempfile.gettempdir()}, of which {free:.0f} are free.")
+
+
 class Server:
     """PostgreSQL as an operator would run it on this machine: durable, a quarter of the memory for its buffers."""
 
@@ -96,6 +105,7 @@ class Site(Place):
         self.crew = Crew(self)
 
     def __enter__(self):
+        room_for(self.children)
         self.folder = tempfile.mkdtemp(prefix="contactpoint-bench-")
         os.chmod(self.folder, 0o711)
         try:
