@@ -74,6 +74,7 @@ def main():
 
 
 def others(only, part):
+    """Everything but the sizes, with few children."""
     if set(only) & {"overload", "slow", "kills", "faults", "cancelled"}:
         with Site(PROGRAMS, SMALL) as site:
             part("overload", lambda: overload(site, SECONDS))
