@@ -17,10 +17,11 @@ A walk, to copy and paste into another terminal:
   api {url}/v1/children/search -d "${WRONG%\}},\"fuzzy\":true,\"searchId\":\"$SEARCH\"}"
 
   # Open the record: who is working with her, and how to reach them
-  api {url}/v1/children/{child}
+  RECORD=$(api {url}/v1/children/{child}); echo "$RECORD"
 
-  # Set a flag on the school's own involvement (its version stands in the record)
-  api -X PUT {url}/v1/involvements/{involvement}/flags/informationToShare -H 'If-Match: "1"' -d '{}'
+  # Set a flag on the school's own involvement, whose version stands in the record
+  VERSION=${RECORD#*{involvement}}; VERSION=${VERSION#*'"version":'}; VERSION=${VERSION%%[,\}]*}
+  api -X PUT {url}/v1/involvements/{involvement}/flags/informationToShare -H "If-Match: \"$VERSION\"" -d '{}'
 
   # See it as the child's doctor
   TOKEN=$(signin doctor {doctor})
