@@ -1,6 +1,6 @@
 //! When records end: what is said of it, what the passing of days brings about, and that no kill changes the end.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use contactpoint::{access::Role, retention::task};
 use serde_json::{Value, json};
@@ -500,6 +500,19 @@ async fn die_at(index: &Index, n: i64) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&index.db).await.unwrap();
 }
 
+/// Waits until the database has let go of what a connection held: one that is ended is told so a moment before.
+async fn nobody_is_at_work(index: &Index) {
+    let held = "select exists (select from pg_locks where locktype = 'advisory' and objid = 7261044
+         and database = (select oid from pg_database where datname = current_database()))";
+    for _ in 0..1_000 {
+        if !sqlx::query_scalar::<_, bool>(held).fetch_one(&index.db).await.unwrap() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("a connection that was ended holds the task's lock for ten seconds");
+}
+
 #[actix_web::test]
 async fn a_task_that_is_killed_anywhere_ends_in_the_same_state_when_it_is_run_again() {
     let undisturbed = Index::start().await;
@@ -520,6 +533,7 @@ async fn a_task_that_is_killed_anywhere_ends_in_the_same_state_when_it_is_run_ag
         die_at(&index, n).await;
         if !run(&index).await {
             kills.set(kills.get() + 1);
+            nobody_is_at_work(&index).await;
         }
         assert!(run(&index).await, "the next one is not kept out");
         assert_eq!(state(&index).await, expected, "killed at write {n}");
