@@ -241,6 +241,6 @@ pub(crate) async fn events(work: &mut Errands, key: u32) -> Result<i64, Problem>
 
 /// Makes sure that nobody else changes the keys meanwhile.
 pub(crate) async fn alone(work: &mut Errands) -> Result<bool, Problem> {
-    let alone = sqlx::query_scalar!(r#"select pg_try_advisory_lock(7261044) as "alone!""#);
+    let alone = sqlx::query_scalar!(r#"select pg_try_advisory_lock(7261052) as "alone!""#);
     Ok(alone.fetch_one(work.db()).await?)
 }

@@ -296,6 +296,19 @@ fn nothing_is_written_outside_a_unit_of_work() {
     );
 }
 
+#[test]
+fn each_task_has_a_lock_of_its_own() {
+    let mut taken = BTreeMap::new();
+    for (file, source) in files() {
+        for (at, _) in source.match_indices("select pg_try_advisory") {
+            let lock = source[at..].split(['(', ')']).nth(1).unwrap().to_owned();
+            let other = taken.insert(lock.clone(), file.clone()).unwrap_or(file.clone());
+            assert_eq!(other, file, "while one is at work the other would be kept from it: {lock}");
+        }
+    }
+    assert!(taken.contains_key("7261044") && taken.len() > 4, "{taken:?}");
+}
+
 /// Fails where a file of these has one of these in it.
 fn refuse(fault: &str, marks: &[&str], of: impl Fn(&str) -> bool) {
     let mut found = files();
