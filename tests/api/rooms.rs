@@ -300,7 +300,7 @@ fn nothing_is_written_outside_a_unit_of_work() {
 fn each_task_has_a_lock_of_its_own() {
     let mut taken = BTreeMap::new();
     for (file, source) in files() {
-        for (at, _) in source.match_indices("select pg_try_advisory") {
+        for (at, _) in source.match_indices("pg_try_advisory_") {
             let lock = source[at..].split(['(', ')']).nth(1).unwrap().to_owned();
             let other = taken.insert(lock.clone(), file.clone()).unwrap_or(file.clone());
             assert_eq!(other, file, "while one is at work the other would be kept from it: {lock}");
