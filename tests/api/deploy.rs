@@ -1,6 +1,6 @@
 //! What stands in `deploy/`, `compose.yaml` and `Dockerfile` names only what the program knows, and holds no secret.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeSet, fs, net::Ipv4Addr, path::PathBuf, process::Command};
 
 use regex::Regex;
 
@@ -74,6 +74,24 @@ fn containers_may_do_nothing_but_serve() {
     let compose = fs::read_to_string("compose.yaml").unwrap();
     assert!(compose.contains("cap_drop: [ALL]") && compose.contains("read_only: true"));
     assert!(fs::read_to_string("Dockerfile").unwrap().contains("USER 10001:10001"));
+}
+
+#[test]
+fn the_balancer_has_an_address_that_no_instance_is_given_before() {
+    let compose = fs::read_to_string("compose.yaml").unwrap();
+    let told = |mark: &str| {
+        let (_, rest) = compose.split_once(mark).unwrap();
+        rest.split(|c: char| !c.is_ascii_digit() && c != '.' && c != '/').next().unwrap().to_owned()
+    };
+    let address = |text: &str| text.parse::<Ipv4Addr>().unwrap().to_bits();
+    let holds = |network: &str, at: u32| {
+        let (first, bits) = network.split_once('/').unwrap();
+        (at ^ address(first)) >> (32 - bits.parse::<u32>().unwrap()) == 0
+    };
+    let (subnet, given, balancer) = (told("subnet: "), told("ip_range: "), told("ipv4_address: "));
+    assert!(holds(&subnet, address(&balancer)) && !holds(&given, address(&balancer)));
+    assert!(holds(&subnet, address(given.split('/').next().unwrap())));
+    assert!(compose.contains(&format!("CONTACTPOINT_TRUSTED_PROXIES: {balancer}\n")));
 }
 
 /// The folders and files at the top that the build reads: what `Cargo.toml` names, and what is taken into the program.
