@@ -35,6 +35,8 @@ use crate::{
     work::Db,
 };
 
+/// The operations by which a supervisor and a balancer ask how the service is.
+const PROBES: [&str; 2] = ["is_live", "is_ready"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest address that is read (security rule H-1), in bytes.
 const MAX_URI: usize = 2048;
@@ -377,11 +379,15 @@ impl Drop for UnderWay {
     }
 }
 
-/// Counts an answer, and writes its line of the log.
+/// Counts an answer, and writes its line of the log: at `debug` where a probe was told that all is well, as it is several times a second.
 fn answered(operation: &'static str, status: u16, id: Uuid, took: Duration) {
     let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
     let milliseconds = f64::from(micros) / 1000.0;
-    tracing::info!(operation, status, request_id = %id, milliseconds, "answered");
+    if status == 200 && PROBES.contains(&operation) {
+        tracing::debug!(operation, status, request_id = %id, milliseconds, "answered");
+    } else {
+        tracing::info!(operation, status, request_id = %id, milliseconds, "answered");
+    }
     let labels = [("operation", operation.to_owned()), ("status", status.to_string())];
     metrics::histogram!(metric::REQUEST_DURATION, &labels).record(took.as_secs_f64());
 }
