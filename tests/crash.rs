@@ -272,6 +272,15 @@ async fn the_running_service_tells_what_it_measures_and_nothing_else() {
     assert!(!text.contains("steward"), "nobody is named");
 }
 
+#[actix_web::test]
+async fn whatever_the_service_does_by_itself_takes_leave_of_the_database() {
+    let demo = Demo::anew("leave");
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let log = fs::read_to_string(demo.folder.join("postgres/log")).unwrap();
+    assert!(log.contains("ready to accept connections"), "{log}");
+    assert!(!log.contains("unexpected EOF"), "{log}");
+}
+
 /// Takes whatever is sent to it by HTTP, one request a connection or several, and keeps the bytes.
 fn collector() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -90,6 +90,7 @@ pub(super) async fn play(
         "sensitive": protection::sensitive(&mut work, &STAFF).await?,
         "archived": protection::end(&mut work).await?,
     });
+    work.end(()).await;
     retain(options, vault).await?;
     Ok(json!({ "accounts": accounts, "clients": clients, "examples": examples }))
 }
@@ -99,7 +100,8 @@ async fn retain(options: &PgConnectOptions, vault: &Vault) -> Result<(), Refused
     let work = Errands::begin(options, &Clock::System, "retention_run").await?;
     let mut work = work.with_vault(vault.clone());
     let today = work.today();
-    task::run(&mut work, today, task::BATCH, |_| true).await?;
+    let done = task::run(&mut work, today, task::BATCH, |_| true).await;
+    work.end(done).await?;
     Ok(())
 }
 

@@ -180,6 +180,7 @@ async fn fill(
         News::Progress(summary) => bar.set_position(summary.children),
     });
     let summary = loaded.await?;
+    work.end(()).await;
     bar.finish_and_clear();
     if summary.rejected > 0 {
         eprintln!(

@@ -175,9 +175,10 @@ impl Running {
         actix_web::rt::spawn(server::stop_when_told(running.handle(), shared, notice)?);
         ready(address)?;
         running.await?;
-        let end = Errands::begin(&options, &clock, "end_instance").await?;
-        end.with_ledger(ledger).record(Trail::default()).await?;
-        Ok(())
+        let last = Errands::begin(&options, &clock, "end_instance").await?;
+        let mut last = last.with_ledger(ledger);
+        let recorded = last.record(Trail::default()).await;
+        Ok(last.end(recorded).await?)
     }
 
     /// Begins to tell what happens.

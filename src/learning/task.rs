@@ -121,6 +121,11 @@ pub async fn count(
     }
     let work = Errands::begin(options, clock, "match_count").await?;
     let mut work = work.with_ledger(ledger.clone());
+    let revision = count_alone(&mut work, clock).await;
+    work.end(revision).await
+}
+
+async fn count_alone(work: &mut Errands, clock: &Clock) -> Result<Option<i32>, Problem> {
     if !store::alone(work.db()).await? {
         return Ok(None);
     }
@@ -151,7 +156,7 @@ pub async fn count(
     });
     let mut frequencies = counting.await.map_err(Problem::internal)?;
     frequencies.index = children.max(frequencies.children);
-    let revision = store::keep_frequencies(&mut work, children, &frequencies).await?;
+    let revision = store::keep_frequencies(work, children, &frequencies).await?;
     let told = json!({ "revision": revision, "children": frequencies.children });
     work.record(Trail::default().with(told)).await?;
     Ok(Some(revision))

@@ -78,7 +78,8 @@ async fn forget_months(options: &PgConnectOptions, shared: &Shared) -> Result<us
     let work = Errands::begin(options, &shared.clock, "audit_forget").await?;
     let mut work = work.with_ledger(shared.ledger.clone());
     let kept_from = months::kept_from(work.today(), months::YEARS);
-    months::forget(&mut work, kept_from).await
+    let forgotten = months::forget(&mut work, kept_from).await;
+    work.end(forgotten).await
 }
 
 /// Does what the passing of days brings about, every five minutes and right after midnight in London. Every instance tries;
@@ -125,8 +126,13 @@ async fn index_once(
 ) -> Result<u64, Problem> {
     let work = Errands::begin(options, &shared.clock, "match_index").await?;
     let mut work = work.with_ledger(shared.ledger.clone());
+    let made = make_entries(&mut work, anew).await;
+    work.end(made).await
+}
+
+async fn make_entries(work: &mut Errands, anew: bool) -> Result<u64, Problem> {
     if anew {
-        let waiting = indexing::ask_anew(&mut work, false).await?;
+        let waiting = indexing::ask_anew(work, false).await?;
         if waiting > 0 {
             tracing::warn!(
                 waiting,
@@ -134,7 +140,7 @@ async fn index_once(
             );
         }
     }
-    indexing::catch_up(&mut work, indexing::BATCH, |_| {}).await
+    indexing::catch_up(work, indexing::BATCH, |_| {}).await
 }
 
 /// Forgets what is left of batches that did not come in whole, every minute. Every instance does so.
@@ -152,7 +158,8 @@ async fn tidy_batches(options: PgConnectOptions, shared: Shared) {
 async fn tidy_once(options: &PgConnectOptions, shared: &Shared) -> Result<usize, Problem> {
     let work = Errands::begin(options, &shared.clock, "tidy_batches").await?;
     let mut work = work.with_ledger(shared.ledger.clone());
-    batches::tidy(&mut work).await
+    let abandoned = batches::tidy(&mut work).await;
+    work.end(abandoned).await
 }
 
 /// Looks through the audit as it grows, every two seconds, and at once where there is more. Every instance tries; one at a time does it.
@@ -189,7 +196,9 @@ async fn watch_once(
     shared: &Shared,
 ) -> Result<Option<detectors::Done>, Problem> {
     let work = Errands::begin(options, &shared.clock, detectors::OPERATION).await?;
-    detectors::run(&mut work.with_ledger(shared.ledger.clone())).await
+    let mut work = work.with_ledger(shared.ledger.clone());
+    let done = detectors::run(&mut work).await;
+    work.end(done).await
 }
 
 async fn retain_once(
@@ -199,7 +208,8 @@ async fn retain_once(
     let work = Errands::begin(options, &shared.clock, "retention_run").await?;
     let mut work = work.with_ledger(shared.ledger.clone());
     let today = work.today();
-    task::run(&mut work, today, task::BATCH, |_| true).await
+    let done = task::run(&mut work, today, task::BATCH, |_| true).await;
+    work.end(done).await
 }
 
 /// Works on what feeds have sent. One instance does at a time, and another at once where it dies.
@@ -245,7 +255,8 @@ async fn work_on_what_waits(
 ) -> Result<worker::Progress, Problem> {
     let work = Errands::begin(options, &shared.clock, "feed_work").await?;
     let mut work = work.with_ledger(shared.ledger.clone()).with_matchers(shared.matchers.clone());
-    worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await
+    let done = worker::run_until_idle(&mut work, &shared.clock, worker::CHUNK, |_| true).await;
+    work.end(done).await
 }
 
 /// How long one round of sealing may take: each of its few statements ends within 5 s, unless the database is silent.

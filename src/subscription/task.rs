@@ -52,10 +52,15 @@ pub async fn fan_out(
 ) -> Result<i64, Problem> {
     let work = Errands::begin(options, clock, "make_events").await?;
     let mut work = work.with_ledger(ledger.clone());
+    let events = make_events(&mut work).await;
+    work.end(events).await
+}
+
+async fn make_events(work: &mut Errands) -> Result<i64, Problem> {
     let mut events = 0;
     loop {
         let today = work.today();
-        let (looked, made) = store::fan_out(&mut work, today).await?;
+        let (looked, made) = store::fan_out(work, today).await?;
         events += made;
         if looked == 0 {
             return Ok(events);
@@ -66,6 +71,33 @@ pub async fn fan_out(
             return Ok(events);
         }
     }
+}
+
+async fn take(work: &mut Errands) -> Result<Option<Taken>, Problem> {
+    let today = work.today();
+    let Some(taken) = store::take(work, today).await? else { return Ok(None) };
+    let told = taken.events.iter().filter(|event| event.told.is_some());
+    let mut children: Vec<_> = told.filter_map(|event| event.child).collect();
+    children.sort();
+    children.dedup();
+    let details = json!({ "subscription": taken.subscription, "events": taken.events.len() });
+    work.record(Trail::about(children).with(details)).await?;
+    Ok(Some(taken))
+}
+
+async fn settle(
+    work: &mut Errands,
+    taken: &Taken,
+    settled: &[Settled],
+    answered: bool,
+) -> Result<(), Problem> {
+    store::settle(work, taken, settled, answered).await?;
+    let of = |status| settled.iter().filter(|settled| settled.status == status).count();
+    let details = json!({
+        "subscription": taken.subscription, "delivered": of(DeliveryStatus::Delivered), "waiting": of(DeliveryStatus::Waiting),
+        "dead": of(DeliveryStatus::Dead), "dropped": of(DeliveryStatus::Dropped),
+    });
+    work.record(Trail::default().with(details)).await
 }
 
 impl Sender {
@@ -86,30 +118,18 @@ impl Sender {
     /// Takes what is to be sent to one subscription. That its children are told of is durable before they are.
     pub async fn take(&self) -> Result<Option<Taken>, Problem> {
         let mut work = self.begin().await?;
-        let today = work.today();
-        let Some(taken) = store::take(&mut work, today).await? else { return Ok(None) };
-        let told = taken.events.iter().filter(|event| event.told.is_some());
-        let mut children: Vec<_> = told.filter_map(|event| event.child).collect();
-        children.sort();
-        children.dedup();
-        let details = json!({ "subscription": taken.subscription, "events": taken.events.len() });
-        work.record(Trail::about(children).with(details)).await?;
-        Ok(Some(taken))
+        let taken = take(&mut work).await;
+        work.end(taken).await
     }
 
     /// Sends what was taken, all of it at once, and writes down what came of it.
     pub async fn send(&self, taken: &Taken) -> Result<(), Problem> {
         let settled = join_all(taken.events.iter().map(|event| self.sent(&taken.target, event)));
         let (settled, answered): (Vec<_>, Vec<_>) = settled.await.into_iter().unzip();
-        let mut work = self.begin().await?;
         let answered = answered.into_iter().any(|answered| answered);
-        store::settle(&mut work, taken, &settled, answered).await?;
-        let of = |status| settled.iter().filter(|settled| settled.status == status).count();
-        let details = json!({
-            "subscription": taken.subscription, "delivered": of(DeliveryStatus::Delivered), "waiting": of(DeliveryStatus::Waiting),
-            "dead": of(DeliveryStatus::Dead), "dropped": of(DeliveryStatus::Dropped),
-        });
-        work.record(Trail::default().with(details)).await
+        let mut work = self.begin().await?;
+        let written = settle(&mut work, taken, &settled, answered).await;
+        work.end(written).await
     }
 
     /// What came of one event, and whether it was a ping that was answered well.

@@ -96,6 +96,14 @@ impl Errands {
         day_in_london(self.now)
     }
 
+    /// Takes leave of the database, with what came of them. What was not recorded is undone; merely left, the database would tell in
+    /// its log of a connection that was lost in the midst of a transaction.
+    pub async fn end<T>(self, came_of_it: T) -> T {
+        // What was recorded lasts, whether or not the database is still there.
+        let _ = self.connection.close().await;
+        came_of_it
+    }
+
     /// Undoes what was done since the last was recorded.
     pub(crate) async fn undo(&mut self) -> Result<(), Problem> {
         self.connection.execute("rollback; begin").await?;
