@@ -1,11 +1,21 @@
 //! Whoever guesses waits, and nobody else.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use contactpoint::{access::Role, database};
-use futures_util::{future::join_all, poll};
+use actix_web::web::Data;
+use contactpoint::{
+    access::Role,
+    database,
+    session::{Door, secret::Unhashed},
+};
+use futures_util::{
+    StreamExt,
+    future::{join, join_all},
+    poll,
+    stream::FuturesUnordered,
+};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{
     harness::{Answer, Index},
@@ -208,29 +218,70 @@ async fn nobody_is_locked_out_by_ten_thousand_wrong_guesses_from_elsewhere() {
     tokio::join!(flood, victim);
 }
 
+/// Work without end at a door; whoever comes finds no room to be judged, or waits where one of the crowd has gone.
+struct HeldUp {
+    _shut: OwnedMutexGuard<()>,
+    crowd: Vec<Pin<Box<dyn Future<Output = Result<(), Unhashed>>>>>,
+}
+
+impl HeldUp {
+    async fn all(door: &Data<Door>) -> Self {
+        let gate = Arc::new(Mutex::new(()));
+        let (shut, mut crowd) = (gate.clone().lock_owned().await, Vec::new());
+        loop {
+            let (door, gate) = (door.clone(), gate.clone());
+            let mut one: Pin<Box<dyn Future<Output = _>>> =
+                Box::pin(async move { door.pool.run(move || drop(gate.blocking_lock())).await });
+            match poll!(&mut one) {
+                Poll::Pending => crowd.push(one),
+                Poll::Ready(_) => return Self { _shut: shut, crowd },
+            }
+        }
+    }
+}
+
 #[actix_web::test]
 async fn a_try_that_found_no_room_to_be_judged_counts_of_its_place_and_not_of_its_name() {
     let (index, _, person) = place().await;
-    let door = Index::other_door();
+    let door = Index::other_door(1);
     let crowded = index.with_door(door.clone()).await;
-    let gate = Arc::new(Mutex::new(()));
-    let shut = gate.clone().lock_owned().await;
-    let mut crowd: Vec<_> = (0..1000)
-        .map(|_| (door.pool.clone(), gate.clone()))
-        .map(|(pool, gate)| {
-            Box::pin(async move { pool.run(move || drop(gate.blocking_lock())).await })
-        })
-        .collect();
-    for one in &mut crowd {
-        let _ = poll!(one);
-    }
+    let held_up = HeldUp::all(&door).await;
     let refused = person.sign_in(&crowded).await.refused(503, "unavailable");
     assert_eq!(refused.header("Retry-After"), "2");
-    drop((shut, crowd));
+    drop(held_up);
     let noted = "select count(*) filter (where user_name_hash = sha256($1::bytea)), count(address) from sign_in_failure";
     let noted = sqlx::query_as::<_, (i64, i64)>(noted).bind(person.user_name.as_str().as_bytes());
     assert_eq!(noted.fetch_one(&index.db).await.unwrap(), (0, 1));
     person.sign_in(&index).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_try_that_was_let_in_is_judged_though_the_service_has_filled_up_meanwhile() {
+    let (index, _, person) = place().await;
+    let scene = index.scene().await;
+    let teacher = scene.caller(Role::Practitioner);
+    let path = index.child(scene.authority).await.path("");
+    let door = Index::other_door(2);
+    let full = index.with_door(door.clone()).await;
+    let mut held_up = HeldUp::all(&door).await;
+    held_up.crowd.pop();
+    let filled = async {
+        let noted = "select count(*) from sign_in_failure";
+        while sqlx::query_scalar::<_, i64>(noted).fetch_one(&index.db).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // What is read of the account before it is judged needs no place, but the connections that the looks will take.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut locked = index.db.begin().await.unwrap();
+        sqlx::query("lock table child").execute(&mut *locked).await.unwrap();
+        let mut looks: FuturesUnordered<_> = (0..40).map(|_| full.get(teacher, &path)).collect();
+        let refused = looks.next().await.unwrap();
+        assert_eq!(refused.status, 503, "no place is left");
+        drop(held_up);
+        (locked, looks)
+    };
+    let (tried, _still) = join(person.sign_in(&full), filled).await;
+    tried.expect(200);
 }
 
 #[actix_web::test]

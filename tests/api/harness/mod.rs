@@ -170,9 +170,9 @@ impl Index {
         SECRETS.1[0].clone()
     }
 
-    /// Another who judges them by the same secrets, for one test that keeps it from judging.
-    pub(crate) fn other_door() -> Data<Door> {
-        SECRETS.1[1].clone()
+    /// Others who judge them by the same secrets, the first and the second, for one test each that keeps it from judging.
+    pub(crate) fn other_door(n: usize) -> Data<Door> {
+        SECRETS.1[n].clone()
     }
 
     /// The present moment of this index.
@@ -483,10 +483,10 @@ fn opened(mut event: Value) -> Value {
 }
 
 /// Keys that end with this process, made once, since making them takes a while.
-static SECRETS: LazyLock<(Data<Verifier>, [Data<Door>; 2])> = LazyLock::new(|| {
+static SECRETS: LazyLock<(Data<Verifier>, [Data<Door>; 3])> = LazyLock::new(|| {
     let folder = env::temp_dir().join(format!("contactpoint-test-keys-{}", std::process::id()));
     let keys = Keys::generate(&folder).unwrap();
-    let doors = [&folder; 2].map(|folder| {
+    let doors = [&folder; 3].map(|folder| {
         let keys = Keys::load(folder).unwrap();
         let vault = Vault::new(keys.sealer, &keys.pepper);
         Data::new(Door::new(Credential::new(keys.pepper).unwrap(), vault).unwrap())
