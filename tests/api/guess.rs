@@ -1,6 +1,6 @@
 //! Whoever guesses waits, and nobody else.
 
-use std::{pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use actix_web::web::Data;
 use contactpoint::{
@@ -9,8 +9,8 @@ use contactpoint::{
     session::{Door, secret::Unhashed},
 };
 use futures_util::{
-    StreamExt,
-    future::{join, join_all},
+    FutureExt, StreamExt,
+    future::{LocalBoxFuture, join, join_all},
     poll,
     stream::FuturesUnordered,
 };
@@ -221,7 +221,7 @@ async fn nobody_is_locked_out_by_ten_thousand_wrong_guesses_from_elsewhere() {
 /// Work without end at a door; whoever comes finds no room to be judged, or waits where one of the crowd has gone.
 struct HeldUp {
     _shut: OwnedMutexGuard<()>,
-    crowd: Vec<Pin<Box<dyn Future<Output = Result<(), Unhashed>>>>>,
+    crowd: Vec<LocalBoxFuture<'static, Result<(), Unhashed>>>,
 }
 
 impl HeldUp {
@@ -230,8 +230,8 @@ impl HeldUp {
         let (shut, mut crowd) = (gate.clone().lock_owned().await, Vec::new());
         loop {
             let (door, gate) = (door.clone(), gate.clone());
-            let mut one: Pin<Box<dyn Future<Output = _>>> =
-                Box::pin(async move { door.pool.run(move || drop(gate.blocking_lock())).await });
+            let one = async move { door.pool.run(move || drop(gate.blocking_lock())).await };
+            let mut one = one.boxed_local();
             match poll!(&mut one) {
                 Poll::Pending => crowd.push(one),
                 Poll::Ready(_) => return Self { _shut: shut, crowd },
