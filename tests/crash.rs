@@ -77,6 +77,13 @@ impl Demo {
         signal(pid.lines().next().unwrap().parse().unwrap(), "KILL");
     }
 
+    /// Ends, and leaves nothing behind; what failed is kept to be looked at.
+    fn clear_away(self) {
+        let folder = self.folder.clone();
+        drop(self);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
     /// Starts again; says how long it took until it was ready.
     fn restart(&mut self) -> Duration {
         let begun = Instant::now();
@@ -204,7 +211,7 @@ async fn what_was_acknowledged_outlives_a_kill_of_the_service() {
     let took = demo.restart();
     println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
     demo.assert_kept(&acknowledged).await;
-    fs::remove_dir_all(demo.folder.clone()).ok();
+    demo.clear_away();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +224,7 @@ async fn what_was_acknowledged_outlives_a_kill_of_the_database() {
     let took = demo.restart();
     println!("{} acknowledged writes; ready again after {took:?}", acknowledged.len());
     demo.assert_kept(&acknowledged).await;
-    fs::remove_dir_all(demo.folder.clone()).ok();
+    demo.clear_away();
 }
 
 /// An address at which nobody listens.
@@ -270,6 +277,7 @@ async fn the_running_service_tells_what_it_measures_and_nothing_else() {
         assert!(text.contains(part), "{part}");
     }
     assert!(!text.contains("steward"), "nobody is named");
+    demo.clear_away();
 }
 
 #[actix_web::test]
@@ -279,6 +287,7 @@ async fn whatever_the_service_does_by_itself_takes_leave_of_the_database() {
     let log = fs::read_to_string(demo.folder.join("postgres/log")).unwrap();
     assert!(log.contains("ready to accept connections"), "{log}");
     assert!(!log.contains("unexpected EOF"), "{log}");
+    demo.clear_away();
 }
 
 /// Takes whatever is sent to it by HTTP, one request a connection or several, and keeps the bytes.
@@ -357,6 +366,7 @@ async fn traces_tell_of_requests_and_of_nobody() {
     }
     assert!(!told.to_lowercase().contains("secret"), "{told}");
     assert!(!told.contains("teacher"), "{told}");
+    demo.clear_away();
 }
 
 #[actix_web::test]
@@ -400,6 +410,7 @@ async fn the_running_service_takes_in_a_change_of_its_signing_keys() {
     assert_eq!(look().await, StatusCode::UNAUTHORIZED, "a token of a revoked key is refused");
     kids.retain(|kid| *kid != first);
     assert_eq!(published().await, kids);
+    demo.clear_away();
 }
 
 #[actix_web::test]
@@ -442,7 +453,7 @@ async fn the_running_service_takes_in_a_change_of_the_key_over_what_is_sealed() 
     assert!(!keys.join("sealing/2.key").exists() && keys.join("sealing/3.key").exists());
     tokio::time::sleep(Duration::from_secs(3)).await;
     demo.sign_in("operator").await;
-    fs::remove_dir_all(demo.folder.clone()).ok();
+    demo.clear_away();
 }
 
 /// A standby of a demo's database, in a folder beside it; stopped and removed with this.
